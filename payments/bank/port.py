@@ -1,0 +1,166 @@
+"""What the platform asks of a bank, in the platform's own words.
+
+Receiving follows the Central Bank's Pix API, which is the same at every bank; sending and reading are each bank's own.
+Values are centavos, times are aware UTC. Every instruction carries an id of ours, and the bank treats the same id as
+the same instruction: after `BankUnknown` it may be sent again or looked up, never under a new id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class BankError(Exception):
+    """The bank did not do as asked. `code` is the bank's or ours, `detail` is fit for a log."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+class BankRefused(BankError):
+    """The bank said no (4xx): the same request will get the same answer."""
+
+
+class BankNotFound(BankRefused):
+    """The bank does not know what was asked for (404)."""
+
+
+class BankUnavailable(BankError):
+    """The bank did not take the request (no connection, 429, 503): nothing happened, it may be sent again."""
+
+
+class BankUnknown(BankError):
+    """No answer in time, or a broken one: it may have happened. Look it up by its id before anything else."""
+
+
+@dataclass(frozen=True)
+class Debtor:
+    tax_id: str  # CPF or CNPJ, no punctuation
+    name: str
+
+
+@dataclass(frozen=True)
+class ChargeOrder:
+    """A charge to register (`PUT /cob/{txid}`)."""
+
+    txid: str
+    value: int
+    pix_key: str
+    expires_in: int  # seconds
+    debtor: Debtor | None = None
+    payer_request: str = ""  # shown to the payer, at most 140 characters
+    additional_info: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class BankCharge:
+    """A charge as the bank has it."""
+
+    txid: str
+    status: str  # ATIVA, CONCLUIDA, REMOVIDA_PELO_USUARIO_RECEBEDOR, REMOVIDA_PELO_PSP
+    value: int
+    location: str  # without https://
+    br_code: str
+    created_at: datetime
+    expires_in: int
+    received: tuple[BankReceived, ...] = ()
+
+
+class ReturnStatus(StrEnum):
+    PROCESSING = "EM_PROCESSAMENTO"
+    DONE = "DEVOLVIDO"
+    REFUSED = "NAO_REALIZADO"
+
+
+@dataclass(frozen=True)
+class BankReturn:
+    """A return (devolução) of a received Pix."""
+
+    return_id: str
+    end_to_end_id: str  # "D…"
+    value: int
+    status: ReturnStatus
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class BankReceived:
+    """A Pix that the bank received for us."""
+
+    end_to_end_id: str
+    txid: str  # empty for a Pix without charge
+    pix_key: str
+    value: int
+    paid_at: datetime
+    payer_name: str = ""
+    payer_tax_id: str = ""
+    payer_message: str = ""
+    returns: tuple[BankReturn, ...] = field(default=())
+
+
+class SendStatus(StrEnum):
+    PROCESSING = "EM_PROCESSAMENTO"
+    DONE = "REALIZADO"
+    REFUSED = "NAO_REALIZADO"
+
+
+@dataclass(frozen=True)
+class SendOrder:
+    """A Pix to send from our account: to a key, or to what a BR Code says."""
+
+    send_id: str  # ours, [a-zA-Z0-9]{1,35}
+    value: int
+    pix_key: str = ""
+    br_code: str = ""
+    payer_message: str = ""
+
+
+@dataclass(frozen=True)
+class BankSent:
+    """A Pix that the bank sends for us."""
+
+    send_id: str
+    end_to_end_id: str
+    value: int
+    status: SendStatus
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class StatementLine:
+    """One line of the bank's statement of our account: `value` is negative for money that left."""
+
+    end_to_end_id: str
+    value: int
+    at: datetime
+
+
+class Receiving(Protocol):
+    """The Central Bank's Pix API, receiver's side. Every call may raise the errors above."""
+
+    def register_charge(self, order: ChargeOrder) -> BankCharge: ...
+    def read_charge(self, txid: str) -> BankCharge: ...
+    def read_received(self, end_to_end_id: str) -> BankReceived: ...
+    def list_received(self, start: datetime, end: datetime) -> Iterator[BankReceived]: ...
+    def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn: ...
+    def read_return(self, end_to_end_id: str, return_id: str) -> BankReturn: ...
+    def set_callback(self, pix_key: str, url: str) -> None: ...
+
+
+class Sending(Protocol):
+    """What each bank does in its own way: send, balance, statement."""
+
+    def send_pix(self, order: SendOrder) -> BankSent: ...
+    def read_sent(self, send_id: str) -> BankSent: ...
+    def balance(self) -> int: ...
+    def statement(self, start: datetime, end: datetime) -> Iterator[StatementLine]: ...
+
+
+class Bank(Receiving, Sending, Protocol):
+    """A whole bank. `payments.bank.current()` gives the configured one."""

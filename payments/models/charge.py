@@ -1,0 +1,159 @@
+"""A request for money, the Pix that answers it, and its return."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from payments.models.base import PublicIdField
+from payments.models.company import Company
+from payments.models.ledger import LedgerTransaction
+
+
+class Charge(models.Model):
+    """A request for a payment of `value` centavos. ACTIVE → COMPLETED | EXPIRED, both final.
+
+    Until the bank has registered it (`registered_at`), nobody is shown it: the request that made it may be sent
+    again and goes on where it stopped.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        COMPLETED = "COMPLETED"
+        EXPIRED = "EXPIRED"
+
+    public_id = PublicIdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="charges")
+    correlation_id = models.CharField(max_length=255)
+    request_hash = models.BinaryField(max_length=32, editable=False)
+    value = models.BigIntegerField()
+    fee = models.BigIntegerField()
+    refunded = models.BigIntegerField(default=0)  # centavos of refunds that are confirmed or under way
+    comment = models.CharField(max_length=140, blank=True)
+    customer = models.JSONField(null=True)  # as sent: name, taxID, email, phone, correlationID, address
+    additional_info = models.JSONField(default=list)  # [{"key", "value"}]
+    ensure_same_tax_id = models.BooleanField(default=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    txid = models.CharField(max_length=35, unique=True)
+    payment_link_id = models.UUIDField(default=uuid.uuid4, unique=True)
+    br_code = models.CharField(max_length=512, blank=True)
+    expires_in = models.PositiveIntegerField()  # seconds
+    expires_at = models.DateTimeField()
+    registered_at = models.DateTimeField(null=True)
+    paid_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "correlation_id"], name="charge_correlation_id_once"),
+            models.CheckConstraint(name="charge_value_positive", condition=Q(value__gt=0)),
+            models.CheckConstraint(
+                name="charge_refund_range", condition=Q(refunded__gte=0) & Q(refunded__lte=F("value"))
+            ),
+            models.CheckConstraint(
+                name="charge_completed_is_paid",
+                condition=Q(status="COMPLETED", paid_at__isnull=False) | (~Q(status="COMPLETED") & Q(paid_at=None)),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "-created_at"], name="charge_by_company"),
+            models.Index(fields=["expires_at"], name="charge_due", condition=Q(status="ACTIVE")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.correlation_id} {self.status}"
+
+
+class ReceivedPix(models.Model):
+    """A Pix that came in at the bank: a fact, written once by its end-to-end id.
+
+    One that settles its charge is the merchant's. Any other goes to suspense and back to its payer; `outcome` says
+    why. One without a charge of ours (`LOOSE`) is the merchant's too.
+    """
+
+    class Outcome(models.TextChoices):
+        SETTLED = "SETTLED", "paid its charge"
+        LOOSE = "LOOSE", "no charge: credited"
+        DUPLICATE = "DUPLICATE", "charge already paid: returned"
+        LATE = "LATE", "charge expired: returned"
+        WRONG_PAYER = "WRONG_PAYER", "another payer than the charge demands: returned"
+        WRONG_VALUE = "WRONG_VALUE", "another value than the charge's: returned"
+
+    public_id = PublicIdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="received")
+    charge = models.ForeignKey(Charge, on_delete=models.PROTECT, null=True, related_name="received")
+    end_to_end_id = models.CharField(max_length=32, unique=True)
+    txid = models.CharField(max_length=35, blank=True)
+    value = models.BigIntegerField()
+    fee = models.BigIntegerField(default=0)
+    outcome = models.CharField(max_length=12, choices=Outcome)
+    paid_at = models.DateTimeField()  # the bank's time
+    payer_name = models.CharField(max_length=200, blank=True)
+    payer_tax_id = models.CharField(max_length=14, blank=True)
+    payer_message = models.CharField(max_length=140, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "received pix"
+        constraints = [
+            models.UniqueConstraint(fields=["charge"], condition=Q(outcome="SETTLED"), name="charge_settled_once")
+        ]
+        indexes = [models.Index(fields=["company", "-created_at"], name="received_by_company")]
+
+    def __str__(self) -> str:
+        return f"{self.end_to_end_id} {self.outcome}"
+
+
+class Refund(models.Model):
+    """Money back to a payer. IN_PROCESSING → CONFIRMED | REJECTED.
+
+    `hold` reserves the value in the ledger until the bank has answered. A refund that the platform makes by itself,
+    of a Pix that settled nothing, is `automatic` and comes out of suspense.
+    """
+
+    class Status(models.TextChoices):
+        IN_PROCESSING = "IN_PROCESSING"
+        CONFIRMED = "CONFIRMED"
+        REJECTED = "REJECTED"
+
+    public_id = PublicIdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="refunds")
+    received = models.ForeignKey(ReceivedPix, on_delete=models.PROTECT, related_name="refunds")
+    charge = models.ForeignKey(Charge, on_delete=models.PROTECT, null=True, related_name="refunds")
+    correlation_id = models.CharField(max_length=255)
+    request_hash = models.BinaryField(max_length=32, editable=False)
+    value = models.BigIntegerField()
+    comment = models.CharField(max_length=140, blank=True)
+    automatic = models.BooleanField(default=False)
+    status = models.CharField(max_length=13, choices=Status, default=Status.IN_PROCESSING)
+    return_id = models.CharField(max_length=35, unique=True)  # our id of it at the bank
+    end_to_end_id = models.CharField(max_length=32, blank=True)  # the bank's, "D…"
+    reason = models.CharField(max_length=200, blank=True)  # why the bank refused
+    hold = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, related_name="+")
+    checked_at = models.DateTimeField(null=True)  # when the bank was last asked
+    created_at = models.DateTimeField(default=timezone.now)
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "correlation_id"], name="refund_correlation_id_once"),
+            models.CheckConstraint(name="refund_value_positive", condition=Q(value__gt=0)),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="refund_open", condition=Q(status="IN_PROCESSING"))]
+
+    def __str__(self) -> str:
+        return f"{self.correlation_id} {self.status}"
+
+
+class BankCursor(models.Model):
+    """How far the bank's list of received Pix has been read. A charge expires only once it was read past its end."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    read_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} until {self.read_until}"

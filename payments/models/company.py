@@ -1,0 +1,86 @@
+"""Who uses the platform: a company, its people, its applications."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+
+from payments.models.base import PublicIdField
+
+
+class Company(models.Model):
+    """A merchant, which is the tenant. Fees are what the platform keeps of a received Pix."""
+
+    public_id = PublicIdField()
+    correlation_id = models.CharField(max_length=255, default=uuid.uuid4, unique=True)
+    official_name = models.CharField(max_length=200)
+    trade_name = models.CharField(max_length=200)
+    tax_id = models.CharField(max_length=14, unique=True)
+    pix_key = models.CharField(max_length=77, unique=True)
+    city = models.CharField(max_length=15, default="SAO PAULO")
+    fee_basis_points = models.PositiveIntegerField(default=80)
+    fee_minimum = models.PositiveIntegerField(default=50)  # centavos
+    fee_maximum = models.PositiveIntegerField(default=500)  # centavos
+    charge_expires_in = models.PositiveIntegerField(default=86_400)  # seconds
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "companies"
+        constraints = [
+            models.CheckConstraint(
+                name="company_fee_range", condition=models.Q(fee_minimum__lte=models.F("fee_maximum"))
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.trade_name
+
+
+class UserManager(BaseUserManager["User"]):
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractUser):
+    """A person who logs in: a merchant's (with a company) or an operator (staff, without)."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField(unique=True)
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects = UserManager()  # type: ignore[misc,assignment]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Application(models.Model):
+    """A program's credentials. The AppID is base64 of `client_id:secret`; only the secret's digest is kept."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="applications")
+    name = models.CharField(max_length=100)
+    client_id = models.CharField(max_length=64, unique=True)
+    secret_digest = models.CharField(max_length=64, editable=False)  # hex HMAC-SHA256 under SECRET_KEY
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.company}"

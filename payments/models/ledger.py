@@ -1,0 +1,101 @@
+"""The ledger's nouns. What they promise is enforced by the database (migration `ledger_guards`)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from payments.models.base import PublicIdField
+from payments.models.company import Company
+
+
+class Account(models.Model):
+    """Money of one company, in centavos. A positive balance is what the platform owes.
+
+    `posted` and `pending_out` are the sums of the entries' `amount` and `pending`, kept by the entries' trigger and
+    by nothing else. `posted - pending_out` is what may be spent.
+    """
+
+    class Kind(models.TextChoices):
+        MERCHANT = "MERCHANT", "merchant's money"
+        CLEARING = "CLEARING", "money at the bank (negative: the bank owes)"
+        FEES = "FEES", "the platform's fees"
+        SUSPENSE = "SUSPENSE", "received, waiting to be returned"
+
+    public_id = PublicIdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="accounts")
+    kind = models.CharField(max_length=10, choices=Kind)
+    name = models.CharField(max_length=100, blank=True)
+    is_default = models.BooleanField(default=True)
+    may_go_negative = models.BooleanField(default=False)
+    posted = models.BigIntegerField(default=0, editable=False)
+    pending_out = models.BigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "kind"], condition=Q(is_default=True), name="account_default"),
+            models.CheckConstraint(
+                name="account_not_overdrawn",
+                condition=Q(may_go_negative=True) | Q(posted__gte=F("pending_out")),
+            ),
+            models.CheckConstraint(name="account_pending_out_positive", condition=Q(pending_out__gte=0)),
+        ]
+
+    @property
+    def available(self) -> int:
+        """Centavos that may be spent."""
+        return self.posted - self.pending_out
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.public_id}"
+
+
+class LedgerTransaction(models.Model):
+    """One instruction's entries. Append-only, unique by (company, kind, correlation_id).
+
+    A hold is a transaction whose entries are pending. Another transaction that names it in `resolves` posts it (all
+    or part, the rest is released) or voids it; a hold is resolved once.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    company = models.ForeignKey(
+        Company, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    kind = models.CharField(max_length=40)
+    correlation_id = models.CharField(max_length=255)
+    request_hash = models.BinaryField(max_length=32, editable=False)
+    resolves = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, related_name="resolved_by", db_constraint=False
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "kind", "correlation_id"], name="ledger_transaction_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.correlation_id}"
+
+
+class Entry(models.Model):
+    """What one transaction does to one account: `amount` to its posted balance, `pending` to its pending one."""
+
+    id = models.BigAutoField(primary_key=True)
+    transaction = models.ForeignKey(
+        LedgerTransaction, on_delete=models.PROTECT, related_name="entries", db_constraint=False
+    )
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="entries", db_constraint=False, db_index=False
+    )
+    amount = models.BigIntegerField(default=0)
+    pending = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "entries"
+        indexes = [models.Index(fields=["account", "id"], name="entry_by_account")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} ({self.pending} pending) on {self.account_id}"

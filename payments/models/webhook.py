@@ -1,0 +1,77 @@
+"""Where a company wants to be told of events, and what was told."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from payments.models.base import PublicIdField
+from payments.models.company import Company
+from woovi.outbox.models import OutboxEvent
+
+
+class WebhookEndpoint(models.Model):
+    """A URL of the company's that wants one kind of event."""
+
+    public_id = PublicIdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="webhooks")
+    name = models.CharField(max_length=100)
+    event = models.CharField(max_length=100)
+    url = models.URLField(max_length=2000)
+    authorization = models.CharField(max_length=500, blank=True)
+    secret = models.CharField(max_length=100)  # of the HMAC-SHA1 signature
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "event"], name="webhook_by_event", condition=Q(is_active=True))]
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.url}"
+
+
+class WebhookDelivery(models.Model):
+    """One event for one endpoint. The row is the truth; a queued message only says that it may be due."""
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING"
+        DELIVERED = "DELIVERED"
+        FAILED = "FAILED"
+
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries")
+    event = models.ForeignKey(OutboxEvent, on_delete=models.PROTECT, related_name="deliveries")
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    leased_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="webhook_delivery_once")]
+        indexes = [models.Index(fields=["next_attempt_at"], name="webhook_due", condition=Q(status="PENDING"))]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} to {self.endpoint_id}: {self.status}"
+
+
+class WebhookAttempt(models.Model):
+    """One try of a delivery: what was sent and what came back."""
+
+    delivery = models.ForeignKey(WebhookDelivery, on_delete=models.PROTECT, related_name="tries")
+    number = models.PositiveIntegerField()
+    started_at = models.DateTimeField(default=timezone.now)
+    milliseconds = models.PositiveIntegerField(null=True)
+    status_code = models.PositiveIntegerField(null=True)
+    request_body = models.TextField()
+    response_body = models.TextField(blank=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="webhook_attempt_once")]
+
+    def __str__(self) -> str:
+        return f"try {self.number}: {self.status_code or self.error or 'no answer yet'}"

@@ -1,0 +1,1 @@
+"""Verbs. Each changes state in one way, and is what API, pages, admin and tasks call."""

@@ -1,0 +1,1 @@
+"""Wiring and the rooms: what Redis does here, free of payments."""

@@ -1,0 +1,163 @@
+"""All settings, read from the environment. `docs/operations.md` lists the variables."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from woovi import embedded, env, redis
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("WOOVI_DATA_DIR", ".data")).absolute()
+
+WOOVI_ENV = env.choice("WOOVI_ENV", ["development", "test", "production"], "development")
+PRODUCTION = WOOVI_ENV == "production"
+DEBUG = env.flag("DEBUG", False)
+
+
+def _development_secret() -> str:
+    """A random key of this data directory, so that sessions outlive restarts and no key is shipped in the code."""
+    path = DATA_DIR / "secret_key"
+    if not path.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(fresh)  # of two first processes, one wins
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return path.read_text()
+
+
+SECRET_KEY = env.text("SECRET_KEY", None if PRODUCTION else _development_secret())
+PUBLIC_URL = env.http_url("PUBLIC_URL", "http://127.0.0.1:8000")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "django_htmx",
+    "ninja",
+    "woovi",
+    "woovi.outbox",
+    "payments",
+    "realtime",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "woovi.urls"
+ASGI_APPLICATION = "woovi.asgi.application"
+APPEND_SLASH = False  # a POST is never redirected
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": env.database(env.text("DATABASE_URL", embedded.database_url()))}
+# Under ASGI a thread a request would open a connection each and keep it; the pool bounds and shares them.
+DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": env.integer("DATABASE_POOL", 20, 1, 500)}  # type: ignore[index]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": redis.url("cache"),
+        "KEY_PREFIX": "django",
+        "OPTIONS": {"SOCKET_TIMEOUT": 0.25, "SOCKET_CONNECT_TIMEOUT": 0.25},
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [redis.url("channels")], "prefix": "channels"},
+    }
+}
+
+AUTH_USER_MODEL = "payments.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "web:login"
+LOGIN_REDIRECT_URL = "web:dashboard"
+LOGOUT_REDIRECT_URL = "web:login"
+
+LANGUAGE_CODE = "pt-br"
+LANGUAGES = [("pt-br", "Português"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "payments" / "locale"]
+TIME_ZONE = "America/Sao_Paulo"  # how pages show time; stored and sent times are UTC
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if PUBLIC_URL.startswith("https://"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'", PUBLIC_URL.replace("http", "ws", 1)],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes of a request's body
+
+# The bank that receives and sends for this platform.
+BANK_URL = env.http_url("BANK_URL", "http://127.0.0.1:8100")
+BANK_CLIENT_ID = env.text("BANK_CLIENT_ID", None if PRODUCTION else "woovi")
+BANK_CLIENT_SECRET = env.text("BANK_CLIENT_SECRET", None if PRODUCTION else "simulated-bank-secret")
+BANK_CERTIFICATE = env.text("BANK_CERTIFICATE", "")  # path of a PEM with certificate and key, for mutual TLS
+BANK_TIMEOUT = env.integer("BANK_TIMEOUT", 10, 1, 60)  # seconds
+# What the proxy that ends the bank's mutual TLS puts on a callback, in X-Bank-Callback-Token.
+BANK_CALLBACK_TOKEN = env.text("BANK_CALLBACK_TOKEN", None if PRODUCTION else "simulated-callback-token")
+BANK_ISPB = env.text("BANK_ISPB", "54811417")
+
+# Webhooks out (Woovi: 8 deliveries, the n-th failure waits 10 * 2^(n-1) seconds, 100 s for an answer).
+WEBHOOK_ATTEMPTS = env.integer("WEBHOOK_ATTEMPTS", 8, 1, 20)
+WEBHOOK_BACKOFF = env.integer("WEBHOOK_BACKOFF", 10, 1, 3600)
+WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
+WEBHOOK_KEY = env.text("WEBHOOK_KEY", "" if not PRODUCTION else None)  # PEM of the RSA key; development makes one
