@@ -1,0 +1,103 @@
+"""Companies, their accounts and their applications' credentials."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import uuid
+
+from django.conf import settings
+from django.db import transaction
+
+from payments.models import Account, Application, Company, User
+
+
+def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -> Company:
+    """Create a company with one account of each kind. `tax_id` has no punctuation."""
+    with transaction.atomic():
+        company = Company.objects.create(
+            official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=pix_key
+        )
+        Account.objects.bulk_create(
+            Account(company=company, kind=kind, may_go_negative=kind == Account.Kind.CLEARING) for kind in Account.Kind
+        )
+    return company
+
+
+def issue_application(company: Company, name: str) -> tuple[Application, str]:
+    """Create credentials. Returns the application and its AppID, which is shown this once and not kept."""
+    client_id, secret = f"Client_Id_{uuid.uuid4()}", _client_secret(secrets.token_bytes(32))
+    application = Application.objects.create(
+        company=company, name=name, client_id=client_id, secret_digest=_digest(secret)
+    )
+    return application, app_id(client_id, secret)
+
+
+def authenticate(credentials: str) -> Application | None:
+    """The active application of an `Authorization` header: an AppID, raw or after `Basic `. None where there is none."""
+    scheme, _, rest = credentials.strip().partition(" ")
+    token = rest.strip() if scheme.lower() == "basic" else credentials.strip()
+    try:
+        client_id, _, secret = base64.b64decode(token, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    if not client_id or not secret or "\0" in client_id:
+        return None
+    application = Application.objects.select_related("company").filter(client_id=client_id, is_active=True).first()
+    known = application.secret_digest if application else _digest("")
+    return application if hmac.compare_digest(known, _digest(secret)) and application else None
+
+
+def app_id(client_id: str, secret: str) -> str:
+    return base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+
+
+def seed_demo() -> dict[str, str]:
+    """Create the demo company with its log-ins, once. Returns what a newcomer needs to use it.
+
+    Its secrets come from SECRET_KEY, so that every start can show them and no two installations share them.
+    """
+
+    def derived(purpose: str) -> bytes:
+        return hmac.digest(settings.SECRET_KEY.encode(), b"demo:" + purpose.encode(), "sha256")
+
+    client_id = f"Client_Id_{uuid.UUID(bytes=derived('client')[:16], version=4)}"
+    secret = _client_secret(derived("secret"))
+    merchant, operator = "loja@demo.example", "operador@demo.example"
+    password = derived("password").hex()[:12]
+    with transaction.atomic():
+        company = Company.objects.filter(tax_id="12345678000195").first() or onboard(
+            official_name="Loja Demonstração Ltda",
+            trade_name="Loja Demonstração",
+            tax_id="12345678000195",
+            pix_key="pix@loja.demo.example",
+        )
+        Application.objects.update_or_create(
+            client_id=client_id, defaults={"company": company, "name": "Demo", "secret_digest": _digest(secret)}
+        )
+        for email, fields in (
+            (merchant, {"company": company}),
+            (operator, {"is_staff": True, "is_superuser": True}),
+        ):
+            user = User.objects.filter(email=email).first() or User(email=email, **fields)
+            if not user.check_password(password):
+                user.set_password(password)
+            user.save()
+    return {
+        "app_id": app_id(client_id, secret),
+        "merchant": merchant,
+        "operator": operator,
+        "password": password,
+        "pix_key": company.pix_key,
+    }
+
+
+def _client_secret(raw: bytes) -> str:
+    return f"Client_Secret_{base64.b64encode(raw).decode()}"
+
+
+def _digest(secret: str) -> str:
+    return hmac.new(settings.SECRET_KEY.encode(), b"application:" + secret.encode(), hashlib.sha256).hexdigest()
