@@ -1,0 +1,114 @@
+"""`manage.py demo`: the whole flow through the public API, on the running system or on one of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from payments.management.demo.clients import Merchant, Shopper
+from payments.management.demo.scenario import Scenario
+
+START_SECONDS = 120.0
+
+
+class Command(BaseCommand):
+    help = "Drive charges, payments, webhooks and a refund through the public API and check each step."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the steps as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = Console(stderr=options["json"])
+        with running_system(console) as system:
+            scenario = Scenario(Merchant(system["web"], system["app_id"]), Shopper(system["bank"]), check_ledger)
+            try:
+                rows = play(scenario, console)
+            finally:
+                scenario.close()
+        if options["json"]:
+            self.stdout.write(json.dumps([{"step": s, "passed": ok, "seen": seen} for s, ok, seen in rows]))
+        else:
+            console.print(table(rows))
+        failed = sum(not ok for _, ok, _ in rows)
+        self.stdout.write(f"{len(rows) - failed} passed, {failed} failed")
+        if failed:
+            sys.exit(1)
+
+
+def play(scenario: Scenario, console: Console) -> list[tuple[str, bool, str]]:
+    """Run the steps. After one that fails, those behind it are not tried and count as failed."""
+    rows: list[tuple[str, bool, str]] = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        for name, step in scenario.steps():
+            progress.update(task, description=name)
+            if rows and not rows[-1][1]:
+                rows.append((name, False, "not tried"))
+                continue
+            try:
+                rows.append((name, True, step()))
+            except (RuntimeError, OSError, LookupError) as error:
+                rows.append((name, False, str(error)))
+    return rows
+
+
+def table(rows: list[tuple[str, bool, str]]) -> Table:
+    result = Table("step", "", "what was seen", box=None, pad_edge=False)
+    for name, ok, seen in rows:
+        result.add_row(name, "[green]passed[/]" if ok else "[red]failed[/]", seen)
+    return result
+
+
+def check_ledger() -> str:
+    """Run `manage.py check_ledger`. Raises RuntimeError with its last line where an invariant is broken."""
+    output = io.StringIO()
+    try:
+        call_command("check_ledger", stdout=output, stderr=output)
+    except (SystemExit, CommandError) as error:
+        raise RuntimeError(output.getvalue().strip().rpartition("\n")[2]) from error
+    return output.getvalue().strip().rpartition("\n")[2]
+
+
+@contextlib.contextmanager
+def running_system(console: Console) -> Iterator[dict[str, Any]]:
+    """What `run.json` says of the running system; where none runs, one is started and stopped again."""
+    path = settings.DATA_DIR / "run.json"
+    if path.exists():
+        yield cast("dict[str, Any]", json.loads(path.read_text()))
+        return
+    console.print("Nothing runs here yet: starting a system of its own.")
+    log = settings.DATA_DIR / "demo.log"
+    with log.open("w") as output:
+        command = [sys.executable, "manage.py", "up"]
+        process = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=output, stderr=output)
+    try:
+        yield _wait(process, path, log)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _wait(process: subprocess.Popen[bytes], path: Path, log: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + START_SECONDS
+    while not path.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise CommandError(f"the system did not start: see {log}")
+        time.sleep(0.2)
+    return cast("dict[str, Any]", json.loads(path.read_text()))

@@ -1,0 +1,1 @@
+"""The demonstration: a merchant's whole day through the public API, each step checked."""
