@@ -5,14 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import signal
-import subprocess
 import sys
-import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -23,8 +19,7 @@ from rich.table import Table
 
 from payments.management.demo.clients import Merchant, Shopper
 from payments.management.demo.scenario import Scenario
-
-START_SECONDS = 120.0
+from woovi import running
 
 
 class Command(BaseCommand):
@@ -87,28 +82,14 @@ def check_ledger() -> str:
 
 
 @contextlib.contextmanager
-def running_system(console: Console) -> Iterator[dict[str, Any]]:
-    """What `run.json` says of the running system; where none runs, one is started and stopped again."""
-    path = settings.DATA_DIR / "run.json"
-    if path.exists():
-        yield cast("dict[str, Any]", json.loads(path.read_text()))
+def running_system(console: Console) -> Iterator[running.System]:
+    """The system that runs on this data directory; where none does, one of its own, stopped afterwards."""
+    if system := running.find(settings.DATA_DIR):
+        yield system
         return
     console.print("Nothing runs here yet: starting a system of its own.")
-    log = settings.DATA_DIR / "demo.log"
-    with log.open("w") as output:
-        command = [sys.executable, "manage.py", "up"]
-        process = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=output, stderr=output)
     try:
-        yield _wait(process, path, log)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def _wait(process: subprocess.Popen[bytes], path: Path, log: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + START_SECONDS
-    while not path.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise CommandError(f"the system did not start: see {log}")
-        time.sleep(0.2)
-    return cast("dict[str, Any]", json.loads(path.read_text()))
+        with running.started(settings.DATA_DIR) as system:
+            yield system
+    except running.DidNotStartError as error:
+        raise CommandError(str(error)) from error

@@ -111,8 +111,10 @@ class Scenario:
         return f"found by reconciliation after {time.monotonic() - started:.1f} s"
 
     def receive_webhooks(self) -> str:
-        for charge in self.charges:
-            until(lambda c=charge: self.receiver.received(EVENTS[0], c["correlationID"]), "CHARGE_COMPLETED")
+        def all_told() -> bool:
+            return all(self.receiver.received(EVENTS[0], charge["correlationID"]) for charge in self.charges)
+
+        until(all_told, "CHARGE_COMPLETED for each")
         check(self.receiver.forged == 0, f"{self.receiver.forged} webhooks with a wrong signature")
         return "CHARGE_COMPLETED for each, RSA signature verified"
 
