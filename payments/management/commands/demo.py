@@ -36,12 +36,13 @@ class Command(BaseCommand):
                 rows = play(scenario, console)
             finally:
                 scenario.close()
+        failed = sum(not ok for _, ok, _ in rows)
         if options["json"]:
-            self.stdout.write(json.dumps([{"step": s, "passed": ok, "seen": seen} for s, ok, seen in rows]))
+            steps = [{"step": step, "passed": ok, "seen": seen} for step, ok, seen in rows]
+            self.stdout.write(json.dumps({"passed": len(rows) - failed, "failed": failed, "steps": steps}))
         else:
             console.print(table(rows))
-        failed = sum(not ok for _, ok, _ in rows)
-        self.stdout.write(f"{len(rows) - failed} passed, {failed} failed")
+            self.stdout.write(f"{len(rows) - failed} passed, {failed} failed")
         if failed:
             sys.exit(1)
 
