@@ -39,13 +39,15 @@ def table(listener: int, port: int, urls: Urls) -> list[Child]:
         "BANK_URL": urls.bank,
         "WOOVI_DATA_DIR": str(settings.DATA_DIR),
         "PYTHONUNBUFFERED": "1",
+        # Celery's, where we are root: its messages are JSON, and the engines and the demo are this machine's own.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
     celery = ("-m", "celery", "--app", "woovi", "--quiet")
     schedule = str(settings.DATA_DIR / "beat-schedule")
     children = [
         python("web", "-m", "woovi.supervisor.serve", str(listener), inherits=(listener,)),
-        python("worker", *celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"),
-        python("beat", *celery, "beat", "--loglevel", "INFO", "--schedule", schedule),
+        python("worker", *celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
+        python("beat", *celery, "beat", "--loglevel", "WARNING", "--schedule", schedule),
         python("relay", "manage.py", "relay"),
     ]
     if not os.environ.get("BANK_URL"):

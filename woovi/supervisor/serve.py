@@ -13,7 +13,7 @@ import uvicorn
 
 
 def main() -> None:
-    config = uvicorn.Config("woovi.asgi:application", timeout_graceful_shutdown=3)
+    config = uvicorn.Config("woovi.asgi:application", lifespan="off", timeout_graceful_shutdown=3)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
 
