@@ -13,47 +13,79 @@ from typing import IO
 
 from woovi.embedded.layout import Layout, in_use
 
-START_SECONDS = 60.0
+LOG_SIZE = 10_000_000  # bytes: a longer log is put aside when the engines start
 
-_held: IO[str] | None = None
+# The users' locks of this process, by data directory. A forked child shares them, one that executes another
+# program does not (the descriptor is closed there) and calls ensure() itself.
+_held: dict[Path, IO[str]] = {}
 
 
 class EmbeddedUnavailable(SystemExit):
-    """The engines could not be started; the message says why and which URL to set instead."""
+    """The engines could not be started; the message says why and what to do."""
 
 
 def ensure() -> None:
     """Make the embedded engines run until this process ends. Does nothing where the URLs are set.
 
+    May be called again at any time: a keeper that was killed is then replaced.
+
     Raises:
         EmbeddedUnavailable: no wheel for this platform, or an engine refused to start.
     """
-    global _held
-    if not in_use() or _held is not None:
+    wanted = in_use()
+    if not wanted:
         return
     layout = Layout.current()
-    layout.data.mkdir(parents=True, exist_ok=True)
-    users = layout.users_lock.open("a")
-    # Blocks only while a keeper that saw no users holds it to shut down.
-    fcntl.flock(users, fcntl.LOCK_SH)
-    _held = users
-    with (layout.data / "start.lock").open("a") as start:
-        fcntl.flock(start, fcntl.LOCK_EX)
-        if not _keeper_runs(layout):
-            _start_keeper(layout)
+    try:
+        layout.data.mkdir(parents=True, exist_ok=True)
+        _become_user(layout)
+        with layout.start_lock.open("a") as start:
+            fcntl.flock(start, fcntl.LOCK_EX)
+            if not keeper_runs(layout):
+                _start_keeper(layout)
+            kept = layout.keeper_lock.read_text().split()
+    except OSError as error:
+        raise EmbeddedUnavailable(f"the embedded engines cannot use {layout.data}: {error}") from error
+    if missing := set(wanted) - set(kept):
+        raise EmbeddedUnavailable(
+            f"the engines of {layout.data} were started without {' and '.join(missing)}, by a process that has "
+            "a URL for it: stop that one, or give this one the URL too"
+        )
 
 
-def _keeper_runs(layout: Layout) -> bool:
-    with layout.keeper_lock.open("a") as lock:
+def keeper_runs(layout: Layout) -> bool:
+    """Whether a keeper of this data directory lives."""
+    if not layout.keeper_lock.exists():
+        return False
+    with layout.keeper_lock.open() as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two that look do not see each other
         except BlockingIOError:
             return True
     return False
 
 
+def wait_gone(layout: Layout, seconds: float = 30.0) -> bool:
+    """Wait until no keeper of this data directory lives. Returns whether it went in time."""
+    deadline = time.monotonic() + seconds
+    while keeper_runs(layout):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _become_user(layout: Layout) -> None:
+    if layout.data not in _held:
+        users = layout.users_lock.open("a")
+        fcntl.flock(users, fcntl.LOCK_SH)  # blocks only while a keeper without users stops
+        _held[layout.data] = users
+
+
 def _start_keeper(layout: Layout) -> None:
-    """Start the keeper detached and wait for its one line of answer."""
+    """Start the keeper, away from our terminal and its Ctrl-C, and wait for its one line of answer."""
+    if layout.log.exists() and layout.log.stat().st_size > LOG_SIZE:
+        layout.log.replace(layout.log.with_suffix(".log.1"))
     read, write = os.pipe()
     with layout.log.open("a") as log:
         subprocess.Popen(
@@ -72,13 +104,3 @@ def _start_keeper(layout: Layout) -> None:
     reply = json.loads(line) if line else {"error": "the keeper of the embedded engines ended without a word"}
     if "error" in reply:
         raise EmbeddedUnavailable(f"{reply['error']} (log: {layout.log})")
-
-
-def wait_gone(layout: Layout, seconds: float = 30.0) -> bool:
-    """Wait until no keeper of this layout runs. Returns whether it went in time."""
-    deadline = time.monotonic() + seconds
-    while _keeper_runs(layout):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

@@ -1,63 +1,77 @@
-"""The process that owns the engines: starts them, restarts one that dies, stops them with their last user."""
+"""The process that owns the engines: starts them, starts one that died again, stops them with their last user.
+
+Run as `python -m woovi.embedded.keeper FD`, where FD is a pipe for one line of JSON: what runs, or the error.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import IO
 
 from woovi.embedded.engines import ENGINES, Engine, MissingWheel
 from woovi.embedded.layout import Layout, in_use
+from woovi.embedded.privileges import Unprivileged
 
-POLL_SECONDS = 0.2
-START_SECONDS = 60.0
-# A shell loop of commands should not start and stop the engines for each.
-LINGER_SECONDS = 2.0
+# Seconds.
+POLL = 0.2
+START = 60.0
+STOP = 20.0
+LINGER = 2.0  # a shell loop of commands should not start and stop the engines for each
+RETRY = 1.0
 
 
 class Keeper:
     def __init__(self, layout: Layout, names: list[str]) -> None:
         self.layout = layout
-        self.engines: list[Engine] = [ENGINES[name](layout) for name in names]
+        self.engines = [ENGINES[name](layout) for name in names]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.users = layout.users_lock.open("a")
+        self.leaving = False
 
     def start(self) -> None:
-        """Prepare and start every engine; raises TimeoutError or CalledProcessError."""
-        self.layout.sockets.mkdir(mode=0o711, parents=True, exist_ok=True)
+        """Prepare and start every engine. Raises OSError, which TimeoutError is."""
+        self.layout.make_sockets()
         for engine in self.engines:
-            engine.prepare()
-            self._spawn(engine)
-        deadline = time.monotonic() + START_SECONDS
+            self._spawn(engine, first=True)
+        deadline = time.monotonic() + START
         for engine in self.engines:
             while not engine.ready():
-                if self.processes[engine.name].poll() is not None or time.monotonic() > deadline:
-                    raise TimeoutError(f"the embedded {engine.name} did not start")
+                if self.processes[engine.name].poll() is not None:
+                    raise OSError(f"the embedded {engine.name} ended at its start: {_last_line(self.layout.log)}")
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"the embedded {engine.name} did not answer within {START:.0f} s")
                 time.sleep(0.03)
 
     def watch(self) -> None:
-        """Return when no user has held the lock for a while, with the lock taken so that none comes in between."""
+        """Return, with the users' lock taken so that none comes in between, when no user held it for a while."""
         idle_since: float | None = None
-        with self.layout.users_lock.open("a") as users:
-            while True:
-                for engine in self.engines:
-                    if self.processes[engine.name].poll() is not None:
-                        print(f"{engine.name} died and is started again", flush=True)
-                        self._spawn(engine)
-                try:
-                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    idle_since = None
-                else:
-                    idle_since = idle_since or time.monotonic()
-                    if time.monotonic() - idle_since >= LINGER_SECONDS:
-                        self.stop()
-                        return
-                    fcntl.flock(users, fcntl.LOCK_UN)
-                time.sleep(POLL_SECONDS)
+        users = self.users  # not closed: the kernel does that when the keeper has ended
+        while not self.leaving:
+            self._revive()
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                idle_since = None
+            else:
+                idle_since = idle_since or time.monotonic()
+                if time.monotonic() - idle_since >= LINGER:
+                    return
+                fcntl.flock(users, fcntl.LOCK_UN)
+            time.sleep(POLL)
+
+    def leave(self, _signal: int, _frame: FrameType | None) -> None:
+        self.leaving = True
 
     def stop(self) -> None:
         for engine in self.engines:
@@ -65,35 +79,97 @@ class Keeper:
                 self.processes[engine.name].send_signal(engine.stop_signal)
         for process in self.processes.values():
             try:
-                process.wait(20)
+                process.wait(STOP)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
-    def _spawn(self, engine: Engine) -> None:
-        self.processes[engine.name] = subprocess.Popen(
-            engine.command(), preexec_fn=engine.demote(), stdin=subprocess.DEVNULL
-        )
+    def _revive(self) -> None:
+        for engine in self.engines:
+            if (status := self.processes[engine.name].poll()) is not None:
+                print(f"{engine.name} ended with status {status} and is started again", flush=True)
+                try:
+                    self._spawn(engine)
+                except OSError as error:
+                    print(f"{engine.name}: {error}", flush=True)
+                time.sleep(RETRY)
+
+    def _spawn(self, engine: Engine, first: bool = False) -> None:
+        with alone(self.layout.engine_lock(engine.name), engine.stop_signal) as lock:
+            if first:
+                engine.prepare()
+            engine.clean()
+            process = engine.spawn(engine.command(), lock)
+            lock.truncate(0)
+            lock.write(str(process.pid))
+            self.processes[engine.name] = process
+
+
+@contextlib.contextmanager
+def alone(path: Path, stop: signal.Signals) -> Iterator[IO[str]]:
+    """Hold an engine's lock, which all its processes inherit; whoever holds it still is asked to leave, then made to.
+
+    A process id in a file proves nothing, because ids are used again; together with the held lock it does.
+    """
+    with path.open("a+") as lock:
+        # A killed keeper's engines were told by the kernel, and a killed engine's children see it themselves.
+        for patience, action in ((3.0, stop), (STOP, signal.SIGKILL), (3.0, None)):
+            if _locked(lock, patience):
+                yield lock
+                return
+            lock.seek(0)
+            text = lock.read()
+            if action and text.isdigit():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(text), action)
+        raise TimeoutError(f"processes of an earlier start still hold {path}")
+
+
+def _locked(lock: IO[str], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "no word in its log"
 
 
 def main() -> None:
     answer = os.fdopen(int(sys.argv[1]), "w")
     layout = Layout.current()
+    names = in_use()
     lock = layout.keeper_lock.open("a")
     fcntl.flock(lock, fcntl.LOCK_EX)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the users; the keeper leaves when they have left
+    lock.truncate(0)
+    lock.write(" ".join(names))
+    lock.flush()
     keeper = None
     try:
-        keeper = Keeper(layout, in_use())
+        keeper = Keeper(layout, names)
+        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(stop, keeper.leave)
         keeper.start()
-    except (MissingWheel, TimeoutError, OSError, subprocess.CalledProcessError) as error:
+        answer.write(json.dumps({"pid": os.getpid()}) + "\n")
+        answer.close()
+        keeper.watch()
+    except (MissingWheel, Unprivileged, OSError, subprocess.SubprocessError) as error:
+        if answer.closed:
+            raise
+        answer.write(json.dumps({"error": str(error)}) + "\n")
+    finally:
         if keeper:
             keeper.stop()
-        json.dump({"error": str(error)}, answer)
-        return
-    json.dump({"pid": os.getpid()}, answer)
-    answer.write("\n")
-    answer.close()
-    keeper.watch()
+        shutil.rmtree(layout.sockets, ignore_errors=True)
+        # Before the users' lock, which goes with this process: who gets that one must find no keeper.
+        lock.close()
 
 
 if __name__ == "__main__":

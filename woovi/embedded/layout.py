@@ -1,27 +1,55 @@
-"""Where the engines of one data directory keep their files and sockets."""
+"""Where the engines of one data directory keep their files and sockets, and which engines are embedded."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+# The roles of `woovi.redis`. The embedded Valkey runs as long as one of them has no URL of its own.
+REDIS_ROLES = ("cache", "locks", "limits", "broker", "channels")
+
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one data directory. Sockets lie in a short folder: a unix socket's path may have 107 bytes."""
+    """Paths of one data directory.
+
+    Sockets lie in a short folder, because a unix socket's path may have 107 bytes and a clone's path may be longer.
+    It is in /tmp and not in TMPDIR: two terminals with different ones must find the same sockets.
+    """
 
     data: Path
     sockets: Path
 
     @classmethod
     def current(cls) -> Layout:
-        data = Path(os.environ.get("WOOVI_DATA_DIR") or ".data").absolute()
-        digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:10]
-        return cls(data, Path(tempfile.gettempdir()) / f"woovi-{os.getuid()}-{digest}")
+        return cls.of(Path(os.environ.get("WOOVI_DATA_DIR") or ".data"))
+
+    @classmethod
+    def of(cls, data: Path) -> Layout:
+        data = data.resolve()
+        digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+        return cls(data, Path("/tmp") / f"woovi-{digest}")  # noqa: S108 (make_sockets refuses another's)
+
+    def make_sockets(self) -> None:
+        """Make the sockets' folder. /tmp is everybody's: one that somebody else made, or may write to, is refused.
+
+        Raises:
+            PermissionError: whose message says what to do.
+        """
+        try:
+            self.sockets.mkdir(mode=0o711)
+        except FileExistsError:
+            found = self.sockets.lstat()
+            mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+            if not mine:
+                raise PermissionError(
+                    f"{self.sockets} is not a folder that only this user may write to: remove it, "
+                    "or set WOOVI_DATA_DIR to another folder"
+                ) from None
 
     @property
     def postgres_data(self) -> Path:
@@ -41,11 +69,22 @@ class Layout:
 
     @property
     def users_lock(self) -> Path:
+        """Held shared by every user of the engines, and exclusively by the keeper while it stops them."""
         return self.data / "users.lock"
 
     @property
+    def start_lock(self) -> Path:
+        """Held by the user that looks for the keeper and starts it."""
+        return self.data / "start.lock"
+
+    @property
     def keeper_lock(self) -> Path:
+        """Held by the keeper as long as it lives. Its text names the engines that it keeps."""
         return self.data / "keeper.lock"
+
+    def engine_lock(self, name: str) -> Path:
+        """Held by an engine and its children as long as one lives. Its text is the process id of the engine."""
+        return self.data / f"{name}.lock"
 
     @property
     def log(self) -> Path:
@@ -53,13 +92,18 @@ class Layout:
 
 
 def in_use() -> list[str]:
-    """Names of the engines that must be embedded because their URL is not set."""
+    """Names of the engines that must be embedded because a URL is not set."""
     engines = []
-    if not os.environ.get("DATABASE_URL"):
+    if not _set("DATABASE_URL"):
         engines.append("postgres")
-    if os.environ.get("REDIS_URL", "embedded://") == "embedded://":
+    everywhere = _set("REDIS_URL") or "embedded://"
+    if any((_set(f"REDIS_{role.upper()}_URL") or everywhere) == "embedded://" for role in REDIS_ROLES):
         engines.append("valkey")
     return engines
+
+
+def _set(name: str) -> str:
+    return os.environ.get(name) or os.environ.get(f"{name}_FILE", "")
 
 
 def database_url(name: str = "woovi") -> str:
