@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 _data = tempfile.TemporaryDirectory(prefix="woovi-test-")
+Path(_data.name).chmod(0o711)  # PostgreSQL runs as another user than root, and must reach its folder
 os.environ.setdefault("WOOVI_DATA_DIR", _data.name)
 os.environ.setdefault("WOOVI_ENV", "test")
 
