@@ -161,3 +161,12 @@ WEBHOOK_ATTEMPTS = env.integer("WEBHOOK_ATTEMPTS", 8, 1, 20)
 WEBHOOK_BACKOFF = env.integer("WEBHOOK_BACKOFF", 10, 1, 3600)
 WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
 WEBHOOK_KEY = env.text("WEBHOOK_KEY", "" if not PRODUCTION else None)  # PEM of the RSA key; development makes one
+WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", not PRODUCTION)  # endpoints on loopback and private networks
+
+# What carries outbox events whose topic begins with the prefix, in this order. Pages first: they wait for nothing.
+OUTBOX_HANDLERS = {
+    "": "realtime.wake.wake",
+    "task:": "woovi.celery.send_tasks",
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
