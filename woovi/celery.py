@@ -10,15 +10,18 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from woovi import embedded, outbox, redis
-from woovi.outbox.models import OutboxEvent
 
-TASK = "task:"
+if TYPE_CHECKING:
+    from woovi.outbox.models import OutboxEvent
+
 TIMEOUT = redis.TIMEOUTS["broker"]
 VISIBILITY_TIMEOUT = (
     1800  # seconds until an unacknowledged message is given to another worker: 10 times the longest task
@@ -54,7 +57,7 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_serializer="json",
     worker_pool="threads",
-    worker_concurrency=16,
+    worker_concurrency=24,
     worker_prefetch_multiplier=1,
     worker_soft_shutdown_timeout=8,
     worker_hijack_root_logger=False,
@@ -64,15 +67,16 @@ app.conf.update(
 app.autodiscover_tasks()
 
 
-def send_tasks(events: list[OutboxEvent]) -> None:
-    """Outbox handler of `task:NAME`: queue the task `payments.NAME` with the payload as keyword arguments.
-
-    Raises outbox.Unavailable where the broker is away.
-    """
+def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Queue tasks `payments.NAME` of (NAME, keyword arguments). Raises outbox.Unavailable where the broker is away."""
     try:
         with app.producer_or_acquire() as producer:
-            for event in events:
-                name = f"payments.{event.topic.removeprefix(TASK)}"
-                app.send_task(name, kwargs=event.payload, producer=producer)
+            for name, kwargs in messages:
+                app.send_task(f"payments.{name}", kwargs=kwargs, producer=producer)
     except (OperationalError, OSError) as error:
         raise outbox.Unavailable(f"the broker is away: {error}") from error
+
+
+def send_tasks(events: list[OutboxEvent]) -> None:
+    """Outbox handler of `task:NAME`: queue the task with the event's payload as keyword arguments."""
+    send((event.topic.removeprefix("task:"), event.payload) for event in events)
