@@ -1,1 +1,17 @@
 """Celery tasks: thin, each calls one service. A message is a hint; what is due is read from the database."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from payments.services import webhook_delivery
+
+
+@shared_task(name="payments.deliver_webhook", ignore_result=True)
+def deliver_webhook(delivery_id: int, after: int) -> None:
+    webhook_delivery.deliver(delivery_id, after)
+
+
+@shared_task(name="payments.sweep_webhooks", ignore_result=True)
+def sweep_webhooks() -> None:
+    webhook_delivery.sweep()
