@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import reconciliation, refunds
+from payments.services import reconciliation, refunds, webhook_delivery
 
 
 @shared_task(name="payments.send_refund", ignore_result=True)
@@ -18,6 +18,16 @@ def check_refunds() -> None:
     refunds.check_open()
 
 
-@shared_task(name="payments.reconcile", ignore_result=True, expires=30, throws=(BankError,))
+@shared_task(name="payments.reconcile", ignore_result=True, throws=(BankError,))
 def reconcile() -> None:
     reconciliation.run()
+
+
+@shared_task(name="payments.deliver_webhook", ignore_result=True)
+def deliver_webhook(delivery_id: int, after: int) -> None:
+    webhook_delivery.deliver(delivery_id, after)
+
+
+@shared_task(name="payments.sweep_webhooks", ignore_result=True)
+def sweep_webhooks() -> None:
+    webhook_delivery.sweep()

@@ -85,9 +85,7 @@ def _locked_charge(received: BankReceived) -> Charge | None:
     """The charge that the Pix names, locked, if it is of the key that the money came to."""
     if not received.txid:
         return None
-    charge = (
-        Charge.objects.select_for_update(of=("self",)).select_related("company").filter(txid=received.txid).first()
-    )
+    charge = Charge.objects.select_for_update(of=("self",)).select_related("company").filter(txid=received.txid).first()
     return charge if charge and received.pix_key in {"", charge.company.pix_key} else None
 
 
