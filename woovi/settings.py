@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "payments.api.middleware.api_front_door",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -161,5 +162,7 @@ OUTBOX_HANDLERS = {
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     # `expires`: a worker that comes back late does not catch up on sweeps.
+    "reconcile": {"task": "payments.reconcile", "schedule": 5, "options": {"expires": 5}},
+    "check-refunds": {"task": "payments.check_refunds", "schedule": 5, "options": {"expires": 5}},
     "sweep-webhooks": {"task": "payments.sweep_webhooks", "schedule": 2, "options": {"expires": 10}},
 }
