@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("", include("payments.web.urls")),
+]
+
+handler400 = "payments.web.errors.bad_request"
+handler403 = "payments.web.errors.permission_denied"
+handler404 = "payments.web.errors.not_found"
+handler500 = "payments.web.errors.server_error"
