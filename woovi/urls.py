@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("payments.api.urls")),
     path("admin/", admin.site.urls),
     path("", include("payments.web.urls")),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -13,25 +13,21 @@ from django.utils.translation import gettext_lazy as _
 class Words(NamedTuple):
     title: str | Promise
     help: str | Promise
-    api: str  # the API answers JSON, whoever asks it
 
 
 WORDS = {
-    400: Words(_("We could not read that"), _("The request was not well formed. Go back and try again."), "Bad request"),
-    403: Words(_("This is not yours to see"), _("Your log-in has no access to this page."), "Forbidden"),
-    404: Words(_("Nothing here"), _("The page does not exist, or it belongs to somebody else."), "Not found"),
-    500: Words(_("Something broke on our side"), _("It was written down. No money moved by half."), "Internal error"),
+    400: Words(_("We could not read that"), _("The request was not well formed. Go back and try again.")),
+    403: Words(_("This is not yours to see"), _("Your log-in has no access to this page.")),
+    404: Words(_("Nothing here"), _("The page does not exist, or it belongs to somebody else.")),
+    500: Words(_("Something broke on our side"), _("It was written down. No money moved by half.")),
 }
 CSRF = Words(
     _("This form is no longer valid"),
     _("It was open for too long, or cookies are switched off. Go back, reload the page and send it again."),
-    "Forbidden",
 )
 
 
 def _page(request: HttpRequest, status: int, words: Words) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        return JsonResponse({"error": words.api}, status=status)
     return render(request, "web/error.html", {"status": status, "words": words}, status=status)
 
 
