@@ -27,6 +27,7 @@ def status_label(status: str) -> str:
     """A status in the reader's words."""
     return str(STATUSES.get(status, status))
 
+
 MOMENTS = {
     "created": _("Charge created"),
     "expired": _("Time to pay was over"),

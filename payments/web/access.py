@@ -44,4 +44,4 @@ def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBas
         request.company = request.user.company
         return view(request, *args, **kwargs)
 
-    return guarded  # type: ignore[return-value]
+    return guarded

@@ -28,7 +28,7 @@ class ReaisField(forms.CharField):
         attrs = {"inputmode": "decimal", "placeholder": "0,00", "autocomplete": "off"}
         super().__init__(max_length=20, widget=forms.TextInput(attrs=attrs), **kwargs)
 
-    def clean(self, value: Any) -> int | None:  # type: ignore[override]
+    def clean(self, value: Any) -> int | None:
         text = super().clean(value)
         if not text:
             return None

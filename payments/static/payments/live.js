@@ -2,7 +2,7 @@
    which alone knows the figures: nothing here computes a balance or a state. Says always how fresh the page is. */
 "use strict";
 (() => {
-  const SILENCE = 45_000;   // ms without a frame (heartbeats come every 15 s): the connection is dead
+  const SILENCE = 60_000;   // ms without a frame (a heartbeat comes every 25 s): the connection is dead
   const LONGEST = 20_000;   // ms, longest wait before the next try
   const GAP = 300;          // ms between two readings, so that a burst of events is one
 
