@@ -11,7 +11,6 @@ from django.urls import path, re_path
 
 from realtime.consumers import EventsConsumer
 
-
 urlpatterns = [path("ws/events", EventsConsumer.as_asgi()), re_path("", WebsocketDenier.as_asgi())]
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from payments.api import accounts, charges
+from payments.api import accounts, charges, webhooks
 from payments.api.auth import AppID
 from payments.api.fields import StrictParser
 from payments.api.middleware import error
@@ -25,6 +25,7 @@ api = NinjaAPI(
 )
 api.add_router("", charges.router)
 api.add_router("", accounts.router)
+api.add_router("", webhooks.router)
 
 
 @api.exception_handler(AuthenticationError)
@@ -49,4 +50,4 @@ def _http(request: HttpRequest, problem: HttpError) -> HttpResponse:
 @api.exception_handler(ServiceError)
 def _refused(request: HttpRequest, problem: ServiceError) -> HttpResponse:
     status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(problem, Unavailable) else HTTPStatus.BAD_REQUEST
-    return error(status, f"{problem.field}: {problem.message}" if problem.field else problem.message)
+    return error(status, problem.message)

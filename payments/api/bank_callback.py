@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 
 from django.conf import settings
@@ -14,9 +13,6 @@ from django.views.decorators.http import require_POST
 from payments.api.middleware import error
 from payments.bank import parse_callback
 from payments.services import reconciliation
-from payments.services.errors import Unavailable
-
-log = logging.getLogger(__name__)
 
 
 @csrf_exempt
@@ -29,8 +25,6 @@ def receive(request: HttpRequest) -> HttpResponse:
         told = parse_callback(request.body)
     except ValueError as problem:
         return error(HTTPStatus.BAD_REQUEST, str(problem))
-    try:
-        reconciliation.take_callback(told)
-    except Unavailable as problem:
-        return error(HTTPStatus.SERVICE_UNAVAILABLE, problem.message)
+    if not reconciliation.take(told):
+        return error(HTTPStatus.SERVICE_UNAVAILABLE, "Not all is stored: tell it again")
     return JsonResponse({})

@@ -142,7 +142,7 @@ def _find(request: HttpRequest, identifier: str) -> Charge:
     try:
         decoded = unquote(identifier, errors="strict")
     except UnicodeDecodeError:
-        raise Invalid("must be UTF-8", "id") from None
+        raise Invalid("id must be UTF-8", "id") from None
     charge = selected.find(company(request), decoded)
     if charge is None:
         raise NotFound("Charge not found")

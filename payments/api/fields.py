@@ -57,5 +57,5 @@ def flag(request: HttpRequest, name: str) -> bool:
     """A boolean of the query: `true`, `True`, `1` or the bare name."""
     text = request.GET.get(name, "false").lower()
     if text not in {"", "1", "true", "0", "false"}:
-        raise Invalid("must be true or false", name)
+        raise Invalid(f"{name} must be true or false", name)
     return text in {"", "1", "true"}

@@ -73,6 +73,10 @@ def create(
         Unavailable: the bank did not answer. The same request may be sent again and goes on.
     """
     now = now or timezone.now()
+    if not request.correlation_id:
+        raise Invalid("correlationID must not be empty", "correlationID")
+    if not 0 < request.value <= MAX_VALUE:
+        raise Invalid(f"value must be from 1 to {MAX_VALUE} centavos", "value")
     charge = _row(company, request, now)
     if not charge.registered_at:
         if bytes(charge.request_hash) != request.digest():
@@ -87,10 +91,8 @@ def create(
 
 def _row(company: Company, request: ChargeRequest, now: datetime) -> Charge:
     """Step 1: the charge of this correlationID, inserted where there is none."""
-    customer = _checked(request, now)
-    expires_in = request.expires_in or company.charge_expires_in
-    if request.expires_at:
-        expires_in = int((request.expires_at - now).total_seconds())
+    customer = _checked_customer(request)
+    expires_in = _checked_expiry(company, request, now)
     Charge.objects.bulk_create(
         [
             Charge(
@@ -115,22 +117,28 @@ def _row(company: Company, request: ChargeRequest, now: datetime) -> Charge:
     return Charge.objects.select_related("company").get(company=company, correlation_id=request.correlation_id)
 
 
-def _checked(request: ChargeRequest, now: datetime) -> dict[str, Any] | None:
+def _checked_expiry(company: Company, request: ChargeRequest, now: datetime) -> int:
+    """Seconds until the charge ends. Raises Invalid."""
+    seconds, field = request.expires_in, "expiresIn"
+    if request.expires_at:
+        seconds, field = int((request.expires_at - now).total_seconds()), "expiresDate"
+    if seconds is None:
+        return company.charge_expires_in
+    if not MIN_EXPIRES_IN <= seconds <= MAX_EXPIRES_IN:
+        raise Invalid(f"{field} must be from {MIN_EXPIRES_IN} to {MAX_EXPIRES_IN} seconds from now", field)
+    return seconds
+
+
+def _checked_customer(request: ChargeRequest) -> dict[str, Any] | None:
     """The customer with a normalised tax id. Raises Invalid."""
-    if not request.correlation_id:
-        raise Invalid("must not be empty", "correlationID")
-    if not 0 < request.value <= MAX_VALUE:
-        raise Invalid(f"must be from 1 to {MAX_VALUE} centavos", "value")
-    if request.expires_in is not None and not MIN_EXPIRES_IN <= request.expires_in <= MAX_EXPIRES_IN:
-        raise Invalid(f"must be from {MIN_EXPIRES_IN} to {MAX_EXPIRES_IN} seconds", "expiresIn")
     customer = dict(request.customer) if request.customer else None
     if customer and customer.get("taxID"):
         try:
             customer["taxID"] = keys.parse_tax_id(customer["taxID"])
         except keys.InvalidKey as error:
-            raise Invalid(str(error), "customer.taxID") from error
+            raise Invalid(f"customer.taxID: {error}", "customer.taxID") from error
     if request.ensure_same_tax_id and not (customer and customer.get("taxID")):
-        raise Invalid("needs the customer's taxID", "ensureSameTaxID")
+        raise Invalid("ensureSameTaxID needs the customer's taxID", "ensureSameTaxID")
     return customer
 
 

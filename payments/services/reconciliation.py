@@ -26,21 +26,22 @@ HALF_MADE = timedelta(minutes=1)  # age at which nobody is working on an unregis
 
 
 def read_received(now: datetime | None = None) -> int:
-    """Book every Pix of the bank's list that is new here. Returns how many were.
+    """Book every Pix of the bank's list that is new here. Returns how many were tried.
 
     Reads from the cursor less BANK_DELAY, because a Pix may show late in the list, until `now`.
     Raises BankError where the bank does not answer: the cursor stays.
     """
     now = now or timezone.now()
     cursor, _ = BankCursor.objects.get_or_create(name=charges.CURSOR, defaults={"read_until": _beginning(now)})
-    found = 0
+    found, all_booked = 0, True
     for batch in _batches(bank.current().list_received(cursor.read_until - charges.BANK_DELAY, now)):
         ids = [received.end_to_end_id for received in batch]
         known = set(ReceivedPix.objects.filter(end_to_end_id__in=ids).values_list("end_to_end_id", flat=True))
-        for received in batch:
-            if received.end_to_end_id not in known:
-                found += receiving.receive(received, now) is not None
-    BankCursor.objects.filter(name=charges.CURSOR, read_until__lt=now).update(read_until=now)
+        new = [received for received in batch if received.end_to_end_id not in known]
+        all_booked &= take(new, now)
+        found += len(new)
+    if all_booked:
+        BankCursor.objects.filter(name=charges.CURSOR, read_until__lt=now).update(read_until=now)
     return found
 
 
@@ -84,8 +85,17 @@ def run(now: datetime | None = None) -> None:
         pass
 
 
-def take_callback(pixes: Iterable[BankReceived], now: datetime | None = None) -> None:
-    """Book what the bank tells: each Pix and its returns."""
-    for received in pixes:
-        if receiving.receive(received, now):
-            refunds.note_returns(received.end_to_end_id, received.returns, now)
+def take(told: Iterable[BankReceived], now: datetime | None = None) -> bool:
+    """Book what the bank tells: each Pix and its returns. Returns whether all of it is booked.
+
+    One that fails does not keep the others from being booked; the bank will tell of it again.
+    """
+    all_booked = True
+    for received in told:
+        try:
+            if receiving.receive(received, now):
+                refunds.note_returns(received.end_to_end_id, received.returns, now)
+        except Exception:
+            all_booked = False
+            log.exception("Pix %s is not booked", received.end_to_end_id)
+    return all_booked

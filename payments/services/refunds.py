@@ -51,15 +51,15 @@ def request(
     """
     now = now or timezone.now()
     if not correlation_id:
-        raise Invalid("must not be empty", "correlationID")
+        raise Invalid("correlationID must not be empty", "correlationID")
     digest = hashlib.sha256(json.dumps([charge.pk, value, comment]).encode()).digest()
     try:
         with transaction.atomic():
             charge = Charge.objects.select_for_update().get(pk=charge.pk, company=company)
             first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
-            return first and _same(first, digest) or _reserve(charge, correlation_id, digest, value, comment, now)
+            return (first and _same(first, digest)) or _reserve(charge, correlation_id, digest, value, comment, now)
     except ledger.InsufficientFunds as error:
-        raise Invalid("the balance does not have it", "value") from error
+        raise Invalid("value is more than the balance has available", "value") from error
     except IntegrityError:
         # The same correlationID at the same moment for another charge, whose lock we do not hold.
         first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
@@ -85,7 +85,7 @@ def _reserve(
     left = charge.value - charge.refunded
     value = left if value is None else value
     if not 0 < value <= left:
-        raise Invalid(f"must be from 1 to what is left of the charge, {left} centavos", "value")
+        raise Invalid(f"value must be from 1 to what is left of the charge, {left} centavos", "value")
     Charge.objects.filter(pk=charge.pk).update(refunded=F("refunded") + value, updated_at=now)
     refund = Refund(
         company_id=charge.company_id,
@@ -213,25 +213,25 @@ def resolve(refund_id: int, answer: BankReturn, now: datetime | None = None) -> 
 def _confirm(refund: Refund, now: datetime) -> None:
     refund.status, refund.resolved_at = Refund.Status.CONFIRMED, now
     clearing = ledger.accounts(refund.company_id)[Account.Kind.CLEARING]
-    told = _event("OPENPIX:PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
+    told = _event("PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
     ledger.post(ledger.post_hold(refund.hold_id, refund.return_id, "refund", refund.value, clearing, (told,)))
 
 
 def _reject(refund: Refund, reason: str, now: datetime) -> None:
     """The money stays: the merchant's is free again, that of an automatic refund waits in suspense for a person."""
     refund.status, refund.resolved_at, refund.reason = Refund.Status.REJECTED, now, reason[:200]
-    told = _event("OPENPIX:PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
+    told = _event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
     ledger.post(ledger.void_hold(refund.hold_id, refund.return_id, "refund_void", (told,)))
     if refund.charge_id:
         Charge.objects.filter(pk=refund.charge_id).update(refunded=F("refunded") - refund.value, updated_at=now)
 
 
-def _event(topic: str, refund: Refund) -> Event:
+def _event(name: str, refund: Refund) -> Event:
     body = contract.event(
-        topic,
+        name,
         refund.company,
         refundTransaction=contract.refund(refund),
         originalTransaction=contract.pix(refund.received, refund.company, refund.charge),
         **({"error": refund.reason} if refund.reason else {}),
     )
-    return Event(topic, body)
+    return Event(f"OPENPIX:{name}", body)
