@@ -106,9 +106,10 @@ def _set(name: str) -> str:
     return os.environ.get(name) or os.environ.get(f"{name}_FILE", "")
 
 
-def database_url(name: str = "woovi") -> str:
+def database_url(name: str = "woovi", layout: Layout | None = None) -> str:
     """URL of the embedded PostgreSQL's database `name`, on its unix socket."""
-    return f"postgresql://postgres@/{name}?host={quote(str(Layout.current().postgres_socket))}"
+    layout = layout or Layout.current()
+    return f"postgresql://postgres@/{name}?host={quote(str(layout.postgres_socket))}"
 
 
 def redis_url(number: int = 0) -> str:
