@@ -151,7 +151,9 @@ class Bench:
 
         last = self.first + ACCOUNTS - 1
         target = f"\\set target {self.first}" if hot else f"\\set target random({self.first}, {last})"
-        script = f"\\set source random({self.first + 1}, {last})\n{target}\nSELECT bare.transfer(:source, :target, 1);\n"
+        script = (
+            f"\\set source random({self.first + 1}, {last})\n{target}\nSELECT bare.transfer(:source, :target, 1);\n"
+        )
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()
