@@ -16,8 +16,8 @@ from payments.services import companies, webhook_delivery
 from payments.services.errors import Invalid
 from payments.services.webhook_delivery import deliver, fan_out, resend, sweep
 from payments.services.webhook_signing import hmac_signature
-from tests.payments.webhooks.conftest import Receiver
 from tests.processes import wait_until
+from tests.receiver import Receiver
 from woovi import celery, outbox
 from woovi.outbox.models import OutboxEvent
 

@@ -11,7 +11,7 @@ from payments.models import Company, WebhookDelivery, WebhookEndpoint
 from payments.services import companies, webhooks
 from payments.services.errors import Invalid, NotFound
 from payments.services.webhook_signing import hmac_signature
-from tests.payments.webhooks.conftest import Receiver
+from tests.receiver import Receiver
 from woovi.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db
