@@ -11,7 +11,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-ROOMS = ["ledger"]
+ROOMS = ["flow", "ledger"]
 
 
 def main() -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
 
 _data = tempfile.TemporaryDirectory(prefix="woovi-test-")
-Path(_data.name).chmod(0o711)  # PostgreSQL runs as another user than root, and must reach its folder
 os.environ.setdefault("WOOVI_DATA_DIR", _data.name)
 os.environ.setdefault("WOOVI_ENV", "test")
 # Not in pyproject.toml: pytest-django would read the settings before the lines above.
@@ -19,6 +17,8 @@ from woovi import embedded  # noqa: E402
 
 embedded.ensure()
 django.setup()
+
+pytest_plugins = ["tests.bank_process"]
 
 from collections.abc import Callable  # noqa: E402
 from typing import Any  # noqa: E402
@@ -39,3 +39,8 @@ def _flush_past_the_ledgers_guards() -> None:
         flush(self, ["SET LOCAL session_replication_role = replica", *statements])
 
     DatabaseOperations.execute_sql_flush = flush_all  # type: ignore[method-assign]
+
+
+def pytest_unconfigure() -> None:
+    embedded.release()  # before the directory goes from under the engines
+    _data.cleanup()
