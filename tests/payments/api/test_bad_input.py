@@ -181,7 +181,9 @@ def test_a_webhook_that_is_not_there(paths: Merchant, webhook_id: str) -> None:
     refused(paths.delete(f"/api/v1/webhook/{webhook_id}"))
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/", "/api/v9/charge", "/bank/nothing", "/api/v1/charge/a/b/c"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nothing", "/api/", "/api/v9/charge", "/bank/nothing", "/api/v1/charge/a/b/c"]
+)
 def test_a_path_that_is_not_there_is_404(shop: Merchant, path: str) -> None:
     refused(shop.get(path), status=(404,))
 
