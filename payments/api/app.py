@@ -37,7 +37,8 @@ def _unauthorized(request: HttpRequest, problem: AuthenticationError) -> HttpRes
 def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
     """The first thing that is wrong, by its field's path."""
     first = problem.errors[0]
-    field = ".".join(str(part) for part in first["loc"][2:])
+    place = first["loc"]  # ("body", parameter, field, …) or ("query", field)
+    field = ".".join(str(part) for part in place[2 if place[0] == "body" else 1 :])
     message = first["msg"].removeprefix("Value error, ")
     return error(HTTPStatus.BAD_REQUEST, f"{field or 'body'}: {message}")
 

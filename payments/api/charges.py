@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from payments.api import fields
 from payments.api.auth import company
-from payments.api.fields import Body, Id, Moment, Text, Text140, Text255
+from payments.api.fields import NO_NUL, Body, Id, Moment, Text140, Text255
 from payments.api.pages import Page, cut
 from payments.models import Charge
 from payments.selectors import charges as selected
@@ -37,7 +37,7 @@ class Address(Body):
 
 
 class Customer(Body):
-    name: Annotated[Text, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200), NO_NUL]
     taxID: Text255 | None = None
     email: Text255 | None = None
     phone: Text255 | None = None
@@ -52,8 +52,8 @@ class Customer(Body):
 
 
 class AdditionalInfo(Body):
-    key: Annotated[Text, Field(min_length=1, max_length=50)]
-    value: Annotated[Text, Field(min_length=1, max_length=200)]
+    key: Annotated[str, Field(min_length=1, max_length=50), NO_NUL]
+    value: Annotated[str, Field(min_length=1, max_length=200), NO_NUL]
 
 
 class ChargeBody(Body):

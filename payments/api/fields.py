@@ -46,10 +46,11 @@ def _moment(value: object) -> object:
         raise ValueError("must be an ISO 8601 time") from None
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
-Id = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
-Text140 = Annotated[Text, StringConstraints(max_length=140)]
-Text255 = Annotated[Text, StringConstraints(max_length=255)]
+NO_NUL = AfterValidator(_without_nul)
+Text = Annotated[str, NO_NUL]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=255), NO_NUL]
+Text140 = Annotated[str, StringConstraints(max_length=140), NO_NUL]
+Text255 = Annotated[str, StringConstraints(max_length=255), NO_NUL]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 

@@ -32,10 +32,13 @@ class _NotRegistered(Exception):
 def receive(received: BankReceived, now: datetime | None = None) -> ReceivedPix | None:
     """Book a Pix that the bank received. Idempotent by its end-to-end id.
 
-    Returns the Pix as booked (now or before), None where its key is no company's.
+    Returns the Pix as booked (now or before), None where there is nothing to book: its key is no company's.
     Raises Unavailable where its charge's registration must be finished first and the bank does not answer.
     """
     now = now or timezone.now()
+    if received.value <= 0:
+        log.error("Pix %s is of %s centavos: ignored", received.end_to_end_id, received.value)
+        return None
     try:
         return _book(received, now)
     except _NotRegistered:
