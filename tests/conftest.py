@@ -12,3 +12,8 @@ os.environ.setdefault("WOOVI_ENV", "test")
 from woovi import embedded  # noqa: E402
 
 embedded.ensure()
+
+
+def pytest_unconfigure() -> None:
+    embedded.release()  # before the directory goes from under the engines
+    _data.cleanup()
