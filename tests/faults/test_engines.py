@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.processes import alive, eventually
+from tests.liveness import alive, eventually
 from tests.woovi.embedded.conftest import Engines, both, valkey  # noqa: F401 (fixtures)
 from woovi.embedded.engines import Postgres, Valkey
 from woovi.embedded.keeper import alone

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import alive, eventually
+from tests.liveness import alive, eventually
 from woovi.embedded.client import keeper_runs, wait_gone
 from woovi.embedded.layout import Layout
 

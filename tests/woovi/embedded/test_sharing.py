@@ -12,12 +12,11 @@ import psycopg
 import pytest
 import redis
 
-from tests.processes import alive, eventually
+from tests.liveness import alive, eventually
 from tests.woovi.embedded.conftest import Engines
 from woovi import embedded
 from woovi.embedded.client import wait_gone
 from woovi.embedded.keeper import LINGER
-
 
 OUTLASTS = LINGER + 0.5  # seconds: engines without a user would have stopped by then
 
