@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -26,6 +27,21 @@ def text(name: str, default: str | None = None) -> str:
     if default is None:
         raise ImproperlyConfigured(f"{name} must be set (or {name}_FILE)")
     return default
+
+
+def generated(path: Path, make: Callable[[], str]) -> str:
+    """The secret in `path`, which `make` makes at the first call. Of two first processes, one wins."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(make())
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return path.read_text()
 
 
 def flag(name: str, default: bool) -> bool:

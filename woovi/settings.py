@@ -18,18 +18,7 @@ DEBUG = env.flag("DEBUG", False)
 
 def _development_secret() -> str:
     """A random key of this data directory, so that sessions outlive restarts and no key is shipped in the code."""
-    path = DATA_DIR / "secret_key"
-    if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(48))
-        try:
-            path.hardlink_to(fresh)  # of two first processes, one wins
-        except FileExistsError:
-            pass
-        fresh.unlink()
-    return path.read_text()
+    return env.generated(DATA_DIR / "secret_key", lambda: secrets.token_urlsafe(48))
 
 
 SECRET_KEY = env.text("SECRET_KEY", None if PRODUCTION else _development_secret())
@@ -55,6 +44,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "payments.api.middleware.api_front_door",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -121,12 +111,16 @@ TIME_ZONE = "America/Sao_Paulo"  # how pages show time; stored and sent times ar
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "static"  # of `collectstatic`; without it WhiteNoise asks the finders
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY = SESSION_COOKIE_SECURE, True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "payments.web.errors.csrf_failure"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -160,4 +154,19 @@ BANK_ISPB = env.text("BANK_ISPB", "54811417")
 WEBHOOK_ATTEMPTS = env.integer("WEBHOOK_ATTEMPTS", 8, 1, 20)
 WEBHOOK_BACKOFF = env.integer("WEBHOOK_BACKOFF", 10, 1, 3600)
 WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
-WEBHOOK_KEY = env.text("WEBHOOK_KEY", "" if not PRODUCTION else None)  # PEM of the RSA key; development makes one
+WEBHOOK_KEY = env.text("WEBHOOK_KEY", None if PRODUCTION else "")  # PEM of the RSA key; development makes one
+WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", not PRODUCTION)  # endpoints on loopback and private networks
+
+# What carries outbox events whose topic begins with the prefix, in this order. Pages first: they wait for nothing.
+OUTBOX_HANDLERS = {
+    "": "realtime.wake.wake",
+    "task:": "woovi.celery.send_tasks",
+    "OPENPIX:": "payments.services.webhook_delivery.fan_out",
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    # `expires`: a worker that comes back late does not catch up on sweeps.
+    "reconcile": {"task": "payments.reconcile", "schedule": 5, "options": {"expires": 5}},
+    "check-refunds": {"task": "payments.check_refunds", "schedule": 5, "options": {"expires": 5}},
+    "sweep-webhooks": {"task": "payments.sweep_webhooks", "schedule": 2, "options": {"expires": 10}},
+}

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
 
 from woovi.health import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health),
+    path("", include("payments.api.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("payments.web.urls")),
 ]
+
+handler400 = "payments.web.errors.bad_request"
+handler403 = "payments.web.errors.permission_denied"
+handler404 = "payments.web.errors.not_found"
+handler500 = "payments.web.errors.server_error"

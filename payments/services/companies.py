@@ -36,6 +36,11 @@ def issue_application(company: Company, name: str) -> tuple[Application, str]:
     return application, app_id(client_id, secret)
 
 
+def revoke_application(application: Application) -> None:
+    """Refuse its AppID from now on. For good: who needs access again gets new credentials."""
+    Application.objects.filter(pk=application.pk).update(is_active=False)
+
+
 def authenticate(credentials: str) -> Application | None:
     """The active application of an `Authorization` header: an AppID, raw or after `Basic `. None where there is none."""
     scheme, _, rest = credentials.strip().partition(" ")

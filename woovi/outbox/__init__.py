@@ -1,0 +1,40 @@
+"""The outbox: what must follow a change is written beside it, in one transaction, and carried away afterwards.
+
+    outbox.write("charge.updated", tenant, payload)   # inside transaction.atomic()
+    manage.py relay                                   # carries events to settings.OUTBOX_HANDLERS
+
+A handler gets events whose topic begins with its prefix, in the order of their ids, at least once. It raises
+`Unavailable` when the place that it carries them to is away: they all wait. Any other error is blamed on single events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+if TYPE_CHECKING:
+    from woovi.outbox.models import OutboxEvent
+
+Message = tuple[str, str, dict[str, Any]]  # topic, tenant, payload
+
+__all__ = ["Message", "Unavailable", "write", "write_many"]
+
+
+class Unavailable(Exception):
+    """Raised by a handler: not these events are at fault but the place they go to. They are carried later."""
+
+
+def write(topic: str, tenant: str, payload: dict[str, Any]) -> OutboxEvent:
+    """Write one event of `tenant` into the running transaction. Raises RuntimeError outside of one."""
+    return write_many([(topic, tenant, payload)])[0]
+
+
+def write_many(messages: Iterable[Message]) -> list[OutboxEvent]:
+    """Write events into the running transaction with one statement. Raises RuntimeError outside of one."""
+    from woovi.outbox.models import OutboxEvent  # Django imports this package before it has models
+
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("an event is written in the transaction whose change it tells of, or it may tell a lie")
+    return OutboxEvent.objects.bulk_create(OutboxEvent(topic=t, tenant=n, payload=p) for t, n, p in messages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 
@@ -12,7 +13,8 @@ class OutboxEvent(models.Model):
     """Something that happened, or a task that must run, for one tenant.
 
     `event_id` is stable: receivers may see an event twice, never under two ids. `leased_until` is set while a relay
-    works on it; a relay that dies leaves it to the next when the lease ends.
+    works on it, or while it waits for its next try; a relay that dies leaves it to the next when the lease ends.
+    Relayed rows stay: they are the tenant's event log.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -27,7 +29,11 @@ class OutboxEvent(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["id"], name="outbox_unrelayed", condition=models.Q(relayed_at=None)),
+            # Two small indexes, so that a poll never walks over rows that others hold or that wait.
+            models.Index(fields=["id"], name="outbox_fresh", condition=Q(relayed_at=None, leased_until=None)),
+            models.Index(
+                fields=["leased_until"], name="outbox_due", condition=Q(relayed_at=None, leased_until__isnull=False)
+            ),
             models.Index(fields=["tenant", "id"], name="outbox_by_tenant"),
         ]
 

@@ -1,0 +1,113 @@
+"""Charges, the Pix that came in, their returns, and how far the bank was read."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from payments.admin.records import Record, link, reais, rows_link
+from payments.models import BankCursor, Charge, LedgerTransaction, ReceivedPix, Refund
+
+COMPANY_IDS = ("company__tax_id__exact", "company__public_id__exact")
+
+
+@admin.register(Charge)
+class ChargeAdmin(Record):
+    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "expires_at", "paid_at")
+    list_filter = ("status",)
+    list_select_related = ("company",)
+    search_fields = (
+        "public_id__exact",
+        "correlation_id__exact",
+        "txid__exact",
+        "payment_link_id__exact",
+        "received__end_to_end_id__exact",
+        *COMPANY_IDS,
+    )
+    search_help_text = "Charge id, correlation id, txid, end-to-end id, payment link, or the company's id or tax id"
+    ordering = ("-id",)
+    exclude = ("request_hash", "value", "fee", "refunded")
+    readonly_fields = ("worth", "share", "given_back", "pix", "refunds", "entries")
+
+    worth = reais("value", "Value")
+    share = reais("fee", "Fee")
+    given_back = reais("refunded", "Returned")
+
+    @admin.display(description="Received Pix")
+    def pix(self, charge: Charge) -> SafeString:
+        return rows_link(ReceivedPix, "Received Pix", q=charge.public_id)
+
+    @admin.display(description="Refunds")
+    def refunds(self, charge: Charge) -> SafeString:
+        return rows_link(Refund, "Refunds", q=charge.public_id)
+
+    @admin.display(description="Ledger")
+    def entries(self, charge: Charge) -> SafeString | str:
+        paid = charge.received.filter(outcome=ReceivedPix.Outcome.SETTLED).first()
+        return rows_link(LedgerTransaction, "Transactions", q=paid.end_to_end_id) if paid else "-"
+
+
+@admin.register(ReceivedPix)
+class ReceivedPixAdmin(Record):
+    list_display = ("end_to_end_id", "paid_at", "company", "worth", "outcome", "charge_link", "payer_tax_id")
+    list_filter = ("outcome",)
+    list_select_related = ("company", "charge")
+    search_fields = (
+        "end_to_end_id__exact",
+        "public_id__exact",
+        "txid__exact",
+        "payer_tax_id__exact",
+        "charge__public_id__exact",
+        "charge__correlation_id__exact",
+        *COMPANY_IDS,
+    )
+    search_help_text = "End-to-end id, txid, the charge's ids, the payer's or the company's tax id"
+    ordering = ("-id",)
+    exclude = ("value", "fee", "charge")
+    readonly_fields = ("worth", "share", "charge_link")
+
+    worth = reais("value", "Value")
+    share = reais("fee", "Fee")
+
+    @admin.display(description="Charge")
+    def charge_link(self, received: ReceivedPix) -> SafeString | str:
+        return link(received.charge)
+
+
+@admin.register(Refund)
+class RefundAdmin(Record):
+    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic")
+    list_filter = ("status", "automatic")
+    list_select_related = ("company",)
+    search_fields = (
+        "public_id__exact",
+        "correlation_id__exact",
+        "return_id__exact",
+        "end_to_end_id__exact",
+        "received__end_to_end_id__exact",
+        "charge__public_id__exact",
+        *COMPANY_IDS,
+    )
+    search_help_text = "Refund id, correlation id, return id, either end-to-end id, the charge's or company's id"
+    ordering = ("-id",)
+    exclude = ("request_hash", "value", "hold", "charge", "received")
+    readonly_fields = ("worth", "charge_link", "pix_link", "hold_link")
+
+    worth = reais("value", "Value")
+
+    @admin.display(description="Charge")
+    def charge_link(self, refund: Refund) -> SafeString | str:
+        return link(refund.charge)
+
+    @admin.display(description="Received Pix")
+    def pix_link(self, refund: Refund) -> SafeString | str:
+        return link(refund.received)
+
+    @admin.display(description="Hold in the ledger")
+    def hold_link(self, refund: Refund) -> SafeString | str:
+        return link(refund.hold)
+
+
+@admin.register(BankCursor)
+class BankCursorAdmin(Record):
+    list_display = ("name", "read_until")

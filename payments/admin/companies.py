@@ -1,0 +1,134 @@
+"""Companies and their applications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+
+from payments.admin.confirm import confirmed
+from payments.admin.records import rows_link
+from payments.models import Account, Application, Charge, Company
+from payments.pix import keys
+from payments.services import companies
+
+
+class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Tax id and Pix key as people type them."""
+
+    def clean_tax_id(self) -> str:
+        return self._read("tax_id", keys.parse_tax_id)
+
+    def clean_pix_key(self) -> str:
+        return self._read("pix_key", keys.parse)
+
+    def _read(self, field: str, parse: Any) -> str:
+        try:
+            return str(parse(self.cleaned_data[field]))
+        except keys.InvalidKey as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+@admin.register(Company)
+class CompanyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Onboarded here with its accounts; names, fees and expiry may change, who it is may not."""
+
+    form = CompanyForm
+    list_display = ("public_id", "trade_name", "tax_id", "pix_key", "created_at")
+    search_fields = (
+        "trade_name",
+        "official_name",
+        "public_id__exact",
+        "correlation_id__exact",
+        "tax_id__exact",
+        "pix_key__exact",
+    )
+    search_help_text = "Name, company id, correlation id, tax id or Pix key"
+    onboarding = ("official_name", "trade_name", "tax_id", "pix_key")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
+        if obj is None:
+            return self.onboarding
+        fees = ("fee_basis_points", "fee_minimum", "fee_maximum", "charge_expires_in")
+        return ("public_id", "correlation_id", *self.onboarding, "city", *fees, "created_at", "accounts", "charges")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
+        fixed = ("public_id", "correlation_id", "tax_id", "pix_key", "created_at", "accounts", "charges")
+        return fixed if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
+        if change:
+            obj.save()
+        else:
+            made = companies.onboard(**{field: form.cleaned_data[field] for field in self.onboarding})
+            obj.pk, obj.public_id = made.pk, made.public_id
+
+    @admin.display(description="Accounts")
+    def accounts(self, company: Company) -> SafeString:
+        return rows_link(Account, "Accounts", q=company.public_id)
+
+    @admin.display(description="Charges")
+    def charges(self, company: Company) -> SafeString:
+        return rows_link(Charge, "Charges", q=company.public_id)
+
+
+@admin.register(Application)
+class ApplicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Credentials are issued and revoked; nothing of them is edited."""
+
+    list_display = ("client_id", "name", "company", "is_active", "created_at")
+    list_filter = ("is_active",)
+    list_select_related = ("company",)
+    search_fields = ("client_id__exact", "name", "company__tax_id__exact", "company__public_id__exact")
+    search_help_text = "Client id, name, or the company's id or tax id"
+    autocomplete_fields = ("company",)
+    actions = ("revoke",)
+
+    def get_fields(self, request: HttpRequest, obj: Application | None = None) -> Any:
+        return ("company", "name", "client_id", "is_active", "created_at") if obj else ("company", "name")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
+        made, app_id = companies.issue_application(obj.company, obj.name)
+        obj.pk, obj.client_id = made.pk, made.client_id
+        request.issued_app_id = app_id  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
+        """Show the AppID, this once: not by a redirect, which would have to keep it somewhere."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "AppID",
+            "application": obj,
+            "app_id": request.issued_app_id,  # type: ignore[attr-defined]
+            "opts": self.model._meta,
+        }
+        return TemplateResponse(
+            request, "payments_admin/app_id.html", context, headers={"Cache-Control": "no-store, private"}
+        )
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("payments.change_application")
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, applications: QuerySet[Application]) -> HttpResponse | None:
+        question = "Revoke these applications? Programs that use them are refused at once."
+        if page := confirmed(self, request, applications, "revoke", question):
+            return page
+        for application in applications:
+            companies.revoke_application(application)
+            self.log_change(request, application, "Revoked.")
+        messages.success(request, "Their AppIDs are refused from now on.")
+        return None

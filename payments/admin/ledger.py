@@ -1,0 +1,126 @@
+"""The ledger, from an account to its entries to their transaction to its other entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from payments.admin.records import Record, link, reais, rows_link
+from payments.models import Account, Entry, LedgerTransaction
+from payments.money import format_reais
+
+
+@admin.register(Account)
+class AccountAdmin(Record):
+    list_display = ("public_id", "company", "kind", "balance", "held", "free", "entries")
+    list_filter = ("kind",)
+    list_select_related = ("company",)
+    search_fields = ("public_id__exact", "company__tax_id__exact", "company__public_id__exact")
+    search_help_text = "Account id, or the company's id or tax id"
+    fields = ("public_id", "company", "kind", "balance", "held", "free", "may_go_negative", "created_at", "entries")
+
+    balance = reais("posted", "Posted")
+    held = reais("pending_out", "Held")
+    free = reais("available", "Available")
+
+    @admin.display(description="Entries")
+    def entries(self, account: Account) -> SafeString:
+        return rows_link(Entry, "Entries", account__id__exact=account.pk)
+
+
+class EntryList(ChangeList):
+    """Entries, newest first; those of one account with the balance after each."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        entries: list[Any] = list(self.result_list)
+        self.result_list = entries
+        if not entries or "account__id__exact" not in self.params:
+            return
+        # The balance of now less what came later: only this page's rows and newer ones are summed, all in one query.
+        later = Entry.objects.filter(account=OuterRef("pk"), id__gt=entries[0].pk).order_by().values("account")
+        account = Account.objects.annotate(later=Subquery(later.annotate(sum=Sum("amount")).values("sum"))).get(
+            pk=entries[0].account_id
+        )
+        balance = account.posted - (account.later or 0)
+        for entry in entries:
+            entry.running = balance
+            balance -= entry.amount
+
+
+@admin.register(Entry)
+class EntryAdmin(Record):
+    list_display = ("id", "at", "transaction_link", "account_link", "moved", "held", "running_balance")
+    list_select_related = ("transaction", "account__company")
+    list_filter = (("account", admin.RelatedOnlyFieldListFilter),)
+    search_fields = ("transaction__correlation_id__exact", "account__public_id__exact")
+    search_help_text = "The transaction's correlation id, or the account's id"
+    ordering = ("-id",)
+    fields = ("transaction_link", "account_link", "moved", "held")
+    readonly_fields = fields
+
+    moved = reais("amount", "Posted")
+    held = reais("pending", "Held")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return EntryList
+
+    @admin.display(description="Balance after")
+    def running_balance(self, entry: Entry) -> str:
+        running: int | None = getattr(entry, "running", None)
+        return "-" if running is None else format_reais(running)
+
+    @admin.display(description="At")
+    def at(self, entry: Entry) -> Any:
+        return entry.transaction.created_at
+
+    @admin.display(description="Transaction")
+    def transaction_link(self, entry: Entry) -> SafeString | str:
+        return link(entry.transaction)
+
+    @admin.display(description="Account")
+    def account_link(self, entry: Entry) -> SafeString | str:
+        return link(entry.account, f"{entry.account.company}: {entry.account.get_kind_display()}")
+
+
+class EntriesOfTransaction(admin.TabularInline):  # type: ignore[type-arg]
+    """Both sides of a transaction."""
+
+    model = Entry
+    fields = readonly_fields = ("account_link", "moved", "held", "more")
+    can_delete = False
+    moved = reais("amount", "Posted")
+    held = reais("pending", "Held")
+    account_link = EntryAdmin.account_link
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
+        return super().get_queryset(request).select_related("account__company")
+
+    @admin.display(description="")
+    def more(self, entry: Entry) -> SafeString:
+        return rows_link(Entry, "Entries of this account", account__id__exact=entry.account_id)
+
+
+@admin.register(LedgerTransaction)
+class LedgerTransactionAdmin(Record):
+    list_display = ("id", "created_at", "kind", "correlation_id", "company")
+    list_select_related = ("company",)
+    search_fields = ("correlation_id__exact", "company__tax_id__exact", "company__public_id__exact")
+    search_help_text = "Correlation id, or the company's id or tax id"
+    ordering = ("-id",)
+    fields = readonly_fields = ("company", "kind", "correlation_id", "resolved", "created_at")
+    inlines = (EntriesOfTransaction,)
+
+    @admin.display(description="Resolves the hold")
+    def resolved(self, transaction: LedgerTransaction) -> SafeString | str:
+        return link(transaction.resolves)

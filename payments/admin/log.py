@@ -1,0 +1,24 @@
+"""What operators did."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from payments.admin.records import Record
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(Record):
+    list_display = ("action_time", "user", "content_type", "object_repr", "told")
+    search_fields = ("user__email", "object_id__exact", "object_repr")
+    search_help_text = "The operator's e-mail, or what was changed"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        return super().get_queryset(request).select_related("user", "content_type")
+
+    @admin.display(description="What")
+    def told(self, entry: LogEntry) -> str:
+        return str(entry)

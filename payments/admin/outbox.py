@@ -1,0 +1,18 @@
+"""Events, as they were written with their change."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from payments.admin.records import Record
+from woovi.outbox.models import OutboxEvent
+
+
+@admin.register(OutboxEvent)
+class OutboxEventAdmin(Record):
+    list_display = ("id", "event_id", "topic", "tenant", "created_at", "relayed_at", "attempts")
+    list_filter = (("relayed_at", admin.EmptyFieldListFilter),)
+    search_fields = ("event_id__exact", "topic__exact", "tenant__exact")
+    search_help_text = "Event id, topic, or tenant (the company's number)"
+    ordering = ("-id",)
+    readonly_fields = ("event_id",)

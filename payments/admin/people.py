@@ -1,0 +1,43 @@
+"""Who logs in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.http import HttpRequest
+
+from payments.models import User
+
+
+class NewUser(AdminUserCreationForm):  # type: ignore[type-arg]
+    class Meta:
+        model = User
+        fields = ("email", "company")
+        field_classes: dict[str, Any] = {}
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+    """People are switched off, not deleted: what they did names them."""
+
+    add_form = NewUser
+    list_display = ("email", "company", "is_staff", "is_active", "last_login")
+    list_select_related = ("company",)
+    list_filter = ("is_staff", "is_active")
+    search_fields = ("email", "company__tax_id__exact", "company__public_id__exact")
+    search_help_text = "E-mail, or the company's id or tax id"
+    ordering = ("email",)
+    autocomplete_fields = ("company",)
+    fieldsets = (
+        (None, {"fields": ("email", "password", "company", "is_active")}),
+        ("Operator", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+    add_fieldsets = ((None, {"fields": ("email", "company", "usable_password", "password1", "password2")}),)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

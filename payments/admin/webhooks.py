@@ -1,0 +1,75 @@
+"""Where companies are told of events, and every try to tell them. Secrets are not shown."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from payments.admin.confirm import confirmed
+from payments.admin.records import Record, link, rows_link
+from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.services import webhook_delivery
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(Record):
+    list_display = ("public_id", "company", "event", "url", "is_active")
+    list_filter = ("is_active", "event")
+    list_select_related = ("company",)
+    search_fields = ("public_id__exact", "url", "company__tax_id__exact", "company__public_id__exact")
+    search_help_text = "Webhook id, part of its URL, or the company's id or tax id"
+    exclude = ("secret", "authorization")
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(Record):
+    list_display = ("id", "created_at", "event", "endpoint", "status", "attempts", "next_attempt_at", "tries")
+    list_filter = ("status",)
+    list_select_related = ("event", "endpoint")
+    search_fields = ("event__event_id__exact", "endpoint__public_id__exact", "endpoint__company__tax_id__exact")
+    search_help_text = "Event id, webhook id, or the company's tax id"
+    ordering = ("-id",)
+    exclude = ("event", "endpoint")
+    readonly_fields = ("event_link", "endpoint_link", "tries")
+    actions = ("send_again",)
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("payments.change_webhookdelivery")
+
+    @admin.action(description="Send again", permissions=["send"])
+    def send_again(self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> HttpResponse | None:
+        if page := confirmed(self, request, deliveries, "send_again", "Send these webhooks again?"):
+            return page
+        for delivery in deliveries:
+            webhook_delivery.resend(delivery)
+            self.log_change(request, delivery, "Sent again.")
+        messages.success(request, "The deliveries are under way.")
+        return None
+
+    @admin.display(description="Event")
+    def event_link(self, delivery: WebhookDelivery) -> SafeString | str:
+        return link(delivery.event)
+
+    @admin.display(description="Endpoint")
+    def endpoint_link(self, delivery: WebhookDelivery) -> SafeString | str:
+        return link(delivery.endpoint)
+
+    @admin.display(description="Tries")
+    def tries(self, delivery: WebhookDelivery) -> SafeString:
+        return rows_link(WebhookAttempt, "Tries", delivery__id__exact=delivery.pk)
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(Record):
+    list_display = ("id", "started_at", "delivery_id", "number", "status_code", "milliseconds", "error")
+    search_fields = ("delivery__event__event_id__exact", "delivery__endpoint__public_id__exact")
+    search_help_text = "Event id or webhook id"
+    ordering = ("-id",)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "delivery__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookAttempt]:
+        return super().get_queryset(request).defer("request_body", "response_body")

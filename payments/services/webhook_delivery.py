@@ -1,0 +1,141 @@
+"""Events carried to merchants: at least once, under one id, with one body, however often anything dies.
+
+The delivery's row is the truth and a queued message a hint: "try delivery 7, which has been tried n times". A try
+begins by moving n to n + 1 where it still is n, so that of doubled or late hints one at most calls the merchant.
+`leased_until` says until when nobody else need hint: what is then neither done nor waiting is hinted again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.services import webhook_http, webhooks
+from payments.services.errors import Invalid
+from woovi import celery, outbox
+from woovi.outbox.models import OutboxEvent
+
+Status = WebhookDelivery.Status
+HINT = timedelta(seconds=15)  # a hint that was lost is given again after this
+MARGIN = timedelta(seconds=20)  # of a try's lease above the merchant's time
+
+logger = logging.getLogger(__name__)
+
+
+def fan_out(events: list[OutboxEvent]) -> None:
+    """Outbox handler of public events: one delivery for each active endpoint that wants the event."""
+    endpoints = WebhookEndpoint.objects.filter(
+        company_id__in={int(event.tenant) for event in events}, event__in={webhooks.event_name(event.topic) for event in events},
+        is_active=True,
+    ).values_list("id", "company_id", "event")  # fmt: skip
+    lease = timezone.now() + HINT
+    rows = [
+        WebhookDelivery(endpoint_id=endpoint_id, event=event, leased_until=lease)
+        for event in events
+        for endpoint_id, company_id, name in endpoints
+        if (str(company_id), name) == (event.tenant, webhooks.event_name(event.topic))
+    ]
+    if rows:
+        WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
+        hint(WebhookDelivery.objects.filter(event__in=events, status=Status.PENDING, attempts=0))
+
+
+def hint(deliveries: Iterable[WebhookDelivery]) -> None:
+    """Ask workers to try these. Where the broker is away, free them for the next sweep."""
+    tries = [(delivery.pk, delivery.attempts) for delivery in deliveries]
+    try:
+        celery.send(("deliver_webhook", {"delivery_id": pk, "after": attempts}) for pk, attempts in tries)
+    except outbox.Unavailable as error:
+        logger.warning("%s deliveries wait: %s", len(tries), error)
+        WebhookDelivery.objects.filter(pk__in=[pk for pk, _ in tries], attempts=0).update(leased_until=None)
+
+
+def sweep(limit: int = 500, now: datetime | None = None) -> int:
+    """Hint deliveries that are due and that nobody works on. Returns how many."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        due = list(
+            WebhookDelivery.objects.select_for_update(skip_locked=True)
+            .filter(status=Status.PENDING, next_attempt_at__lte=now)
+            .filter(Q(leased_until=None) | Q(leased_until__lte=now))
+            .order_by("next_attempt_at")[:limit]
+        )
+        WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(leased_until=now + HINT)
+    hint(due)
+    return len(due)
+
+
+def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status | None:
+    """Try a delivery that was tried `after` times. Returns its state, or None where the hint was stale.
+
+    Must not be called inside a transaction: the merchant is called between two of them.
+    """
+    attempt = _begin(delivery_id, after, now or timezone.now())
+    if attempt is None:
+        return None
+    endpoint, event = attempt.delivery.endpoint, attempt.delivery.event
+    body = attempt.request_body.encode()
+    headers = webhooks.headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
+    connection.close()  # back to the pool: a merchant may take its time, and workers wait for many
+    answer = webhook_http.post(endpoint.url, body, headers, settings.WEBHOOK_TIMEOUT)
+    return _finish(attempt, answer, now or timezone.now())
+
+
+def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
+    """Try a finished delivery once more, by an operator's hand. Raises Invalid where that makes no sense."""
+    now = now or timezone.now()
+    if not delivery.endpoint.is_active:
+        raise Invalid("the webhook was deleted")
+    if (
+        not WebhookDelivery.objects.filter(pk=delivery.pk)
+        .exclude(status=Status.PENDING)
+        .update(status=Status.PENDING, next_attempt_at=now, leased_until=now + HINT, delivered_at=None)
+    ):
+        raise Invalid("the delivery is not finished")
+    hint(WebhookDelivery.objects.filter(pk=delivery.pk))
+
+
+def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None:
+    """Claim the try and record it, committed before the call. None where it is not due, or another has it."""
+    lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT) + MARGIN
+    with transaction.atomic():
+        if not WebhookDelivery.objects.filter(
+            pk=delivery_id, status=Status.PENDING, attempts=after, next_attempt_at__lte=now, endpoint__is_active=True
+        ).update(attempts=F("attempts") + 1, leased_until=lease):
+            return None
+        delivery = WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery_id)
+        body = json.dumps(delivery.event.payload, ensure_ascii=False, separators=(",", ":"))
+        return WebhookAttempt.objects.create(
+            delivery=delivery, number=delivery.attempts, started_at=now, request_body=body
+        )
+
+
+def _finish(attempt: WebhookAttempt, answer: webhook_http.Answer, now: datetime) -> Status:
+    """Record the answer and decide what follows from it."""
+    delivery = WebhookDelivery.objects.filter(pk=attempt.delivery_id)
+    with transaction.atomic():
+        WebhookAttempt.objects.filter(pk=attempt.pk).update(
+            status_code=answer.status_code,
+            response_body=answer.body,
+            error=answer.error,
+            milliseconds=answer.milliseconds,
+        )
+        if answer.accepted:  # true even where the lease had ended and another tries too
+            delivery.update(status=Status.DELIVERED, delivered_at=now, leased_until=None)
+            return Status.DELIVERED
+        # Wait 10, 20, 40 ... seconds after the n-th failure. Only the latest try decides.
+        mine = delivery.filter(status=Status.PENDING, attempts=attempt.number)
+        if attempt.number >= settings.WEBHOOK_ATTEMPTS:
+            mine.update(status=Status.FAILED, leased_until=None)
+            return Status.FAILED
+        wait = timedelta(seconds=settings.WEBHOOK_BACKOFF * 2 ** (attempt.number - 1))
+        mine.update(next_attempt_at=now + wait, leased_until=None)
+        return Status.PENDING

@@ -1,0 +1,158 @@
+/* Keeps the page true. A WebSocket says that something is new; htmx then reads the shown parts again from the server,
+   which alone knows the figures: nothing here computes a balance or a state. Says always how fresh the page is. */
+"use strict";
+(() => {
+  const SILENCE = 60_000;   // ms without a frame (a heartbeat comes every 25 s): the connection is dead
+  const LONGEST = 20_000;   // ms, longest wait before the next try
+  const GAP = 300;          // ms between two readings, so that a burst of events is one
+
+  const pulse = document.getElementById("pulse");
+  const banner = document.getElementById("banner");
+  const skew = Date.now() - Number(document.body.dataset.now) * 1000;
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", timeZone: "America/Sao_Paulo"});
+
+  let socket = null, tries = 0, retry = 0, heard = 0, head = null;
+  let fresh = Date.now(), lost = 0;             // when the page was last read; when the connection went
+  let reading = 0, again = false, failed = false, after = 0;
+  const last = new Map();                       // part's id -> its last answer: an equal one is not swapped in
+
+  /* ── what the header says ── */
+  function state() {
+    if (!navigator.onLine) return "offline";
+    if (failed) return "stale";
+    if (socket?.readyState === WebSocket.OPEN && head !== null) return lost ? "catching" : "live";
+    if (lost && Date.now() - lost > 60_000) return "stale";
+    return lost ? "reconnecting" : "connecting";
+  }
+  function show() {
+    const now = state();
+    let words = pulse.dataset[now];
+    if (now === "reconnecting") words += ` ${Math.round((Date.now() - lost) / 1000)} s`;
+    if (pulse.textContent !== words) pulse.firstElementChild.textContent = words;
+    pulse.dataset.state = now;
+    banner.hidden = !(now in banner.dataset);
+    if (banner.hidden) return;
+    const told = `${banner.dataset[now]} ${banner.dataset.since} ${clock.format(fresh)}.`;
+    if (banner.textContent !== told) banner.textContent = told;
+  }
+
+  /* ── reading anew, one at a time ── */
+  function read() {
+    if (reading) { again = true; return; }
+    clearTimeout(after);
+    after = setTimeout(() => {
+      again = failed = false;
+      document.querySelectorAll("[data-live]").forEach((part) => { reading += 1; htmx.trigger(part, "live"); });
+      if (!reading) settled();
+    }, Math.max(0, settledAt + GAP - Date.now()));
+  }
+  let settledAt = 0;
+  function settled() {
+    settledAt = Date.now();
+    if (!failed) { fresh = settledAt; if (socket?.readyState === WebSocket.OPEN) lost = 0; }
+    document.body.classList.remove("reading");
+    say();
+    show();
+    if (again) read();
+    else if (failed) setTimeout(read, 4_000 + Math.random() * 4_000);
+  }
+  // A charge's state, for those who hear the page: the badge itself is swapped, so it announces nothing.
+  function say() {
+    const status = document.getElementById("status")?.textContent, said = document.getElementById("said");
+    if (said && said.textContent !== status) said.textContent = status;
+  }
+  document.addEventListener("htmx:beforeRequest", () => document.body.classList.add("reading"));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const {target, xhr} = event.detail;
+    if (xhr.status !== 200) return;
+    if (last.get(target.id) === xhr.response) event.detail.shouldSwap = false;
+    last.set(target.id, xhr.response);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.detail.successful) failed = true;
+    reading = Math.max(0, reading - 1);
+    if (!reading) settled();
+  });
+
+  /* ── the connection ── */
+  function connect() {
+    clearTimeout(retry);
+    if (!navigator.onLine || socket?.readyState <= WebSocket.OPEN) return;
+    const mine = socket = new WebSocket(new URL(pulse.dataset.socket, location.href.replace(/^http/, "ws")));
+    heard = Date.now();
+    mine.onmessage = (event) => {
+      if (mine !== socket) return;
+      heard = Date.now();
+      const frame = JSON.parse(event.data);
+      const seen = frame.head ?? frame.id ?? head;
+      // The first frame always reads: what happened since the page was made is not known.
+      if (frame.type === "hello" || frame.type === "wake" || seen > head) { head = seen; tries = 0; read(); }
+      show();
+    };
+    mine.onclose = (event) => {
+      if (mine !== socket) return;
+      if (event.code === 4401) { location.assign(`${pulse.dataset.login}?next=${encodeURIComponent(location.pathname)}`); return; }
+      lose();
+    };
+  }
+  function lose() {
+    const old = socket;
+    socket = head = null;
+    old?.close();
+    lost ||= Date.now();
+    // Full jitter: after an outage not everybody comes back in the same moment.
+    retry = setTimeout(() => { if (Date.now() - lost > 30_000) read(); connect(); }, Math.random() * Math.min(LONGEST, 500 * 2 ** tries++));
+    show();
+  }
+  function wake() {
+    if (document.hidden) return;
+    tries = 0;
+    if (socket?.readyState === WebSocket.OPEN) read(); else connect();
+    show();
+  }
+  setInterval(() => {
+    if (socket && Date.now() - heard > SILENCE) lose();
+    countdown();
+    show();
+  }, 1000);
+  addEventListener("online", wake);
+  addEventListener("offline", () => lose());
+  addEventListener("pageshow", (event) => event.persisted && wake());
+  document.addEventListener("visibilitychange", wake);
+
+  /* ── small helps ── */
+  function countdown() {
+    const time = document.querySelector("[data-until]");
+    if (!time) return;
+    const left = Math.ceil(Number(time.dataset.until) - (Date.now() - skew) / 1000);
+    const two = (n) => String(n).padStart(2, "0");
+    const hours = Math.floor(left / 3600);
+    time.textContent = left <= 0 ? time.dataset.over
+      : hours >= 48 ? time.dataset.shown ??= time.textContent
+      : `${hours ? `${hours}:` : ""}${two(Math.floor(left / 60) % 60)}:${two(left % 60)}`;
+  }
+  document.addEventListener("click", async (event) => {
+    document.querySelectorAll("details.menu[open]").forEach((menu) => menu.contains(event.target) || menu.removeAttribute("open"));
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copy);
+    const words = button.dataset.words ??= button.textContent;
+    try { await navigator.clipboard.writeText(source.value); button.textContent = button.dataset.done; }
+    catch { source.select(); button.textContent = button.dataset.failed; }
+    setTimeout(() => { button.textContent = words; }, 2500);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; menu.firstElementChild.focus(); });
+  });
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (!event.target.matches("[data-once]") || !button) return;
+    if (event.target.dataset.sent) { event.preventDefault(); return; }
+    event.target.dataset.sent = "yes";
+    button.setAttribute("aria-busy", "true");
+    button.textContent = button.dataset.busy;
+  });
+
+  // After htmx, which takes up the page at the same event.
+  document.addEventListener("DOMContentLoaded", () => { countdown(); show(); connect(); });
+})();

@@ -1,0 +1,59 @@
+"""What the merchants' templates need beyond Django's own."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.translation import gettext_lazy as _
+
+from payments.money import format_reais
+from payments.selectors.balances import balance
+
+register = template.Library()
+register.filter("reais", format_reais)
+register.simple_tag(balance, name="balance_of")
+
+STATUSES = {
+    "ACTIVE": _("Waiting"),
+    "COMPLETED": _("Paid"),
+    "EXPIRED": _("Expired"),
+    "IN_PROCESSING": _("In progress"),
+    "CONFIRMED": _("Returned"),
+    "REJECTED": _("Refused by the bank"),
+}
+
+
+@register.filter
+def status_label(status: str) -> str:
+    """A status in the reader's words."""
+    return str(STATUSES.get(status, status))
+
+
+MOMENTS = {
+    "created": _("Charge created"),
+    "expired": _("Time to pay was over"),
+    "received:SETTLED": _("Paid"),
+    "received:DUPLICATE": _("Paid again: goes back to the payer"),
+    "received:LATE": _("Paid too late: goes back to the payer"),
+    "received:WRONG_PAYER": _("Paid by somebody else: goes back to the payer"),
+    "received:WRONG_VALUE": _("Paid with another value: goes back to the payer"),
+    "refund:IN_PROCESSING": _("Return asked for"),
+    "refund:CONFIRMED": _("Returned to the payer"),
+    "refund:REJECTED": _("The bank refused the return"),
+}
+
+
+@register.filter
+def moment_label(what: str) -> str:
+    """A step of a charge's timeline in the reader's words."""
+    return str(MOMENTS.get(what, what))
+
+
+@register.filter
+def tax_id(number: str) -> str:
+    """A CPF as `123.456.789-09`, a CNPJ as `12.345.678/0001-95`; anything else as it is."""
+    match len(number):
+        case 11:
+            return f"{number[:3]}.{number[3:6]}.{number[6:9]}-{number[9:]}"
+        case 14:
+            return f"{number[:2]}.{number[2:5]}.{number[5:8]}/{number[8:12]}-{number[12:]}"
+    return number

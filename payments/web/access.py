@@ -1,0 +1,47 @@
+"""Who may see merchants' pages: somebody who is logged in and belongs to a company."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, resolve_url
+from django.views.decorators.cache import never_cache
+from django_htmx.middleware import HtmxDetails
+
+from payments.models import Company, User
+
+
+class MerchantRequest(HttpRequest):
+    """A request whose user and company are known. Views read through `company`, so they see no other tenant."""
+
+    user: User
+    company: Company
+    htmx: HtmxDetails
+
+
+def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+    """Let a company's people in. Others log in first; operators are led to the admin.
+
+    Pages are not stored by the browser: after log-out its back button shows none of them.
+    """
+
+    @wraps(view)
+    @never_cache
+    def guarded(request: MerchantRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not request.user.is_authenticated:
+            if request.htmx:  # a fragment: the page around it must go to the log-in
+                return HttpResponse(status=401, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
+            return redirect_to_login(request.get_full_path())
+        if request.user.company is None:
+            if request.user.is_staff:
+                return redirect("admin:index")
+            raise PermissionDenied
+        request.company = request.user.company
+        return view(request, *args, **kwargs)
+
+    return guarded

@@ -1,0 +1,129 @@
+"""Charges: the list, a new one, one's own page."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from payments.models import Charge
+from payments.selectors import charges as select
+from payments.services import charges as service
+from payments.services.errors import Duplicate, Invalid, Unavailable
+from payments.web.access import MerchantRequest, merchant
+from payments.web.forms import ChargeForm
+
+PAGE = 25
+# The contract's names of what may be wrong, and the form's fields for them.
+FIELDS = {
+    "value": "value",
+    "comment": "comment",
+    "expiresIn": "expires_in",
+    "customer": "customer_name",
+    "customer.name": "customer_name",
+    "customer.taxID": "customer_tax_id",
+}
+REASONS = {"customer.taxID": _("This is not a valid CPF or CNPJ.")}
+
+
+@require_safe
+@merchant
+def listing(request: MerchantRequest) -> HttpResponse:
+    status = request.GET.get("status", "")
+    status = status if status in Charge.Status else ""
+    search = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    found = select.listing(request.company, status=status or None)
+    if search:
+        found = found.filter(correlation_id__startswith=search)
+    rows, older = _slice(found, request.GET.get("before", ""))
+    context = {
+        "charges": rows,
+        "older": older,
+        "paged": "before" in request.GET,
+        "status": status,
+        "statuses": ["", *Charge.Status.values],
+        "q": search,
+    }
+    return render(request, "web/parts/charges.html" if request.htmx else "web/charges.html", context)
+
+
+def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
+    """One page that ends before the charge `before`, and the `before` of the next.
+
+    By position, not by page number: new charges come in at the top while somebody reads.
+    """
+    last = found.filter(public_id=before).first() if before.isalnum() else None
+    if last:
+        found = found.filter(created_at__lte=last.created_at).exclude(created_at=last.created_at, id__gte=last.pk)
+    rows = list(found[: PAGE + 1])
+    return rows[:PAGE], rows[PAGE - 1].public_id if len(rows) > PAGE else ""
+
+
+@require_safe
+@merchant
+def blank(request: MerchantRequest) -> HttpResponse:
+    """Give the form its correlationID, in its address: sent twice, or again after Back, it is one charge."""
+    return redirect("web:charge-form", uuid.uuid4())
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@merchant
+def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
+    form = ChargeForm(request.POST if request.method == "POST" else None)
+    made = select.listing(request.company).filter(correlation_id=str(correlation_id)).first()
+    status = 200
+    if made is None and form.is_valid():
+        try:
+            made = service.create(request.company, _order(correlation_id, form.cleaned_data), return_existing=True)
+        except Unavailable:
+            status = 503
+            form.add_error(None, _("The bank does not answer. Nothing is lost: send again, it stays one charge."))
+        except Duplicate:
+            form.add_error(None, _("This form was sent before with other values. Open a new form for a new charge."))
+        except Invalid as error:
+            form.add_error(FIELDS.get(error.field), REASONS.get(error.field, error.message))
+    elif made is not None:
+        messages.info(request, _("This form has already made this charge."))
+    if made is not None:
+        return redirect("web:charge", made.public_id)
+    if form.is_bound and status == 200:
+        status = 422
+    return render(request, "web/charge_new.html", {"form": form}, status=status)
+
+
+def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeRequest:
+    customer = {"name": data["customer_name"], "taxID": data["customer_tax_id"]}
+    return service.ChargeRequest(
+        correlation_id=str(correlation_id),
+        value=data["value"],
+        comment=data["comment"],
+        expires_in=data["expires_in"],
+        customer={key: value for key, value in customer.items() if value} or None,
+    )
+
+
+@require_safe
+@merchant
+def show(request: MerchantRequest, public_id: str) -> HttpResponse:
+    charge = get_object_or_404(select.listing(request.company), public_id=public_id)
+    received = select.settled_by(charge)
+    fee = received.fee if received else charge.fee
+    context = {
+        "charge": charge,
+        "received": received,
+        "fee": -fee,
+        "returned": -charge.refunded,
+        "yours": charge.value - fee - charge.refunded,
+        "timeline": select.timeline(charge),
+        "left": charge.value - charge.refunded,
+        "pay_url": "" if settings.PRODUCTION else f"{settings.BANK_URL}/pay?code={quote(charge.br_code, safe='')}",
+    }
+    return render(request, "web/parts/charge.html" if request.htmx else "web/charge.html", context)

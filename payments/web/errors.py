@@ -1,0 +1,51 @@
+"""Error pages. They use nothing that may be broken: no database, no session."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class Words(NamedTuple):
+    title: str | Promise
+    help: str | Promise
+
+
+WORDS = {
+    400: Words(_("We could not read that"), _("The request was not well formed. Go back and try again.")),
+    403: Words(_("This is not yours to see"), _("Your log-in has no access to this page.")),
+    404: Words(_("Nothing here"), _("The page does not exist, or it belongs to somebody else.")),
+    500: Words(_("Something broke on our side"), _("It was written down. No money moved by half.")),
+}
+CSRF = Words(
+    _("This form is no longer valid"),
+    _("It was open for too long, or cookies are switched off. Go back, reload the page and send it again."),
+)
+
+
+def _page(request: HttpRequest, status: int, words: Words) -> HttpResponse:
+    return render(request, "web/error.html", {"status": status, "words": words}, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 400, WORDS[400])
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 403, WORDS[403])
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 404, WORDS[404])
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page(request, 500, WORDS[500])
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _page(request, 403, CSRF)

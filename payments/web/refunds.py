@@ -1,0 +1,47 @@
+"""Money back to a payer: how much, then "are you sure", then done."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from payments.models import Charge
+from payments.selectors import charges as select
+from payments.services import refunds as service
+from payments.services.errors import ServiceError
+from payments.web.access import MerchantRequest, merchant
+from payments.web.forms import RefundForm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@merchant
+def new(request: MerchantRequest, public_id: str) -> HttpResponse:
+    charge = get_object_or_404(select.listing(request.company), public_id=public_id)
+    left = charge.value - charge.refunded
+    sent = request.POST if request.method == "POST" else None
+    if sent and charge.refunds.filter(correlation_id=sent.get("correlation_id", "").replace("\0", "")).exists():
+        return redirect("web:charge", public_id)  # a double click: it is under way
+    if charge.status != Charge.Status.COMPLETED or left == 0:
+        messages.error(request, _("There is nothing left to return of this charge."))
+        return redirect("web:charge", public_id)
+
+    form = RefundForm(sent, left=left, initial={"correlation_id": uuid.uuid4()})
+    valid = form.is_valid()
+    if valid and form.cleaned_data["confirmed"]:
+        data = form.cleaned_data
+        try:
+            service.request(request.company, charge, str(data["correlation_id"]), data["value"], data["comment"])
+        except ServiceError as error:
+            low = error.field == "value"
+            form.add_error(None, _("Your balance is lower than this value.") if low else error.message)
+        else:
+            messages.success(request, _("The return was asked for. The bank usually confirms it within seconds."))
+            return redirect("web:charge", public_id)
+    context = {"charge": charge, "left": left, "form": form, "received": select.settled_by(charge)}
+    template = "web/refund_confirm.html" if valid and not form.errors else "web/refund.html"
+    return render(request, template, context, status=422 if form.errors else 200)

@@ -1,0 +1,23 @@
+"""Merchants' pages."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+from django.views.i18n import set_language
+
+from payments.web import charges, dashboard, refunds, sessions
+
+app_name = "web"
+urlpatterns = [
+    path("", dashboard.show, name="dashboard"),
+    path("balance", dashboard.balance, name="balance"),
+    path("charges", charges.listing, name="charges"),
+    path("charges/new", charges.blank, name="charge-new"),
+    path("charges/new/<uuid:correlation_id>", charges.new, name="charge-form"),
+    path("charges/<slug:public_id>", charges.show, name="charge"),
+    path("charges/<slug:public_id>/refund", refunds.new, name="refund"),
+    path("login", sessions.Login.as_view(), name="login"),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("language", set_language, name="language"),
+]

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from payments.models import Company, User
+from tests.payments import making
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def company(db: None) -> Company:
+    return making.company()
+
+
+@pytest.fixture
+def user(company: Company) -> User:
+    return User.objects.create_user("ana@example.com", PASSWORD, company=company)
+
+
+@pytest.fixture
+def merchant(client: Client, user: User) -> Client:
+    """A browser of the company's, logged in, that reads English."""
+    client.force_login(user)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client

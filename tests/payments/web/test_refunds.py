@@ -1,0 +1,91 @@
+"""Returning money: how much, "are you sure", once."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from payments.models import Charge, Company, Refund
+from payments.services import receiving
+from tests.payments import making
+
+
+@pytest.fixture
+def paid(company: Company) -> Charge:
+    from django.utils import timezone
+
+    charge = making.charge(company, 10_000)
+    receiving.receive(making.pix(charge, payer_name="Bia Costa", paid_at=timezone.now()))
+    receiving.receive(making.pix(making.charge(company, 10_000), paid_at=timezone.now()))  # so that fees are covered
+    return charge
+
+
+def send(client: Client, charge: Charge, **fields: str) -> Any:
+    filled = {"part": "part", "value": "40,00", "comment": "Sorry", "correlation_id": str(uuid.uuid4()), **fields}
+    return client.post(f"/charges/{charge.public_id}/refund", filled)
+
+
+def test_it_asks_before_it_returns(merchant: Client, paid: Charge) -> None:
+    page = send(merchant, paid).content.decode().replace("\u00a0", " ")
+    assert "Return R$ 40,00?" in page
+    assert "Bia Costa" in page
+    assert not Refund.objects.exists()
+
+
+def test_a_part_then_the_rest(merchant: Client, paid: Charge) -> None:
+    assert send(merchant, paid, confirmed="on").status_code == 302
+    page = merchant.get(f"/charges/{paid.public_id}/refund").content.decode().replace("\u00a0", " ")
+    assert "R$ 60,00" in page
+    assert send(merchant, paid, part="whole", value="", confirmed="on").status_code == 302
+    assert sorted(Refund.objects.values_list("value", flat=True)) == [4_000, 6_000]
+    gone = merchant.get(f"/charges/{paid.public_id}/refund", follow=True).content.decode()
+    assert "nothing left to return" in gone
+
+
+def test_a_double_click_returns_once(merchant: Client, paid: Charge) -> None:
+    same = str(uuid.uuid4())
+    for _ in range(2):
+        assert send(merchant, paid, correlation_id=same, confirmed="on").status_code == 302
+    assert Refund.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"value": "100,01"}, "at most"),
+        ({"value": ""}, "Type a value."),
+        ({"value": "x"}, "12,34"),
+        ({"comment": "x" * 141}, "at most 140"),
+        ({"part": "nope"}, "valid choice"),
+    ],
+)
+def test_errors_stand_at_their_field(merchant: Client, paid: Charge, fields: dict[str, str], told: str) -> None:
+    answer = send(merchant, paid, confirmed="on", **fields)
+    assert answer.status_code == 422
+    assert told in answer.content.decode()
+    assert not Refund.objects.exists()
+
+
+@pytest.mark.parametrize("odd", ["", "no-uuid", "a\0b"])
+def test_a_broken_form_returns_nothing(merchant: Client, paid: Charge, odd: str) -> None:
+    assert send(merchant, paid, confirmed="on", correlation_id=odd).status_code == 422
+    assert not Refund.objects.exists()
+
+
+def test_more_than_the_balance_is_refused_in_words(merchant: Client, company: Company) -> None:
+    from django.utils import timezone
+
+    charge = making.charge(company, 10_000)  # 100,00 less the fee: the whole is more than there is
+    receiving.receive(making.pix(charge, paid_at=timezone.now()))
+    answer = send(merchant, charge, part="whole", confirmed="on")
+    assert answer.status_code == 422
+    assert b"Your balance is lower than this value." in answer.content
+
+
+def test_what_is_not_paid_cannot_be_returned(merchant: Client, company: Company) -> None:
+    waiting = making.charge(company)
+    assert send(merchant, waiting, confirmed="on").status_code == 302
+    assert not Refund.objects.exists()

@@ -1,0 +1,62 @@
+"""Every sentence has its Portuguese, and the compiled catalogue is the written one."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import re
+from pathlib import Path
+
+from django.conf import settings
+
+FOLDER = Path(settings.LOCALE_PATHS[0]) / "pt_BR" / "LC_MESSAGES"
+SOURCES = Path(settings.BASE_DIR) / "payments"
+_TAG = re.compile(r"""\{% translate (['"])(.*?)\1|_\((['"])(.*?)\3\)""")
+_BLOCK = re.compile(r"\{% blocktranslate.*?%\}(.*?)\{% endblocktranslate")
+
+
+def written() -> dict[str, str]:
+    """The .po file's sentences."""
+    pairs = re.findall(r"^msgid (.*?)^msgstr (.*?)(?=^$|\Z)", (FOLDER / "django.po").read_text(), re.M | re.S)
+
+    def join(lines: str) -> str:
+        return "".join(ast.literal_eval(line) for line in lines.splitlines() if line.startswith('"'))
+
+    return {join(source): join(target) for source, target in pairs}
+
+
+def used() -> set[str]:
+    """The sentences of templates and code."""
+    found: set[str] = set()
+    for path in SOURCES.rglob("*.html"):
+        found |= {
+            match[2] or match[4] for match in _TAG.finditer(path.read_text()) if "payments_admin" not in str(path)
+        }
+        found |= {re.sub(r"\{\{ (\w+) \}\}", r"%(\1)s", text) for text in _BLOCK.findall(path.read_text())}
+    for path in (*SOURCES.glob("web/*.py"), *SOURCES.glob("templatetags/*.py"), *SOURCES.glob("admin/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
+                found.add(ast.literal_eval(node.args[0]))
+    return found
+
+
+def test_nothing_is_left_untranslated() -> None:
+    assert len(used()) > 80
+    assert used() - {source for source, target in written().items() if target} == set()
+
+
+def test_nothing_is_translated_in_vain() -> None:
+    assert set(written()) - used() - {""} == set()
+
+
+def test_the_compiled_catalogue_is_the_written_one() -> None:
+    with (FOLDER / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    assert {source: compiled.gettext(source) for source in written() if source} == {
+        source: target for source, target in written().items() if source
+    }
+
+
+def test_placeholders_survive() -> None:
+    for source, target in written().items():
+        assert sorted(re.findall(r"%\(\w+\)s", source)) == sorted(re.findall(r"%\(\w+\)s", target))

@@ -1,0 +1,82 @@
+"""The Celery application. Its messages are hints: what is due is read from PostgreSQL, so one may be lost or doubled.
+
+celery -A woovi worker    # threads: the tasks wait for banks and merchants, they do not compute
+celery -A woovi beat
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from woovi import embedded, outbox, redis
+
+if TYPE_CHECKING:
+    from woovi.outbox.models import OutboxEvent
+
+TIMEOUT = redis.TIMEOUTS["broker"]
+VISIBILITY_TIMEOUT = (
+    1800  # seconds until an unacknowledged message is given to another worker: 10 times the longest task
+)
+
+
+def broker_url(url: str) -> str:
+    """The URL as kombu spells it: a unix socket is `redis+socket://`, and TLS says that it verifies."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        number = parse_qs(parts.query).get("db", ["0"])[0]
+        return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={number}"
+    if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
+        return f"{url}{'&' if parts.query else '?'}ssl_cert_reqs=required"
+    return url
+
+
+embedded.ensure()
+app = Celery("woovi")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    broker_url=broker_url(redis.url("broker")),
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT,
+        "socket_timeout": TIMEOUT,
+        "socket_connect_timeout": TIMEOUT,
+    },
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a worker waits for Redis as long as it takes
+    task_ignore_result=True,
+    task_publish_retry=False,  # the outbox tries again, and a frozen Redis must not hold its publisher
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_serializer="json",
+    worker_pool="threads",
+    worker_concurrency=24,
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=8,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    enable_utc=True,
+)
+app.autodiscover_tasks()
+
+
+def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Queue tasks `payments.NAME` of (NAME, keyword arguments). Raises outbox.Unavailable where the broker is away."""
+    try:
+        with app.producer_or_acquire() as producer:
+            for name, kwargs in messages:
+                app.send_task(f"payments.{name}", kwargs=kwargs, producer=producer)
+    except (OperationalError, OSError) as error:
+        raise outbox.Unavailable(f"the broker is away: {error}") from error
+
+
+def send_tasks(events: list[OutboxEvent]) -> None:
+    """Outbox handler of `task:NAME`: queue the task with the event's payload as keyword arguments."""
+    send((event.topic.removeprefix("task:"), event.payload) for event in events)

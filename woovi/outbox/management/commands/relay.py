@@ -1,0 +1,25 @@
+"""`manage.py relay`: carries outbox events until it is stopped. Run as many as you like."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from woovi.outbox.relay import Relay
+
+
+class Command(BaseCommand):
+    help = "Carries outbox events to the queue, the webhooks and the live pages."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # A claim or a mark that a crash of PostgreSQL loses is only made again: no need to wait for the disk.
+        os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c synchronous_commit=off"
+        relay = Relay.configured()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, relay.stop)
+        self.stdout.write("relay: waiting for events")
+        relay.run()
+        self.stdout.write("relay: stopped")
