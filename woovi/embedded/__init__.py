@@ -9,7 +9,7 @@ servers. A user of the engines holds a shared `flock` on `users.lock`; the kerne
 dies, so the keeper knows without counting, pid files or heartbeats when the last one has gone, and stops.
 """
 
-from woovi.embedded.client import EmbeddedUnavailable, ensure
+from woovi.embedded.client import EmbeddedUnavailable, ensure, release
 from woovi.embedded.layout import database_url, in_use, redis_url
 
-__all__ = ["EmbeddedUnavailable", "database_url", "ensure", "in_use", "redis_url"]
+__all__ = ["EmbeddedUnavailable", "database_url", "ensure", "in_use", "redis_url", "release"]

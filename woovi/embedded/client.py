@@ -18,6 +18,8 @@ LOG_SIZE = 10_000_000  # bytes: a longer log is put aside when the engines start
 # The users' locks of this process, by data directory. A forked child shares them, one that executes another
 # program does not (the descriptor is closed there) and calls ensure() itself.
 _held: dict[Path, IO[str]] = {}
+# Keepers that this process started. They outlive it; one that was killed must not stay its zombie.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 class EmbeddedUnavailable(SystemExit):
@@ -43,7 +45,7 @@ def ensure() -> None:
             fcntl.flock(start, fcntl.LOCK_EX)
             if not keeper_runs(layout):
                 _start_keeper(layout)
-            kept = layout.keeper_lock.read_text().split()
+            kept = layout.keeper_lock.read_text().split()[1:]
     except OSError as error:
         raise EmbeddedUnavailable(f"the embedded engines cannot use {layout.data}: {error}") from error
     if missing := set(wanted) - set(kept):
@@ -51,6 +53,19 @@ def ensure() -> None:
             f"the engines of {layout.data} were started without {' and '.join(missing)}, by a process that has "
             "a URL for it: stop that one, or give this one the URL too"
         )
+
+
+def release() -> bool:
+    """Stop being a user before this process ends. Returns whether the engines have stopped, as they do for the last.
+
+    For tests, which remove the data directory before they end.
+    """
+    gone = True
+    while _held:
+        data, users = _held.popitem()
+        users.close()
+        gone = wait_gone(Layout.of(data), 10) and gone
+    return gone
 
 
 def keeper_runs(layout: Layout) -> bool:
@@ -88,7 +103,8 @@ def _start_keeper(layout: Layout) -> None:
         layout.log.replace(layout.log.with_suffix(".log.1"))
     read, write = os.pipe()
     with layout.log.open("a") as log:
-        subprocess.Popen(
+        _started[:] = [keeper for keeper in _started if keeper.poll() is None]
+        keeper = subprocess.Popen(
             [sys.executable, "-m", "woovi.embedded.keeper", str(write)],
             cwd=Path(__file__).resolve().parents[2],
             env={**os.environ, "WOOVI_DATA_DIR": str(layout.data)},
@@ -98,6 +114,7 @@ def _start_keeper(layout: Layout) -> None:
             pass_fds=[write],
             start_new_session=True,
         )
+        _started.append(keeper)
     os.close(write)
     with os.fdopen(read) as answer:
         line = answer.readline()

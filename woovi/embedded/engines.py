@@ -76,7 +76,7 @@ class Postgres(Engine):
         # Made aside and renamed, so that a half-made cluster is never taken for a whole one.
         fresh = self.data.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        self._make(fresh)
+        self.make(fresh)
         command = [str(self.bin / "initdb"), "-D", str(fresh), "-U", "postgres", "--auth=trust", "--encoding=UTF8",
                    "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C",
                    "--lc-messages=C", "--no-instructions"]  # fmt: skip
@@ -88,7 +88,7 @@ class Postgres(Engine):
         # Their process id may belong to somebody else by now, and PostgreSQL would then refuse to start.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         shutil.rmtree(self.sockets, ignore_errors=True)
-        self._make(self.sockets)
+        self.make(self.sockets)
 
     def command(self) -> list[str]:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20  # MB
@@ -124,7 +124,8 @@ class Postgres(Engine):
             return False
         return True
 
-    def _make(self, folder: Path) -> None:
+    def make(self, folder: Path) -> None:
+        """Make an empty folder that is the server's."""
         folder.mkdir(mode=0o700)
         if self.user:
             os.chown(folder, *self.user)

@@ -27,7 +27,7 @@ from woovi.embedded.privileges import Unprivileged
 POLL = 0.2
 START = 60.0
 STOP = 20.0
-LINGER = 2.0  # a shell loop of commands should not start and stop the engines for each
+LINGER = 1.0  # a shell loop of commands should not start and stop the engines for each
 RETRY = 1.0
 
 
@@ -83,6 +83,8 @@ class Keeper:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if self.processes:  # else the folder may not be ours
+            shutil.rmtree(self.layout.sockets, ignore_errors=True)
 
     def _revive(self) -> None:
         for engine in self.engines:
@@ -149,7 +151,7 @@ def main() -> None:
     lock = layout.keeper_lock.open("a")
     fcntl.flock(lock, fcntl.LOCK_EX)
     lock.truncate(0)
-    lock.write(" ".join(names))
+    lock.write(" ".join([str(os.getpid()), *names]))
     lock.flush()
     keeper = None
     try:
@@ -167,7 +169,6 @@ def main() -> None:
     finally:
         if keeper:
             keeper.stop()
-        shutil.rmtree(layout.sockets, ignore_errors=True)
         # Before the users' lock, which goes with this process: who gets that one must find no keeper.
         lock.close()
 

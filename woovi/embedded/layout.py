@@ -79,7 +79,7 @@ class Layout:
 
     @property
     def keeper_lock(self) -> Path:
-        """Held by the keeper as long as it lives. Its text names the engines that it keeps."""
+        """Held by the keeper as long as it lives. Its text is its process id and its engines' names."""
         return self.data / "keeper.lock"
 
     def engine_lock(self, name: str) -> Path:

@@ -43,11 +43,10 @@ def table(listener: int, port: int, urls: Urls) -> list[Child]:
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
     celery = ("-m", "celery", "--app", "woovi", "--quiet")
-    schedule = str(settings.DATA_DIR / "beat-schedule")
     children = [
         python("web", "-m", "woovi.supervisor.serve", str(listener), inherits=(listener,)),
         python("worker", *celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
-        python("beat", *celery, "beat", "--loglevel", "WARNING", "--schedule", schedule),
+        python("beat", *celery, "beat", "--loglevel", "WARNING"),
         python("relay", "manage.py", "relay"),
     ]
     if not os.environ.get("BANK_URL"):

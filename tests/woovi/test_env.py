@@ -1,0 +1,136 @@
+"""Settings refuse nonsense with one line that names the variable."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from woovi import env
+
+NAME = "WOOVI_TEST_VARIABLE"
+
+
+@pytest.mark.parametrize(
+    ("read", "value"),
+    [
+        (lambda: env.flag(NAME, True), "maybe"),
+        (lambda: env.flag(NAME, True), "2"),
+        (lambda: env.integer(NAME, 5), "five"),
+        (lambda: env.integer(NAME, 5), "1.5"),
+        (lambda: env.integer(NAME, 5, minimum=1), "0"),
+        (lambda: env.integer(NAME, 5, maximum=9), "10"),
+        (lambda: env.choice(NAME, ["a", "b"], "a"), "c"),
+        (lambda: env.http_url(NAME, "http://a"), "ftp://a"),
+        (lambda: env.http_url(NAME, "http://a"), "http://"),
+        (lambda: env.http_url(NAME, "http://a"), "a.example"),
+        (lambda: env.http_url(NAME, "http://a"), "http://a?b"),
+        (lambda: env.http_url(NAME, "http://a"), "http://a:port"),
+    ],
+)
+def test_nonsense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, read: Callable[[], object], value: str) -> None:
+    monkeypatch.setenv(NAME, value)
+    with pytest.raises(ImproperlyConfigured, match=NAME):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "expected"),
+    [
+        (lambda: env.flag(NAME, True), "", True),
+        (lambda: env.flag(NAME, True), "No", False),
+        (lambda: env.flag(NAME, False), "TRUE", True),
+        (lambda: env.integer(NAME, 5), "", 5),
+        (lambda: env.integer(NAME, 5), "7", 7),
+        (lambda: env.choice(NAME, ["a", "b"], "a"), "", "a"),
+        (lambda: env.words(NAME, "a, b"), "", ["a", "b"]),
+        (lambda: env.words(NAME, ""), " x ,, y", ["x", "y"]),
+        (lambda: env.http_url(NAME, "http://a"), "https://b.example/", "https://b.example"),
+        (lambda: env.text(NAME, "default"), "", "default"),
+    ],
+)
+def test_sense_is_taken(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[], object], value: str, expected: object
+) -> None:
+    monkeypatch.setenv(NAME, value)
+    assert read() == expected
+
+
+def test_a_text_without_default_must_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NAME, raising=False)
+    with pytest.raises(ImproperlyConfigured, match=NAME):
+        env.text(NAME)
+
+
+def test_a_text_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "secret"))
+    assert env.text(NAME) == "from a file"
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "missing"))
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME}_FILE"):
+        env.text(NAME)
+
+
+def test_a_database_url() -> None:
+    assert env.database("postgresql://me:p%40ss@db.example:5433/woovi?sslmode=require") == {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "woovi",
+        "USER": "me",
+        "PASSWORD": "p@ss",
+        "HOST": "db.example",
+        "PORT": "5433",
+        "OPTIONS": {"sslmode": "require"},
+    }
+    assert env.database("postgresql://postgres@/woovi?host=%2Ftmp%2Fx")["HOST"] == "/tmp/x"
+    for refused in ("mysql://db/woovi", "postgresql://db:port/woovi"):
+        with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
+            env.database(refused)
+
+
+def settings(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Read the settings in a process of its own with this environment alone."""
+    script = "from woovi import settings; print(settings.DEBUG, len(settings.SECRET_KEY))"
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+PRODUCTION = {
+    "WOOVI_ENV": "production",
+    "DATABASE_URL": "postgresql://db/woovi",
+    "REDIS_URL": "redis://cache",
+    "SECRET_KEY": "s" * 50,
+    "BANK_CLIENT_ID": "id",
+    "BANK_CLIENT_SECRET": "secret",
+    "BANK_CALLBACK_TOKEN": "token",
+    "WEBHOOK_KEY": "key",
+}
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "BANK_CLIENT_SECRET", "BANK_CALLBACK_TOKEN", "WEBHOOK_KEY"])
+def test_production_has_no_default_secret(missing: str) -> None:
+    result = settings(**{name: value for name, value in PRODUCTION.items() if name != missing})
+    assert result.returncode == 1
+    assert result.stderr.strip().endswith(f"{missing} must be set (or {missing}_FILE)")
+
+
+def test_production_starts_with_its_secrets_and_without_debug() -> None:
+    assert settings(**PRODUCTION).stdout == "False 50\n"
+
+
+def test_development_makes_a_private_key_and_keeps_it(tmp_path: Path) -> None:
+    environment = {"WOOVI_DATA_DIR": str(tmp_path)}
+    assert settings(**environment).stdout == "False 64\n"
+    first = (tmp_path / "secret_key").read_text()
+    settings(**environment)
+    assert (tmp_path / "secret_key").read_text() == first
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
