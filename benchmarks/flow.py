@@ -45,7 +45,11 @@ def run() -> list[Row]:
         httpx.put(f"{system['bank']}/sim/faults", json=calm).raise_for_status()
         company = Company.objects.get()
         paid, woken = asyncio.run(_latency(system, company, _create(system)))
-        return [_under("p50", paid, woken, 0.5, 150), _under("p99", paid, woken, 0.99, None), _throughput(system, company)]
+        return [
+            _under("p50", paid, woken, 0.5, 150),
+            _under("p99", paid, woken, 0.99, None),
+            _throughput(system, company),
+        ]
 
 
 def _under(name: str, paid: list[float], woken: list[float], share: float, goal: int | None) -> Row:
@@ -63,13 +67,13 @@ def _create(system: running.System) -> dict[str, str]:
     with httpx.Client(base_url=system["web"], headers={"Authorization": system["app_id"]}, timeout=30) as api:
         for _ in range(PAID):
             body = {"correlationID": uuid.uuid4().hex, "value": 1000}
-            codes[str(body["correlationID"])] = api.post("/api/v1/charge", json=body).raise_for_status().json()["brCode"]
+            codes[str(body["correlationID"])] = (
+                api.post("/api/v1/charge", json=body).raise_for_status().json()["brCode"]
+            )
     return codes
 
 
-async def _latency(
-    system: running.System, company: Company, codes: dict[str, str]
-) -> tuple[list[float], list[float]]:
+async def _latency(system: running.System, company: Company, codes: dict[str, str]) -> tuple[list[float], list[float]]:
     """Seconds from each payment to its frame, and from bare wake-ups, sent in between, to theirs."""
     cookie = await asyncio.to_thread(_session, company)
     url = system["web"].replace("http", "ws", 1) + "/ws/events"
@@ -86,13 +90,13 @@ async def _latency(
             await bank.post("/sim/pay", json={"br_code": code, "payer": {"name": "Maria", "taxID": "52998224725"}})
             mark = f"bare-{number}"
             bare[mark] = time.perf_counter()
-            await get_channel_layer().group_send(
-                group(str(company.pk)), {"type": "wake", "topics": [mark], "id": 0}
-            )
+            await get_channel_layer().group_send(group(str(company.pk)), {"type": "wake", "topics": [mark], "id": 0})
         await asyncio.sleep(2)
         reader.cancel()
     events = await asyncio.to_thread(_completed, company)
-    paid = [_first(frames, lambda f, id=events[c]: int(str(f.get("id", 0))) >= id) - at for c, at in pressed.items()]
+    paid = [
+        _first(frames, lambda f, event=events[c]: int(str(f.get("id", 0))) >= event) - at for c, at in pressed.items()
+    ]
     woken = [_first(frames, lambda f, mark=mark: mark in str(f.get("topics"))) - at for mark, at in bare.items()]
     return paid, woken
 
@@ -141,7 +145,7 @@ def _rate(system: running.System, company: Company, token: str) -> float:
         start = time.perf_counter()
         shares = [bodies[n::CALLERS] for n in range(CALLERS)]
         list(pool.map(_post, [address] * CALLERS, [token] * CALLERS, shares))
-        while token != "wrong" and OutboxEvent.objects.filter(relayed_at=None).exists():  # noqa: S105
+        while token != "wrong" and OutboxEvent.objects.filter(relayed_at=None).exists():
             time.sleep(0.01)
         return CALLBACKS / (time.perf_counter() - start)
 
