@@ -176,22 +176,19 @@ def _packed(postings: tuple[Posting, ...]) -> tuple[str | None, ...]:
         _check(posting)
     lines = [line for posting in postings for line in posting.lines]
     events = [[n, e.topic, e.payload] for n, posting in enumerate(postings, 1) for e in posting.events]
-    try:
-        return (
-            _integers([p.company_id for p in postings]),
-            _texts([p.kind for p in postings]),
-            _texts([p.correlation_id for p in postings]),
-            _texts(["\\x" + _hash(p) for p in postings]),
-            _integers(["NULL" if p.resolves is None else p.resolves for p in postings]),
-            _integers([n for n, p in enumerate(postings, 1) for _ in p.lines]),
-            _integers([number for p in postings for number in range(1, len(p.lines) + 1)]),
-            _integers([line.account_id for line in lines]),
-            _integers([line.amount for line in lines]),
-            _integers([line.pending for line in lines]),
-            _json(events) if events else None,
-        )
-    except UnicodeEncodeError as error:
-        raise LedgerError(f"not valid Unicode: {error.object!r}") from error
+    return (
+        _integers([p.company_id for p in postings]),
+        _texts([p.kind for p in postings]),
+        _texts([p.correlation_id for p in postings]),
+        _texts(["\\x" + _hash(p) for p in postings]),
+        _integers(["NULL" if p.resolves is None else p.resolves for p in postings]),
+        _integers([n for n, p in enumerate(postings, 1) for _ in p.lines]),
+        _integers([number for p in postings for number in range(1, len(p.lines) + 1)]),
+        _integers([line.account_id for line in lines]),
+        _integers([line.amount for line in lines]),
+        _integers([line.pending for line in lines]),
+        _json(events) if events else None,
+    )
 
 
 def _check(posting: Posting) -> None:
@@ -224,8 +221,17 @@ def _whole(field: str, value: object) -> None:
 
 
 def _short(field: str, value: object, most: int) -> None:
-    if not isinstance(value, str) or not 0 < len(value) <= most or "\0" in value:
+    if not isinstance(value, str) or not 0 < len(value) <= most or "\0" in value or not _is_unicode(value):
         raise LedgerError(f"{field} must be 1 to {most} characters of text, not {value!r}", field)
+
+
+def _is_unicode(value: str) -> bool:
+    """False for text with half a surrogate pair, which JSON can bring and UTF-8 cannot hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _hash(posting: Posting) -> str:
@@ -247,9 +253,9 @@ def _texts(values: Iterable[str]) -> str:
 def _json(events: list[list[Any]]) -> str:
     try:
         text = json.dumps(events, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text.encode()
     except (TypeError, ValueError) as error:
         raise LedgerError(f"an event's payload is not JSON: {error}", "events") from error
-    text.encode()
     if "\\u0000" in text.replace("\\\\", ""):
         raise LedgerError("an event's payload has a NUL character", "events")
     return text
@@ -264,6 +270,7 @@ _REFUSED_BY_STATE: dict[str, type[LedgerError]] = {
 }
 _REFUSED_BY_CONSTRAINT: dict[str, type[LedgerError]] = {
     "account_not_overdrawn": InsufficientFunds,
+    "account_pending_out_positive": HoldResolved,
     "payments_ledgertransaction_resolves_id_key": HoldResolved,
 }
 
