@@ -198,9 +198,10 @@ try:
         cursor.execute("SET LOCAL deadlock_timeout = '50ms'")
         cursor.execute(lock, [pair[0]])
         cursor.execute("SELECT pg_advisory_lock_shared(%s)", [me])
-        other = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
-        while not (cursor.execute(other, [1 - me]) or cursor.fetchone()):
-            pass
+        other = None
+        while not other:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [1 - me])
+            other = cursor.fetchone()
         cursor.execute(lock, [pair[1]])
     print("done")
 except DatabaseError as error:
