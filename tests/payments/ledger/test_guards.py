@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from payments.models import Account, Entry, LedgerTransaction
 from payments.selectors import checks
 from payments.services import ledger
+from payments.services.ledger import Event
 from tests.payments.ledger.conftest import Books
 
 
@@ -247,3 +248,27 @@ def test_a_hold_resolves_twice_where_its_unique_key_is_dropped(paid: Books) -> N
             VALUES ({paid.company.pk}, 'void', '{key}', '', {hold}, now())"""
         )
     assert failed()["a hold is resolved once"] == [str(hold)]
+
+
+def test_the_role_of_production_can_post_and_not_tamper(paid: Books) -> None:
+    """The grants are those of docs/ledger.md, with the outbox's and the companies'."""
+    for statement in (
+        "CREATE ROLE ledger_test_platform",
+        "GRANT SELECT, INSERT ON payments_ledgertransaction, payments_entry, outbox_outboxevent TO ledger_test_platform",
+        "GRANT SELECT, INSERT, UPDATE ON payments_account TO ledger_test_platform",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ledger_test_platform",
+        "SET LOCAL ROLE ledger_test_platform",
+    ):
+        sql(statement)
+    ledger.post(paid.paid("more", 5, events=(Event("t", {}),)))
+    for attack in (
+        "ALTER TABLE payments_entry DISABLE TRIGGER ALL",
+        "SET session_replication_role = replica",
+        "UPDATE payments_entry SET amount = 1",
+        "TRUNCATE payments_entry",
+        "DELETE FROM payments_account",
+        "UPDATE payments_account SET posted = 1",
+    ):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            sql(attack)
+    assert paid.balance() == (1005, 0)
