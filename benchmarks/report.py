@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -84,7 +85,7 @@ def _print(room: str, rows: list[dict[str, Any]]) -> None:
     table = Table(*COLUMNS, title=room)
     for row in rows:
         table.add_row(*_cells(row))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _write_page() -> None:
