@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods
 
 from payments.bank.simulator import books, callbacks, faults, words
@@ -55,25 +55,12 @@ PEOPLE = [
 STRANGER = _person("935411347", "Zé Ninguém")
 
 
-class PageHeaders:
-    """Headers that every answer carries."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        response["Content-Security-Policy"] = POLICY
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Referrer-Policy"] = "same-origin"
-        return response
-
-
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     return _page(request, "home.html", {})
 
 
+@csrf_protect
 @require_http_methods(["GET", "POST"])
 def pay(request: HttpRequest) -> HttpResponse:
     """Show what `code` asks for, or (POST) pay it."""
@@ -109,6 +96,7 @@ def paid(request: HttpRequest) -> HttpResponse:
     return _page(request, "paid.html", {"rows": rows, "new": new})
 
 
+@csrf_protect
 @require_http_methods(["GET", "POST"])
 def faults_page(request: HttpRequest) -> HttpResponse:
     error = saved = ""
@@ -227,6 +215,9 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any], status: 
     response = render(request, f"bank/{template}", context, status=status)
     if request.GET.get("lang") in {"pt", "en"}:
         response.set_cookie("bank_lang", request.GET["lang"], max_age=31_536_000, httponly=True, samesite="Lax")
+    response["Content-Security-Policy"] = POLICY
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Referrer-Policy"] = "same-origin"
     response["Vary"] = "Accept-Language, Cookie"
     response["Cache-Control"] = "no-store"
     return response
