@@ -41,3 +41,10 @@ APPEND_SLASH = False
 CSRF_COOKIE_NAME = "bank_csrf"  # the platform's pages may be on the same host
 CSRF_COOKIE_HTTPONLY = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"django.request": {"level": "ERROR"}},  # a refusal is an answer, not a warning
+}
