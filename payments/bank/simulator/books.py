@@ -41,6 +41,16 @@ WITH paid AS (
 SELECT count(*) FROM pix
 """
 
+SETTLE_SENT = """
+WITH ended AS (
+    UPDATE simulator_sent
+    SET settled_at = %(now)s, status = CASE WHEN reason = '' THEN 'REALIZADO' ELSE 'NAO_REALIZADO' END
+    WHERE status = 'EM_PROCESSAMENTO' AND due_at <= %(now)s RETURNING *
+)
+INSERT INTO simulator_movement (end_to_end_id, value, at)
+SELECT end_to_end_id, -value, settled_at FROM ended WHERE status = 'REALIZADO'
+"""
+
 
 @dataclass(frozen=True)
 class Payer:
@@ -212,8 +222,9 @@ def request_return(end_to_end_id: str, return_id: str, value: int, comment: str,
             due_at=now + timedelta(milliseconds=faults.current().settle_ms),
             reason="Recusada pelo banco do pagador" if faults.happens(faults.current().return_refused_percent) else "",
         )
-        if row.due_at <= now:
-            _settle_return(row, now)
+    if row.due_at <= now:
+        settle_due(now)
+        row.refresh_from_db()
     return row
 
 
@@ -222,50 +233,41 @@ def send(send_id: str, pix_key: str, value: int, message: str, now: datetime | N
     now = now or timezone.now()
     if pix_key == "pix-key-not-found@woovi.com":
         raise Problem("ChaveNaoEncontrada", 422, "A chave Pix não existe.", "favorecido.chave")
-    with transaction.atomic():
-        row, created = Sent.objects.get_or_create(
-            send_id=send_id,
-            defaults={
-                "end_to_end_id": ids.mint("E", settings.BANK_ISPB, now),
-                "pix_key": pix_key,
-                "value": value,
-                "message": message,
-                "requested_at": now,
-                "due_at": now + timedelta(milliseconds=faults.current().settle_ms),
-                "reason": "Recusado pelo banco do recebedor" if pix_key == "bank-error@woovi.com" else "",
-            },
-        )
+    fields = {
+        "end_to_end_id": ids.mint("E", settings.BANK_ISPB, now),
+        "pix_key": pix_key,
+        "value": value,
+        "message": message,
+        "requested_at": now,
+        "due_at": now + timedelta(milliseconds=faults.current().settle_ms),
+        "reason": "Recusado pelo banco do recebedor" if pix_key == "bank-error@woovi.com" else "",
+    }
+    try:
+        row = Sent.objects.create(send_id=send_id, **fields)
+    except IntegrityError:
+        row = Sent.objects.get(send_id=send_id)
         if (row.pix_key, row.value) != (pix_key, value):
-            raise Problem("PixEnvioInvalido", 409, "Já há um envio com este id.", "idEnvio", send_id)
-        if created and row.due_at <= now:
-            _settle_sent(row, now)
+            raise Problem("PixEnvioInvalido", 409, "Já há um envio com este id.", "idEnvio", send_id) from None
+        return row
+    if row.due_at <= now:
+        settle_due(now)
+        row.refresh_from_db()
     return row
 
 
 def settle_due(now: datetime | None = None) -> None:
     """End the returns and sent Pix whose time has come. A `reason` set beforehand means that it fails."""
     now = now or timezone.now()
-    with transaction.atomic():
-        open_ = {"status": Settlement.PROCESSING, "due_at__lte": now}
-        for back in Return.objects.select_for_update(of=("self",)).select_related("pix").filter(**open_)[:200]:
-            _settle_return(back, now)
-        for sent in Sent.objects.select_for_update().filter(**open_)[:200]:
-            _settle_sent(sent, now)
-
-
-def _settle_return(row: Return, now: datetime) -> None:
-    row.status, row.settled_at = (Settlement.REFUSED, now) if row.reason else (Settlement.RETURNED, now)
-    row.save(update_fields=["status", "settled_at"])
-    if row.status == Settlement.RETURNED:
-        Movement.objects.create(end_to_end_id=row.rtr_id, value=-row.value, at=now)
-    _tell(row.pix)
-
-
-def _settle_sent(row: Sent, now: datetime) -> None:
-    row.status, row.settled_at = (Settlement.REFUSED, now) if row.reason else (Settlement.SENT, now)
-    row.save(update_fields=["status", "settled_at"])
-    if row.status == Settlement.SENT:
-        Movement.objects.create(end_to_end_id=row.end_to_end_id, value=-row.value, at=now)
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE_SENT, {"now": now})
+    for row in Return.objects.select_related("pix").filter(status=Settlement.PROCESSING, due_at__lte=now):
+        with transaction.atomic():
+            status = Settlement.REFUSED if row.reason else Settlement.RETURNED
+            settled = Return.objects.filter(pk=row.pk, status=Settlement.PROCESSING)
+            if settled.update(status=status, settled_at=now):
+                if status == Settlement.RETURNED:
+                    Movement.objects.create(end_to_end_id=row.rtr_id, value=-row.value, at=now)
+                _tell(row.pix)
 
 
 def balance() -> int:

@@ -210,6 +210,8 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any], status: 
     t = _words(request)
     english = t is words.EN
     query = request.GET.copy()
+    if code := context.get("code"):
+        query["code"] = code
     query["lang"] = "pt" if english else "en"
     context |= {"t": t, "english": english, "switch": f"?{query.urlencode()}", "path": request.path}
     response = render(request, f"bank/{template}", context, status=status)
