@@ -314,6 +314,13 @@ def test_of_many_payers_at_once_one_pays(bank_process: BankProcess, charge: Char
     assert len(connected.read_charge(made.txid).received) == 1
 
 
+def test_without_the_check_all_of_them_would(bank_process: BankProcess, charge: Charge, connected: Bank) -> None:
+    made = charge(1000)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: bank_process.pay(made.txid, force=True), range(16)))
+    assert len(connected.read_charge(made.txid).received) == 16
+
+
 def test_of_many_equal_orders_at_once_one_is_sent(bank_process: BankProcess, connected: Bank) -> None:
     order, before = SendOrder(uuid.uuid4().hex, 300, "ana@exemplo.com"), connected.balance()
     with ThreadPoolExecutor(8) as threads:
