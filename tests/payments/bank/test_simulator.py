@@ -259,6 +259,8 @@ def test_pages_are_strict_about_scripts_and_forms(bank_process: BankProcess, cha
     made = charge()
     page = bank_process.http.get("/pay", params={"code": made.br_code})
     assert "unsafe" not in page.headers["content-security-policy"]
+    assert bank_process.http.get("/static/bank.css").headers["content-type"] == "text/css"
+    assert bank_process.http.get("/static/settings.py").status_code == 404
     assert not re.search(r"<script|<style|\sstyle=|\son\w+=", page.text)
     forged = bank_process.http.post("/pay", data={"code": made.br_code, "action": "pay", "payer": "52998224725"})
     assert forged.status_code == 403
