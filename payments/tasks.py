@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from payments.services import webhook_delivery
+from payments.services import webhook_delivery, webhook_work
 
 
 @shared_task(name="payments.deliver_webhook", ignore_result=True)
-def deliver_webhook(delivery_id: int, after: int) -> None:
-    webhook_delivery.deliver(delivery_id, after)
+def deliver_webhook(delivery_id: int, after: int, endpoint_id: int) -> None:
+    webhook_work.work(delivery_id, after, endpoint_id)
 
 
 @shared_task(name="payments.sweep_webhooks", ignore_result=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 from django.db import connection, transaction
 
+from tests.processes import a_session_waits_for_a_lock, wait_until
 from woovi import outbox
 from woovi.outbox import claims
 from woovi.outbox.models import OutboxEvent
@@ -167,16 +167,3 @@ def test_carries_five_thousand_events_a_second() -> None:
     assert not OutboxEvent.objects.filter(relayed_at=None).exists()
     assert rate > 1_000, "far below what it does on an idle machine (5,000 and more), to bear a busy one"
     print(f"{rate:.0f} events/s")
-
-
-def a_session_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        return bool(cursor.fetchone()[0])
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
