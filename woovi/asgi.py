@@ -12,4 +12,9 @@ embedded.ensure()
 
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+http = get_asgi_application()  # before what imports models
+
+from channels.routing import ProtocolTypeRouter
+from realtime import routing
+
+application = ProtocolTypeRouter({"http": http, "websocket": routing.application()})

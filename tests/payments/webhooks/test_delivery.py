@@ -1,0 +1,247 @@
+"""A delivery, from the event to the merchant's answer. Time is given, not waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from payments.models import Company, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.services import companies, webhook_delivery
+from payments.services.errors import Invalid
+from payments.services.webhook_delivery import deliver, fan_out, resend, sweep
+from payments.services.webhook_signing import hmac_signature
+from tests.processes import wait_until
+from tests.receiver import Receiver
+from woovi import celery, outbox
+from woovi.outbox.models import OutboxEvent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EVENT = "OPENPIX:CHARGE_CREATED"
+Status = WebhookDelivery.Status
+
+
+@pytest.fixture
+def endpoint(company: Company, receiver: Receiver) -> WebhookEndpoint:
+    return WebhookEndpoint.objects.create(
+        company=company, name="a", event=EVENT, url=receiver.url, authorization="Basic x", secret="s"
+    )
+
+
+class Hints:
+    """What the queue holds; taking it empties it."""
+
+    def take(self) -> set[tuple[int, int]]:
+        told = set()
+        with celery.app.connection_for_read() as broker, broker.SimpleQueue("celery") as queue:
+            while True:
+                try:
+                    message = queue.get_nowait()
+                except queue.Empty:
+                    return told
+                kwargs = message.payload[1]
+                told.add((kwargs["delivery_id"], kwargs["after"]))
+                message.ack()
+
+
+@pytest.fixture(autouse=True)
+def hints() -> Hints:
+    queue = Hints()
+    queue.take()
+    return queue
+
+
+def event(company: Company, topic: str = EVENT, payload: dict[str, Any] | None = None) -> OutboxEvent:
+    with transaction.atomic():
+        return outbox.write(topic, str(company.pk), payload or {"event": topic, "charge": {"b": 1, "a": "ção"}})
+
+
+def delivery_of(event: OutboxEvent) -> WebhookDelivery:
+    return WebhookDelivery.objects.get(event=event)
+
+
+def test_fans_out_once_to_the_active_endpoints_that_want_it(
+    company: Company, endpoint: WebhookEndpoint, hints: Hints
+) -> None:
+    other = companies.onboard(official_name="B", trade_name="B", tax_id="2" * 14, pix_key="b@example.com")
+    rows = {"name": "x", "url": endpoint.url, "secret": "s"}
+    second = WebhookEndpoint.objects.create(company=company, event=EVENT, **rows)
+    WebhookEndpoint.objects.create(company=company, event=EVENT, is_active=False, **rows)
+    WebhookEndpoint.objects.create(company=company, event="OPENPIX:CHARGE_EXPIRED", **rows)
+    WebhookEndpoint.objects.create(company=other, event=EVENT, **rows)
+    made = event(company)
+    fan_out([made])
+    fan_out([made])  # the relay died before it marked the event
+    assert set(WebhookDelivery.objects.values_list("endpoint", "event")) == {
+        (endpoint.pk, made.pk),
+        (second.pk, made.pk),
+    }
+    assert hints.take() == {(d.pk, 0) for d in WebhookDelivery.objects.all()}
+
+
+def test_carries_the_event_signed_and_records_the_try(
+    company: Company, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    made = event(company)
+    fan_out([made])
+    assert deliver(delivery_of(made).pk, 0) == Status.DELIVERED
+    [got] = receiver.got
+    assert json.loads(got.body) == made.payload
+    assert "ção" in got.body.decode()
+    assert got.headers["x-webhook-event-id"] == str(made.event_id)
+    assert got.headers["authorization"] == "Basic x"
+    assert got.headers["x-openpix-signature"] == hmac_signature("s", got.body)
+    attempt = WebhookAttempt.objects.get()
+    assert (attempt.number, attempt.status_code, attempt.error) == (1, 200, "")
+    assert attempt.request_body.encode() == got.body
+    assert attempt.response_body == "th\ufffdx!"
+    assert attempt.milliseconds is not None
+    assert deliver(delivery_of(made).pk, 1) is None, "delivered is final"
+
+
+def test_tries_eight_times_with_growing_waits_and_the_same_bytes(
+    company: Company, endpoint: WebhookEndpoint, receiver: Receiver, settings: Any
+) -> None:
+    settings.WEBHOOK_TIMEOUT = 0.3
+    receiver.answers = [500, receiver.hang, receiver.reset, 404, 429, 301, 503, 500, 200]
+    made = event(company)
+    fan_out([made])
+    delivery, now = delivery_of(made), datetime.now(UTC)
+    for failures in range(1, 9):
+        state = deliver(delivery.pk, failures - 1, now)
+        delivery.refresh_from_db()
+        assert delivery.attempts == failures
+        if failures < 8:
+            assert state == Status.PENDING
+            assert delivery.next_attempt_at - now == timedelta(seconds=10 * 2 ** (failures - 1))
+            early = delivery.next_attempt_at - timedelta(seconds=1)
+            assert deliver(delivery.pk, failures, early) is None
+            now = delivery.next_attempt_at
+    assert delivery.status == Status.FAILED
+    assert deliver(delivery.pk, 8, now + timedelta(days=1)) is None
+    assert len({(got.body, got.headers["x-webhook-event-id"]) for got in receiver.got}) == 1
+    tries = list(WebhookAttempt.objects.order_by("number").values_list("status_code", "error"))
+    assert [code for code, _ in tries] == [500, None, None, 404, 429, 301, 503, 500]
+    assert "ReadTimeout" in tries[1][1]
+    assert tries[2][1]
+
+    resend(delivery, now)
+    assert deliver(delivery.pk, 8, now) == Status.DELIVERED
+    WebhookEndpoint.objects.update(is_active=False)
+    deleted = WebhookDelivery.objects.get()
+    with pytest.raises(Invalid):
+        resend(deleted, now)
+
+
+def two_hints(receiver: Receiver, delivery: WebhookDelivery) -> int:
+    """Two workers get the same hint; the second while the merchant still answers the first. Returns the calls."""
+    receiver.answers = [receiver.hang]
+
+    def worker() -> None:
+        try:
+            deliver(delivery.pk, 0)
+        finally:
+            connection.close()
+
+    first = threading.Thread(target=worker)
+    first.start()
+    wait_until(lambda: receiver.got)
+    deliver(delivery.pk, 0)
+    calls = len(receiver.got)
+    receiver.release.set()
+    first.join()
+    return calls
+
+
+def test_of_doubled_hints_one_calls(company: Company, endpoint: WebhookEndpoint, receiver: Receiver) -> None:
+    made = event(company)
+    fan_out([made])
+    assert two_hints(receiver, delivery_of(made)) == 1
+
+
+def test_without_the_claim_both_would_call(
+    company: Company, endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = event(company)
+    fan_out([made])
+
+    def begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt:
+        number = WebhookAttempt.objects.count() + 1
+        delivery = WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery_id)
+        return WebhookAttempt.objects.create(delivery=delivery, number=number, request_body="{}")
+
+    monkeypatch.setattr(webhook_delivery, "_begin", begin)
+    assert two_hints(receiver, delivery_of(made)) == 2
+
+
+def test_a_try_whose_worker_died_is_hinted_again_when_its_lease_ends(
+    company: Company, endpoint: WebhookEndpoint, receiver: Receiver, hints: Hints, settings: Any
+) -> None:
+    made = event(company)
+    fan_out([made])
+    delivery, now = delivery_of(made), datetime.now(UTC)
+    webhook_delivery._begin(delivery.pk, 0, now)  # and the worker dies here
+    hints.take()
+    assert sweep(now=now + timedelta(seconds=settings.WEBHOOK_TIMEOUT)) == 0, "it may still be at work"
+    later = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT + 21)
+    assert sweep(now=later) == 1
+    assert hints.take() == {(delivery.pk, 1)}
+    assert sweep(now=later) == 0, "hinted once a while"
+    assert deliver(delivery.pk, 1, later) == Status.DELIVERED
+    assert receiver.got[0].headers["x-webhook-event-id"] == str(made.event_id)
+    assert list(WebhookAttempt.objects.order_by("number").values_list("status_code", flat=True)) == [None, 200]
+
+
+def test_a_late_success_counts_and_a_late_failure_does_not(
+    company: Company, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    made = event(company)
+    fan_out([made])
+    delivery, now = delivery_of(made), datetime.now(UTC)
+    slow = webhook_delivery._begin(delivery.pk, 0, now)
+    taken = webhook_delivery._begin(delivery.pk, 1, now)
+    assert slow
+    assert taken
+    failure = webhook_delivery.webhook_http.Answer(500, "", "", 1)
+    webhook_delivery._finish(slow, failure, now)
+    delivery.refresh_from_db()
+    assert delivery.leased_until, "the other try's lease stands"
+    webhook_delivery._finish(slow, webhook_delivery.webhook_http.Answer(200, "", "", 1), now)
+    webhook_delivery._finish(taken, failure, now)
+    delivery.refresh_from_db()
+    assert delivery.status == Status.DELIVERED
+
+
+def test_a_hint_that_cannot_be_given_is_left_to_the_sweep(
+    company: Company, endpoint: WebhookEndpoint, hints: Hints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(messages: Any) -> None:
+        raise outbox.Unavailable("gone")
+
+    made = event(company)
+    with monkeypatch.context() as broker:
+        broker.setattr(webhook_delivery.celery, "send", away)
+        fan_out([made])
+    assert sweep() == 1
+    assert hints.take() == {(delivery_of(made).pk, 0)}
+
+
+def test_keeps_the_start_of_an_endless_answer(company: Company, endpoint: WebhookEndpoint, receiver: Receiver) -> None:
+    def flood(handler: Any) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):  # the other side hangs up
+            while True:
+                handler.wfile.write(b"x" * 65536)
+
+    receiver.answers = [flood]
+    made = event(company)
+    fan_out([made])
+    assert deliver(delivery_of(made).pk, 0) == Status.DELIVERED
+    assert len(WebhookAttempt.objects.get().response_body) == 65_536
