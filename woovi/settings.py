@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "payments.api.middleware.api_front_door",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -111,7 +112,8 @@ TIME_ZONE = "America/Sao_Paulo"  # how pages show time; stored and sent times ar
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "static"  # of `collectstatic`; without it WhiteNoise asks the finders
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
@@ -162,5 +164,7 @@ OUTBOX_HANDLERS = {
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     # `expires`: a worker that comes back late does not catch up on sweeps.
+    "reconcile": {"task": "payments.reconcile", "schedule": 5, "options": {"expires": 5}},
+    "check-refunds": {"task": "payments.check_refunds", "schedule": 5, "options": {"expires": 5}},
     "sweep-webhooks": {"task": "payments.sweep_webhooks", "schedule": 2, "options": {"expires": 10}},
 }

@@ -81,12 +81,16 @@ class LedgerTransaction(models.Model):
 
 
 class Entry(models.Model):
-    """What one transaction does to one account: `amount` to its posted balance, `pending` to its pending one."""
+    """What one transaction does to one account: `amount` to its posted balance, `pending` to its pending one.
+
+    Lines of a transaction are numbered 1 to n and written by one statement; the unique pair keeps others from adding.
+    """
 
     id = models.BigAutoField(primary_key=True)
     transaction = models.ForeignKey(
-        LedgerTransaction, on_delete=models.PROTECT, related_name="entries", db_constraint=False
+        LedgerTransaction, on_delete=models.PROTECT, related_name="entries", db_constraint=False, db_index=False
     )
+    line = models.SmallIntegerField()
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="entries", db_constraint=False, db_index=False
     )
@@ -95,6 +99,10 @@ class Entry(models.Model):
 
     class Meta:
         verbose_name_plural = "entries"
+        constraints = [
+            models.UniqueConstraint(fields=["transaction", "line"], name="entry_line_once"),
+            models.CheckConstraint(name="entry_moves_something", condition=~Q(amount=0) | ~Q(pending=0)),
+        ]
         indexes = [models.Index(fields=["account", "id"], name="entry_by_account")]
 
     def __str__(self) -> str:

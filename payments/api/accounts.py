@@ -1,0 +1,46 @@
+"""GET /company, /account, /account/{id}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from payments.api.auth import company
+from payments.api.pages import Page, cut
+from payments.models import Account, Company
+from payments.selectors import contract
+from payments.services.errors import NotFound
+
+router = Router(tags=["account"])
+Json = dict[str, Any]
+
+
+@router.get("/company")
+def read_company(request: HttpRequest) -> Json:
+    """The company that the AppID belongs to."""
+    return {"company": contract.company(company(request))}
+
+
+@router.get("/account")
+def listing(request: HttpRequest, page: Query[Page]) -> Json:
+    """The company's accounts with their balances in centavos."""
+    owner = company(request)
+    rows, info = cut(_merchants(owner).order_by("id"), page)
+    return {"accounts": [contract.account(row, owner) for row in rows], "pageInfo": info}
+
+
+@router.get("/account/{account_id}")
+def read(request: HttpRequest, account_id: str) -> Json:
+    """One account with its balance in centavos."""
+    owner = company(request)
+    found = _merchants(owner).filter(public_id=account_id).first()
+    if found is None:
+        raise NotFound("Account not found")
+    return {"account": contract.account(found, owner)}
+
+
+def _merchants(owner: Company) -> Any:
+    """The merchant's own accounts: clearing, fees and suspense are the platform's books."""
+    return Account.objects.filter(company=owner, kind=Account.Kind.MERCHANT)

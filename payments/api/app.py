@@ -1,0 +1,54 @@
+"""The API: its resources, its errors in the contract's shape, its documentation."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from payments.api import accounts, charges, webhooks
+from payments.api.auth import AppID
+from payments.api.fields import StrictParser
+from payments.api.middleware import error
+from payments.services.errors import ServiceError, Unavailable
+
+api = NinjaAPI(
+    title="Woovi",
+    version="1.0.0",
+    description="Pix charges, refunds and accounts. Values are centavos, times are UTC. "
+    "Put your AppID into the Authorization header.",
+    auth=AppID(),
+    parser=StrictParser(),
+    docs_url=None,  # at /api/docs
+)
+api.add_router("", charges.router)
+api.add_router("", accounts.router)
+api.add_router("", webhooks.router)
+
+
+@api.exception_handler(AuthenticationError)
+def _unauthorized(request: HttpRequest, problem: AuthenticationError) -> HttpResponse:
+    return api.create_response(request, {"data": None, "errors": [{"message": "appID inválido"}]}, status=401)
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
+    """The first thing that is wrong, by its field's path."""
+    first = problem.errors[0]
+    place = first["loc"]  # ("body", parameter, field, …) or ("query", field)
+    field = ".".join(str(part) for part in place[2 if place[0] == "body" else 1 :])
+    message = first["msg"].removeprefix("Value error, ")
+    return error(HTTPStatus.BAD_REQUEST, f"{field or 'body'}: {message}")
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, problem: HttpError) -> HttpResponse:
+    return error(problem.status_code, problem.message)
+
+
+@api.exception_handler(ServiceError)
+def _refused(request: HttpRequest, problem: ServiceError) -> HttpResponse:
+    status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(problem, Unavailable) else HTTPStatus.BAD_REQUEST
+    return error(status, problem.message)

@@ -1,0 +1,30 @@
+"""POST /bank/pix: the bank tells of received Pix and of returns that ended."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from payments.api.middleware import error
+from payments.bank.connector import parse_callback
+from payments.services import reconciliation
+
+
+@csrf_exempt
+@require_POST
+def receive(request: HttpRequest) -> HttpResponse:
+    """200 once all is stored. Anything else makes the bank tell again, and reconciliation finds it besides."""
+    if not constant_time_compare(request.headers.get("X-Bank-Callback-Token", ""), settings.BANK_CALLBACK_TOKEN):
+        return error(HTTPStatus.UNAUTHORIZED, "Not the bank")
+    try:
+        told = parse_callback(request.body)
+    except ValueError as problem:
+        return error(HTTPStatus.BAD_REQUEST, str(problem))
+    if not reconciliation.take(told):
+        return error(HTTPStatus.SERVICE_UNAVAILABLE, "Not all is stored: tell it again")
+    return JsonResponse({})

@@ -1,0 +1,153 @@
+"""POST, GET /charge; GET /charge/{id}; POST, GET /charge/{id}/refund."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+from django.http import HttpRequest
+from ninja import Query, Router
+from pydantic import Field, model_validator
+
+from payments.api import fields
+from payments.api.auth import company
+from payments.api.fields import NO_NUL, Body, Id, Moment, Text140, Text255
+from payments.api.pages import Page, cut
+from payments.models import Charge
+from payments.selectors import charges as selected
+from payments.selectors import contract
+from payments.services import charges, refunds
+from payments.services.charges import MAX_VALUE, ChargeRequest
+from payments.services.errors import Invalid, NotFound
+
+router = Router(tags=["charge"])
+Json = dict[str, Any]
+Value = Annotated[int, Field(gt=0, le=MAX_VALUE)]  # centavos
+
+
+class Address(Body):
+    zipcode: Text255 | None = None
+    street: Text255 | None = None
+    number: Text255 | None = None
+    neighborhood: Text255 | None = None
+    city: Text255 | None = None
+    state: Text255 | None = None
+    complement: Text255 | None = None
+    country: Text255 | None = None
+
+
+class Customer(Body):
+    name: Annotated[str, Field(min_length=1, max_length=200), NO_NUL]
+    taxID: Text255 | None = None
+    email: Text255 | None = None
+    phone: Text255 | None = None
+    correlationID: Text255 | None = None
+    address: Address | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Customer:
+        if not (self.taxID or self.email or self.phone):
+            raise ValueError("needs a taxID, an email or a phone")
+        return self
+
+
+class AdditionalInfo(Body):
+    key: Annotated[str, Field(min_length=1, max_length=50), NO_NUL]
+    value: Annotated[str, Field(min_length=1, max_length=200), NO_NUL]
+
+
+class ChargeBody(Body):
+    correlationID: Id
+    value: Value
+    type: Literal["DYNAMIC"] = "DYNAMIC"
+    comment: Text140 | None = None
+    expiresIn: int | None = None
+    expiresDate: Moment = None
+    customer: Customer | None = None
+    ensureSameTaxID: bool | None = None
+    additionalInfo: Annotated[list[AdditionalInfo], Field(max_length=50)] | None = None
+    # Known to the contract and not built yet. Each changes who gets how much, so ignoring one would be a lie.
+    splits: None = None
+    subaccount: None = None
+    discountSettings: None = None
+    interests: None = None
+    fines: None = None
+    paymentLinkID: None = None
+    fixedLocation: Literal[False] | None = None
+
+
+class ChargeFilter(Page):
+    start: Moment = None
+    end: Moment = None
+    status: Charge.Status | None = None
+    customer: Text255 | None = None
+
+
+class RefundBody(Body):
+    correlationID: Id
+    value: Value | None = None
+    comment: Text140 | None = None
+
+
+@router.post("/charge")
+def create(request: HttpRequest, body: ChargeBody) -> Json:
+    """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
+    asked = ChargeRequest(
+        correlation_id=body.correlationID,
+        value=body.value,
+        comment=body.comment or "",
+        expires_in=body.expiresIn,
+        expires_at=body.expiresDate,
+        customer=body.customer.given() if body.customer else None,
+        additional_info=tuple(item.given() for item in body.additionalInfo or ()),
+        ensure_same_tax_id=bool(body.ensureSameTaxID),
+    )
+    charge = charges.create(company(request), asked, return_existing=fields.flag(request, "return_existing"))
+    return {"charge": _shown(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
+
+
+@router.get("/charge")
+def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
+    """The company's charges, newest first."""
+    found = selected.listing(company(request), status=filters.status, start=filters.start, end=filters.end)
+    if filters.customer:
+        found = found.filter(customer__correlationID=filters.customer)
+    rows, info = cut(found.select_related("company"), filters)
+    return {"charges": [_shown(charge) for charge in rows], "pageInfo": info}
+
+
+@router.get("/charge/{identifier}")
+def read(request: HttpRequest, identifier: str) -> Json:
+    """A charge by its id or correlationID (URI-encoded)."""
+    return {"charge": _shown(_find(request, identifier))}
+
+
+@router.post("/charge/{identifier}/refund")
+def refund(request: HttpRequest, identifier: str, body: RefundBody) -> Json:
+    """Give back all or part of a paid charge. The same correlationID gives the first refund again."""
+    made = refunds.request(
+        company(request), _find(request, identifier), body.correlationID, body.value, body.comment or ""
+    )
+    return {"refund": contract.refund(made)}
+
+
+@router.get("/charge/{identifier}/refund")
+def list_refunds(request: HttpRequest, identifier: str, page: Query[Page]) -> Json:
+    """A charge's refunds, oldest first."""
+    rows, info = cut(_find(request, identifier).refunds.order_by("id"), page)
+    return {"refunds": [contract.refund(row) for row in rows], "pageInfo": info}
+
+
+def _find(request: HttpRequest, identifier: str) -> Charge:
+    try:
+        decoded = unquote(identifier, errors="strict")
+    except UnicodeDecodeError:
+        raise Invalid("id must be UTF-8", "id") from None
+    charge = selected.find(company(request), decoded)
+    if charge is None:
+        raise NotFound("Charge not found")
+    return charge
+
+
+def _shown(charge: Charge) -> Json:
+    return contract.charge(charge, charge.company, selected.settled_by(charge))

@@ -1,0 +1,31 @@
+"""Lists by `skip` and `limit`, with the contract's `pageInfo`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from pydantic import BaseModel, Field
+
+MAX_LIMIT = 100
+MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; further back, narrow by `start` and `end`
+
+Row = TypeVar("Row", bound=Model)
+
+
+class Page(BaseModel):
+    skip: Annotated[int, Field(ge=0, le=MAX_SKIP)] = 0
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = MAX_LIMIT
+
+
+def cut(rows: QuerySet[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:
+    """The page's rows, and its `pageInfo`."""
+    total = rows.count()
+    return list(rows[page.skip : page.skip + page.limit]), {
+        "skip": page.skip,
+        "limit": page.limit,
+        "totalCount": total,
+        "hasPreviousPage": page.skip > 0,
+        "hasNextPage": page.skip + page.limit < total,
+        "errors": [],
+    }

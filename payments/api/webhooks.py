@@ -1,0 +1,89 @@
+"""POST, GET, DELETE /webhook; the events there are; the keys that prove a webhook is ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+
+from payments.api.auth import company
+from payments.api.fields import Body, Text, Text255
+from payments.api.pages import Page, cut
+from payments.models import WebhookEndpoint
+from payments.selectors import contract
+from payments.services import webhook_signing, webhooks
+
+router = Router(tags=["webhook"])
+Json = dict[str, Any]
+
+
+class Endpoint(Body):
+    name: Text255
+    url: Text
+    event: Text255 | None = None
+    authorization: Text | None = None
+    isActive: bool | None = None
+
+
+class WebhookBody(Body):
+    webhook: Endpoint
+
+
+class WebhookFilter(Page):
+    url: Text = ""
+
+
+@router.post("/webhook")
+def create(request: HttpRequest, body: WebhookBody) -> Json:
+    """Register an endpoint. A test request is sent to it first, and it must answer 200."""
+    asked = body.webhook
+    made = webhooks.create(
+        company(request),
+        name=asked.name,
+        url=asked.url,
+        event=asked.event or webhooks.DEFAULT_EVENT,
+        authorization=asked.authorization or "",
+        is_active=asked.isActive is not False,
+    )
+    return {"webhook": _shown(made)}
+
+
+@router.get("/webhook")
+def listing(request: HttpRequest, filters: Query[WebhookFilter]) -> Json:
+    """The company's endpoints, newest first."""
+    rows, info = cut(webhooks.listing(company(request), filters.url or None), filters)
+    return {"webhooks": [_shown(row) for row in rows], "pageInfo": info}
+
+
+@router.get("/webhook/events")
+def events(request: HttpRequest) -> Json:
+    """The events that an endpoint may ask for."""
+    return {"events": [{"name": name} for name in webhooks.EVENTS]}
+
+
+@router.get("/webhook/public-keys", auth=None)
+def public_keys(request: HttpRequest, response: HttpResponse) -> Json:
+    """Keys of `x-webhook-signature`: RSA-SHA256 over the raw body. A receiver accepts any of them."""
+    response["Cache-Control"] = "public, max-age=3600"
+    return {"public_keys": webhook_signing.public_keys()}
+
+
+@router.delete("/webhook/{webhook_id}")
+def delete(request: HttpRequest, webhook_id: str) -> Json:
+    """Stop an endpoint."""
+    webhooks.delete(company(request), webhook_id)
+    return {"status": "OK"}
+
+
+def _shown(endpoint: WebhookEndpoint) -> Json:
+    return {
+        "id": endpoint.public_id,
+        "name": endpoint.name,
+        "event": endpoint.event,
+        "url": endpoint.url,
+        "authorization": endpoint.authorization,
+        "isActive": endpoint.is_active,
+        "createdAt": contract.time(endpoint.created_at),
+        "updatedAt": contract.time(endpoint.updated_at),
+    }

@@ -1,0 +1,102 @@
+"""The port on a real bank's HTTP API.
+
+Receiving is the Central Bank's Pix API (2.8). Sending, balance and statement are each bank's own: here the simulator's,
+under `/sim`; another bank's go into a class beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from payments.bank import wire
+from payments.bank.port import (
+    BankCharge,
+    BankReceived,
+    BankReturn,
+    BankSent,
+    BankUnknown,
+    ChargeOrder,
+    SendOrder,
+    StatementLine,
+)
+from payments.bank.session import Session
+
+PAGE = 1000  # the most that the Pix API gives at once
+
+T = TypeVar("T")
+
+
+class Connector:
+    """Implements `payments.bank.port.Bank`; the errors are the port's."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def register_charge(self, order: ChargeOrder) -> BankCharge:
+        body = wire.charge_body(order)
+        return self._read(wire.charge, "PUT", f"/cob/{_part(order.txid)}", body)
+
+    def read_charge(self, txid: str) -> BankCharge:
+        return self._read(wire.charge, "GET", f"/cob/{_part(txid)}")
+
+    def read_received(self, end_to_end_id: str) -> BankReceived:
+        return self._read(wire.received, "GET", f"/pix/{_part(end_to_end_id)}")
+
+    def list_received(self, start: datetime, end: datetime) -> Iterator[BankReceived]:
+        """Every Pix received from `start` to `end`, both included, oldest first."""
+        return self._pages(wire.received, "/pix", "pix", start, end)
+
+    def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn:
+        body = {"valor": wire.reais(value), **({"descricao": comment} if comment else {})}
+        return self._read(wire.returned, "PUT", f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}", body)
+
+    def read_return(self, end_to_end_id: str, return_id: str) -> BankReturn:
+        return self._read(wire.returned, "GET", f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}")
+
+    def set_callback(self, pix_key: str, url: str) -> None:
+        """Have the bank POST to `url` + "/pix" for every Pix to `pix_key`."""
+        self._session.call("PUT", f"/webhook/{_part(pix_key)}", body={"webhookUrl": url})
+
+    def send_pix(self, order: SendOrder) -> BankSent:
+        return self._read(wire.sent, "PUT", f"/sim/pix/{_part(order.send_id)}", wire.send_body(order))
+
+    def read_sent(self, send_id: str) -> BankSent:
+        return self._read(wire.sent, "GET", f"/sim/pix/{_part(send_id)}")
+
+    def balance(self) -> int:
+        return self._read(wire.balance, "GET", "/sim/balance")
+
+    def statement(self, start: datetime, end: datetime) -> Iterator[StatementLine]:
+        return self._pages(wire.statement_line, "/sim/statement", "movimentos", start, end)
+
+    def _read(self, reader: Callable[[Any], T], method: str, path: str, body: object = None) -> T:
+        return _understood(reader, self._session.call(method, path, body=body))
+
+    def _pages(self, reader: Callable[[Any], T], path: str, name: str, start: datetime, end: datetime) -> Iterator[T]:
+        number, pages = 0, 1
+        while number < pages:
+            query = {
+                "inicio": wire.instant(start),
+                "fim": wire.instant(end),
+                "paginacao.paginaAtual": str(number),
+                "paginacao.itensPorPagina": str(PAGE),
+            }
+            answer = self._session.call("GET", path, query=query)
+            pages = _understood(lambda body: int(body["parametros"]["paginacao"]["quantidadeDePaginas"]), answer)
+            yield from _understood(lambda body: [reader(item) for item in body[name]], answer)
+            number += 1
+
+
+def _understood(reader: Callable[[Any], T], answer: Any) -> T:
+    """The answer as a value. One that cannot be read may be that of something done: unknown."""
+    try:
+        return reader(answer)
+    except wire.UNREADABLE as error:
+        raise BankUnknown("BrokenAnswer", f"{type(error).__name__} in the bank's answer") from None
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")

@@ -1,0 +1,123 @@
+"""HTTP to a bank: connection pool, access token, and failures sorted by what they say about the effect."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from typing import Any
+
+import httpx
+
+from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
+
+CONNECT_SECONDS = 3.0
+TOKEN_MARGIN = 30.0  # seconds before its end from which a token is not used any more
+# Failed before the request left: nothing can have happened.
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+
+
+class Session:
+    """A bank's API with OAuth2 client credentials (RFC 6749 §4.4), thread-safe.
+
+    Args:
+        url: where the API begins; the token is at `/oauth/token` below it.
+        certificate: path of a PEM file with certificate and key for mutual TLS, or empty.
+        timeout: seconds to wait for an answer.
+    """
+
+    def __init__(self, url: str, client_id: str, secret: str, *, certificate: str = "", timeout: float = 10.0) -> None:
+        context = ssl.create_default_context()
+        if certificate:
+            context.load_cert_chain(certificate)
+        self._client = httpx.Client(
+            base_url=url,
+            verify=context,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+            limits=httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=4.0),
+        )
+        self._basic = httpx.BasicAuth(client_id, secret)
+        self._lock = threading.Lock()
+        self._token, self._token_until = "", 0.0
+
+    def close(self) -> None:
+        self._client.close()
+
+    def call(self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None) -> Any:
+        """Call the API and return the JSON of its answer.
+
+        Raises:
+            BankError: as `payments.bank.port` describes. The message never holds a token, a secret or a Pix key.
+        """
+        token = self._access_token()
+        answer = self._send(method, path, token, body, query)
+        if answer.status_code == 401:  # revoked before its time: once more with a fresh one
+            answer = self._send(method, path, self._access_token(refused=token), body, query)
+        if answer.is_success:
+            return _json(answer, _label(method, path))
+        raise _error(answer, _label(method, path))
+
+    def _send(self, method: str, path: str, token: str, body: object, query: dict[str, str] | None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            return self._client.request(method, path, json=body, params=query, headers=headers)
+        except httpx.HTTPError as error:
+            # `from None`: the original carries the request, and that the token.
+            raise _broken(error, _label(method, path)) from None
+
+    def _access_token(self, refused: str = "") -> str:
+        """A token that still holds. `refused` is one that the bank no longer takes."""
+        with self._lock:
+            if self._token and self._token != refused and time.monotonic() < self._token_until:
+                return self._token
+            asked = time.monotonic()
+            try:
+                answer = self._client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=self._basic)
+            except httpx.HTTPError as error:
+                raise BankUnavailable(type(error).__name__, "no access token") from None
+            try:
+                fields = answer.json() if answer.is_success else {}
+                token, seconds = str(fields["access_token"]), int(fields["expires_in"])
+            except (ValueError, TypeError, KeyError):
+                # Also where the credentials are wrong: what was to be done is not done, and not refused either.
+                raise BankUnavailable(f"HTTP {answer.status_code}", "no access token") from None
+            self._token, self._token_until = token, asked + seconds - min(TOKEN_MARGIN, seconds / 2)
+            return token
+
+
+def _label(method: str, path: str) -> str:
+    """The call without its ids: a Pix key may be a person's CPF."""
+    return f"{method} /{path.split('/')[1]}"
+
+
+def _broken(error: httpx.HTTPError, label: str) -> BankError:
+    kind = BankUnavailable if isinstance(error, NOT_SENT) else BankUnknown
+    return kind(type(error).__name__, label)
+
+
+def _json(answer: httpx.Response, label: str) -> Any:
+    if not answer.content:
+        return {}
+    try:
+        return answer.json()
+    except ValueError:
+        raise BankUnknown("BrokenAnswer", f"{label}: HTTP {answer.status_code} without JSON") from None
+
+
+def _error(answer: httpx.Response, label: str) -> BankError:
+    """The port's error of an answer that is no success: RFC 7807, where the bank keeps to it."""
+    status = answer.status_code
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = None
+    problem = problem if isinstance(problem, dict) else {}
+    code = str(problem.get("type", "")).rpartition("/")[2] or f"HTTP {status}"
+    detail = f"{label}: HTTP {status} {str(problem.get('detail', ''))[:300]}".strip()
+    if status in {401, 429, 503}:
+        return BankUnavailable(code, detail)
+    if status == 404:
+        return BankNotFound(code, detail)
+    if 400 <= status < 500 and status != 408:
+        return BankRefused(code, detail)
+    return BankUnknown(code, detail)

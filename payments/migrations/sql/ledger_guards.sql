@@ -1,0 +1,111 @@
+-- What the ledger promises, kept by the database itself. docs/ledger.md explains, docs/decisions/0002-ledger.md argues.
+-- Every refusal here has an SQLSTATE of class LG; payments/services/ledger.py turns it into an exception.
+
+-- Append-only: facts are corrected by new facts. Statement triggers cost nothing a row.
+CREATE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% of % refused: the ledger is append-only', TG_OP, TG_TABLE_NAME USING ERRCODE = 'LG001';
+END $$;
+
+CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payments_ledgertransaction
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
+CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payments_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
+CREATE TRIGGER ledger_account_stays BEFORE DELETE OR TRUNCATE ON payments_account
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
+
+-- Balances move in the entries' trigger only (there the depth is 1), and an account never changes hands.
+-- AFTER, because a BEFORE row trigger would lock each row once more; WHEN, because it needs no call of a function.
+CREATE TRIGGER ledger_balance_guard AFTER UPDATE ON payments_account
+    FOR EACH ROW WHEN (
+        (pg_trigger_depth() = 0 AND (OLD.posted, OLD.pending_out) IS DISTINCT FROM (NEW.posted, NEW.pending_out))
+        OR OLD.id <> NEW.id OR OLD.company_id <> NEW.company_id OR OLD.kind <> NEW.kind
+    ) EXECUTE FUNCTION ledger_refuse_change();
+
+CREATE FUNCTION ledger_refuse_opening_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'an account opens with a balance of zero' USING ERRCODE = 'LG001';
+END $$;
+
+CREATE TRIGGER ledger_opening_balance AFTER INSERT ON payments_account
+    FOR EACH ROW WHEN (NEW.posted <> 0 OR NEW.pending_out <> 0) EXECUTE FUNCTION ledger_refuse_opening_balance();
+
+-- Runs once for each INSERT of entries, over all its rows: a foreign key or a deferred trigger would run once a row.
+CREATE FUNCTION ledger_apply_entries() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    wrong bigint;
+    moved bigint;
+    changed bigint;
+    holds boolean;
+BEGIN
+    -- One statement, because each costs a single posting as much as its work does.
+    WITH unbalanced AS (
+        -- A transaction is written whole and balanced: its lines are 1 to n and sum to zero. Because (transaction,
+        -- line) is unique, no later statement can add to it.
+        SELECT transaction_id FROM fresh
+        GROUP BY transaction_id HAVING sum(amount) <> 0 OR min(line) <> 1 OR max(line) <> count(*)
+    ), totals AS MATERIALIZED (
+        SELECT f.account_id, t.company_id, sum(f.amount) AS amount, sum(f.pending) AS pending,
+               bool_or(f.pending <> 0 OR t.resolves_id IS NOT NULL) AS holds
+        FROM fresh f LEFT JOIN payments_ledgertransaction t ON t.id = f.transaction_id
+        GROUP BY f.account_id, t.company_id
+    ), updated AS (
+        -- A group that finds no account of its company is an orphan or another tenant's.
+        UPDATE payments_account a SET posted = a.posted + t.amount, pending_out = a.pending_out + t.pending
+        FROM totals t WHERE a.id = t.account_id AND a.company_id = t.company_id
+        RETURNING 1
+    )
+    SELECT (SELECT min(transaction_id) FROM unbalanced), count(*), (SELECT count(*) FROM updated), bool_or(t.holds)
+    INTO wrong, moved, changed, holds FROM totals t;
+
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'the entries of transaction % are not whole or do not sum to zero', wrong
+            USING ERRCODE = 'LG002';
+    END IF;
+    IF moved <> changed THEN
+        RAISE EXCEPTION 'an entry names a transaction or an account that its company does not have'
+            USING ERRCODE = 'LG003';
+    END IF;
+    IF holds THEN
+        PERFORM ledger_check_holds(array_agg(DISTINCT transaction_id)) FROM fresh;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Two-phase rules, for the transactions just written. Only a resolution lowers what is pending: by exactly what its
+-- hold reserved, on the same accounts of the same company, and it takes no more than that out of them.
+CREATE FUNCTION ledger_check_holds(written bigint[]) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    wrong bigint;
+BEGIN
+    SELECT t.id INTO wrong FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+    WHERE t.id = ANY (written) AND (t.resolves_id IS NULL) <> (e.pending >= 0) AND e.pending <> 0 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'transaction % reserves while it resolves, or releases without a hold', wrong
+            USING ERRCODE = 'LG004';
+    END IF;
+
+    WITH sides AS (
+        SELECT t.resolves_id AS hold, t.company_id, e.account_id, e.pending AS released, e.amount, 0 AS reserved
+        FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+        WHERE t.id = ANY (written) AND t.resolves_id IS NOT NULL
+        UNION ALL
+        SELECT h.id, h.company_id, e.account_id, 0, 0, e.pending
+        FROM payments_ledgertransaction t
+        JOIN payments_ledgertransaction h ON h.id = t.resolves_id
+        JOIN payments_entry e ON e.transaction_id = h.id
+        WHERE t.id = ANY (written)
+    ), matched AS (
+        SELECT hold, sum(released) AS released, sum(reserved) AS reserved, sum(amount) AS amount
+        FROM sides GROUP BY hold, company_id, account_id
+    )
+    SELECT hold INTO wrong FROM matched GROUP BY hold
+    HAVING bool_or(released + reserved <> 0) OR bool_and(released = 0) OR bool_or(released < 0 AND amount < released)
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'hold % is not resolved by exactly what it reserved', wrong USING ERRCODE = 'LG004';
+    END IF;
+END $$;
+
+CREATE TRIGGER ledger_apply_entries AFTER INSERT ON payments_entry
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION ledger_apply_entries();

@@ -1,0 +1,191 @@
+"""A Pix came in: decide what it is, once, and book it with its events in one transaction.
+
+The unique end-to-end id makes it once, however often and through whatever way the bank tells. The charge's row lock
+makes one Pix settle it, whichever comes first. `docs/charges.md` has the table of cases.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from payments.bank.port import BankReceived
+from payments.models import Account, Charge, Company, ReceivedPix
+from payments.models.base import new_public_id
+from payments.selectors import contract
+from payments.services import charges, ledger, refunds
+from payments.services.ledger import Event, Line, Posting
+
+log = logging.getLogger(__name__)
+Outcome = ReceivedPix.Outcome
+CREDITED = {Outcome.SETTLED, Outcome.LOOSE}
+
+
+class _NotRegistered(Exception):
+    """The bank knows the charge, we do not know yet that it does."""
+
+
+def receive(received: BankReceived, now: datetime | None = None) -> ReceivedPix | None:
+    """Book a Pix that the bank received. Idempotent by its end-to-end id.
+
+    Returns the Pix as booked (now or before), None where there is nothing to book: its key is no company's.
+    Raises Unavailable where its charge's registration must be finished first and the bank does not answer.
+    """
+    now = now or timezone.now()
+    if received.value <= 0:
+        log.error("Pix %s is of %s centavos: ignored", received.end_to_end_id, received.value)
+        return None
+    try:
+        return _book(received, now)
+    except _NotRegistered:
+        # Only after a crash between the bank's registration and our note of it.
+        charges.register(Charge.objects.select_related("company").get(txid=received.txid), now)
+        return _book(received, now)
+
+
+def _book(received: BankReceived, now: datetime) -> ReceivedPix | None:
+    with transaction.atomic():
+        charge = _locked_charge(received)
+        company = charge.company if charge else Company.objects.filter(pix_key=received.pix_key).first()
+        if company is None:
+            log.warning("Pix %s is for a key that is not ours: ignored", received.end_to_end_id)
+            return None
+        if charge and not charge.registered_at:
+            raise _NotRegistered
+        outcome = _outcome(charge, received)
+        pix = ReceivedPix(
+            public_id=new_public_id(),
+            company=company,
+            charge=charge,
+            end_to_end_id=received.end_to_end_id,
+            txid=received.txid,
+            value=received.value,
+            fee=_fee(charge, company, received.value, outcome),
+            outcome=outcome,
+            paid_at=received.paid_at,
+            payer_name=_text(received.payer_name, 200),
+            payer_tax_id=_text(received.payer_tax_id, 14),
+            payer_message=_text(received.payer_message, 140),
+            created_at=now,
+        )
+        if not _insert(pix, now):
+            return ReceivedPix.objects.get(end_to_end_id=received.end_to_end_id)
+        settled = charge if charge and outcome == Outcome.SETTLED else None
+        if settled:
+            settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
+        if outcome in CREDITED:
+            ledger.post(_posting(pix, settled))
+        else:
+            refunds.give_back(pix, _posting(pix, None), now)
+        return pix
+
+
+def _locked_charge(received: BankReceived) -> Charge | None:
+    """The charge that the Pix names, locked, if it is of the key that the money came to."""
+    if not received.txid:
+        return None
+    charge = Charge.objects.select_for_update(of=("self",)).select_related("company").filter(txid=received.txid).first()
+    return charge if charge and received.pix_key in {"", charge.company.pix_key} else None
+
+
+def _outcome(charge: Charge | None, received: BankReceived) -> str:
+    if charge is None:
+        return Outcome.LOOSE
+    if charge.status == Charge.Status.COMPLETED:
+        return Outcome.DUPLICATE
+    # Late is by the bank's clock: a callback that comes late says nothing about when the payer paid.
+    if charge.status == Charge.Status.EXPIRED or received.paid_at > charge.expires_at:
+        return Outcome.LATE
+    if charge.ensure_same_tax_id and received.payer_tax_id != (charge.customer or {}).get("taxID"):
+        return Outcome.WRONG_PAYER
+    if received.value != charge.value:
+        return Outcome.WRONG_VALUE
+    return Outcome.SETTLED
+
+
+def _fee(charge: Charge | None, company: Company, value: int, outcome: str) -> int:
+    """A charge's fee was fixed when it was made; what goes back costs nothing."""
+    if charge and outcome == Outcome.SETTLED:
+        return charge.fee
+    return charges.fee(company, value) if outcome == Outcome.LOOSE else 0
+
+
+def _text(text: str, length: int) -> str:
+    """A bank's text as a column takes it: a Pix is not refused for a long name."""
+    return text.replace("\0", "")[:length]
+
+
+# One round trip: the Pix, and its charge's end if it settles one. Nothing happens where the Pix is known.
+_INSERT = """
+WITH pix AS (
+    INSERT INTO payments_receivedpix (public_id, company_id, charge_id, end_to_end_id, txid, value, fee, outcome,
+        paid_at, payer_name, payer_tax_id, payer_message, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (end_to_end_id) DO NOTHING
+    RETURNING id, charge_id, outcome, paid_at
+), settled AS (
+    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = %s
+    FROM pix WHERE pix.outcome = 'SETTLED' AND payments_charge.id = pix.charge_id
+)
+SELECT id FROM pix
+"""
+
+
+def _insert(pix: ReceivedPix, now: datetime) -> bool:
+    """Write the Pix. Returns False, with nothing written, where its end-to-end id is known."""
+    values = [
+        *(pix.public_id, pix.company_id, pix.charge_id, pix.end_to_end_id, pix.txid, pix.value, pix.fee, pix.outcome),
+        *(pix.paid_at, pix.payer_name, pix.payer_tax_id, pix.payer_message, pix.created_at),
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [*values, now])
+        row = cursor.fetchone()
+    if row:
+        pix.pk = row[0]
+    return row is not None
+
+
+def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:
+    accounts = ledger.accounts(pix.company_id)
+    lines = [Line(accounts[Account.Kind.CLEARING], -pix.value)]
+    if pix.outcome in CREDITED:
+        lines += [
+            Line(accounts[kind], amount)
+            for kind, amount in ((Account.Kind.MERCHANT, pix.value - pix.fee), (Account.Kind.FEES, pix.fee))
+            if amount
+        ]
+    else:
+        lines.append(Line(accounts[Account.Kind.SUSPENSE], pix.value))
+    return Posting(
+        company_id=pix.company_id,
+        kind="pix_in",
+        correlation_id=pix.end_to_end_id,
+        lines=tuple(lines),
+        events=_events(pix, settled) if pix.outcome in CREDITED else (),
+    )
+
+
+def _events(pix: ReceivedPix, settled: Charge | None) -> tuple[Event, ...]:
+    company = pix.company
+    body: dict[str, Any] = {"pix": contract.pix(pix, company, settled)}
+    received = {"charge": None, "pixQrCode": None, **body, "refunds": []}
+    if settled is None:
+        return (_event("OPENPIX:TRANSACTION_RECEIVED", company, received),)
+    body["charge"] = received["charge"] = contract.charge(settled, company, pix)
+    events = [
+        _event("OPENPIX:CHARGE_COMPLETED", company, body),
+        _event("OPENPIX:TRANSACTION_RECEIVED", company, received),
+    ]
+    expected = (settled.customer or {}).get("taxID")
+    if expected and pix.payer_tax_id != expected:
+        other = {**body, "payer": contract.payer(pix)}
+        events.append(_event("OPENPIX:CHARGE_COMPLETED_NOT_SAME_CUSTOMER_PAYER", company, other))
+    return tuple(events)
+
+
+def _event(topic: str, company: Company, parts: dict[str, Any]) -> Event:
+    return Event(topic, contract.event(topic, company, **parts))

@@ -1,0 +1,101 @@
+"""What is found without being told: lost callbacks, charges half made, charges whose time is over.
+
+The cursor says how far the bank's list of received Pix has been read. It moves only after everything up to there is
+booked, so a reader that dies leaves the work to the next; two readers at once do the same harmless work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.utils import timezone
+
+from payments import bank
+from payments.bank.port import BankError, BankNotFound, BankReceived
+from payments.models import BankCursor, Charge, ReceivedPix
+from payments.services import charges, receiving, refunds
+from payments.services.errors import Invalid, Unavailable
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+HALF_MADE = timedelta(minutes=1)  # age at which nobody is working on an unregistered charge any more
+
+
+def read_received(now: datetime | None = None) -> int:
+    """Book every Pix of the bank's list that is new here. Returns how many were tried.
+
+    Reads from the cursor less BANK_DELAY, because a Pix may show late in the list, until `now`.
+    Raises BankError where the bank does not answer: the cursor stays.
+    """
+    now = now or timezone.now()
+    cursor, _ = BankCursor.objects.get_or_create(name=charges.CURSOR, defaults={"read_until": lambda: _beginning(now)})
+    found, all_booked = 0, True
+    for batch in _batches(bank.current().list_received(cursor.read_until - charges.BANK_DELAY, now)):
+        ids = [received.end_to_end_id for received in batch]
+        known = set(ReceivedPix.objects.filter(end_to_end_id__in=ids).values_list("end_to_end_id", flat=True))
+        new = [received for received in batch if received.end_to_end_id not in known]
+        all_booked &= take(new, now)
+        found += len(new)
+    if all_booked:
+        BankCursor.objects.filter(name=charges.CURSOR, read_until__lt=now).update(read_until=now)
+    return found
+
+
+def _beginning(now: datetime) -> datetime:
+    """Where the first reading starts: at the oldest charge, or now where there is none."""
+    oldest = Charge.objects.order_by("created_at").values_list("created_at", flat=True).first()
+    return min(oldest or now, now)
+
+
+def _batches(items: Iterable[BankReceived]) -> Iterator[list[BankReceived]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
+
+
+def finish_charges(now: datetime | None = None) -> int:
+    """Take up charges that were left half made. Returns how many were finished.
+
+    One that the bank has is finished. One that it does not have is forgotten: its request was answered with an
+    error, and the correlationID is free again.
+    """
+    now = now or timezone.now()
+    finished = 0
+    half_made = Charge.objects.filter(registered_at=None, created_at__lt=now - HALF_MADE).select_related("company")
+    for charge in half_made.order_by("created_at")[:BATCH]:
+        try:
+            bank.current().read_charge(charge.txid)
+            finished += charges.register(charge, now)
+        except BankNotFound:
+            Charge.objects.filter(pk=charge.pk, registered_at=None).delete()
+        except (BankError, Unavailable, Invalid) as error:
+            log.warning("Charge %s stays half made: %s", charge.txid, error)
+    return finished
+
+
+def run(now: datetime | None = None) -> None:
+    """Everything that is due, in the order that makes expiry exact."""
+    finish_charges(now)
+    read_received(now)
+    while charges.expire_due(now) == charges.EXPIRE_BATCH:
+        pass
+
+
+def take(told: Iterable[BankReceived], now: datetime | None = None) -> bool:
+    """Book what the bank tells: each Pix and its returns. Returns whether all of it is booked.
+
+    One that fails does not keep the others from being booked; the bank will tell of it again.
+    """
+    all_booked = True
+    for received in told:
+        try:
+            if receiving.receive(received, now):
+                refunds.note_returns(received.end_to_end_id, received.returns, now)
+        except Exception:
+            all_booked = False
+            log.exception("Pix %s is not booked", received.end_to_end_id)
+    return all_booked

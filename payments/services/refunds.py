@@ -1,0 +1,237 @@
+"""Money back to a payer: hold, ask the bank, then post or void.
+
+The hold and the refund's row are one transaction; the bank is asked by task `payments.send_refund`, which the outbox
+starts. Our `return_id` makes the bank's side once. No answer is UNKNOWN: the refund stays open, and the next look
+reads the bank's return before it asks again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from payments import bank
+from payments.bank.port import BankError, BankNotFound, BankRefused, BankReturn, ReturnStatus
+from payments.models import Account, Charge, Company, ReceivedPix, Refund
+from payments.selectors import contract
+from payments.services import ledger
+from payments.services.errors import Duplicate, Invalid
+from payments.services.ledger import Event, Posting
+from woovi import outbox
+
+log = logging.getLogger(__name__)
+
+WINDOW = timedelta(days=90)  # from the payment (API Pix, PixDevolucaoInvalida)
+CHECK_AFTER = timedelta(seconds=10)  # before the bank is asked about an open refund again
+CHECK_BATCH = 200
+
+
+def request(
+    company: Company,
+    charge: Charge,
+    correlation_id: str,
+    value: int | None = None,
+    comment: str = "",
+    now: datetime | None = None,
+) -> Refund:
+    """Give back `value` centavos (default: all that is left) of a paid charge.
+
+    The same correlationID with the same body returns the first refund.
+
+    Raises:
+        Duplicate: the correlationID was used with another body.
+        Invalid: not paid, older than 90 days, more than is left of the charge, or more than the balance has.
+    """
+    now = now or timezone.now()
+    if not correlation_id:
+        raise Invalid("correlationID must not be empty", "correlationID")
+    digest = hashlib.sha256(json.dumps([charge.pk, value, comment]).encode()).digest()
+    try:
+        with transaction.atomic():
+            charge = Charge.objects.select_for_update().get(pk=charge.pk, company=company)
+            first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
+            return (first and _same(first, digest)) or _reserve(charge, correlation_id, digest, value, comment, now)
+    except ledger.InsufficientFunds as error:
+        raise Invalid("value is more than the balance has available", "value") from error
+    except IntegrityError:
+        # The same correlationID at the same moment for another charge, whose lock we do not hold.
+        first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
+        if first is None:
+            raise
+        return _same(first, digest)
+
+
+def _same(first: Refund, digest: bytes) -> Refund:
+    if first.automatic or bytes(first.request_hash) != digest:
+        raise Duplicate("There is already a refund with this correlationID and another body", "correlationID")
+    return first
+
+
+def _reserve(
+    charge: Charge, correlation_id: str, digest: bytes, value: int | None, comment: str, now: datetime
+) -> Refund:
+    """Reserve the value in the charge and in the ledger. The charge's row is locked."""
+    if charge.status != Charge.Status.COMPLETED or charge.paid_at is None:
+        raise Invalid("The charge is not paid")
+    if now > charge.paid_at + WINDOW:
+        raise Invalid("The charge was paid more than 90 days ago")
+    left = charge.value - charge.refunded
+    value = left if value is None else value
+    if not 0 < value <= left:
+        raise Invalid(f"value must be from 1 to what is left of the charge, {left} centavos", "value")
+    Charge.objects.filter(pk=charge.pk).update(refunded=F("refunded") + value, updated_at=now)
+    refund = Refund(
+        company_id=charge.company_id,
+        received=charge.received.get(outcome=ReceivedPix.Outcome.SETTLED),
+        charge=charge,
+        correlation_id=correlation_id,
+        request_hash=digest,
+        value=value,
+        comment=comment,
+        created_at=now,
+    )
+    return _open(refund, Account.Kind.MERCHANT)
+
+
+def give_back(received: ReceivedPix, booking: Posting, now: datetime) -> Refund:
+    """Post the booking of a Pix that settled nothing, and return it out of suspense. Inside the caller's transaction."""
+    refund = Refund(
+        company_id=received.company_id,
+        received=received,
+        correlation_id=str(uuid.uuid4()),  # the Pix is booked once, so is this; nobody can take a random id before
+        request_hash=b"",
+        value=received.value,
+        comment=received.Outcome(received.outcome).label,
+        automatic=True,
+        created_at=now,
+    )
+    return _open(refund, Account.Kind.SUSPENSE, booking)
+
+
+def _open(refund: Refund, kind: Account.Kind, *before: Posting) -> Refund:
+    """Hold the value on the company's account of `kind`, after what must be posted before, and have the bank asked."""
+    refund.return_id = uuid.uuid4().hex
+    account = ledger.accounts(refund.company_id)[kind]
+    hold = ledger.hold(refund.company_id, refund.return_id, "refund_hold", account, refund.value)
+    refund.hold_id = ledger.post(*before, hold)[-1].transaction_id
+    refund.save(force_insert=True)
+    outbox.write("task:send_refund", str(refund.company_id), {"refund_id": refund.pk})
+    return refund
+
+
+def send(refund_id: int, now: datetime | None = None) -> Refund:
+    """Ask the bank to return the money, and book its answer. Without one, the refund stays open for `check_open`."""
+    now = now or timezone.now()
+    refund = Refund.objects.select_related("received").get(pk=refund_id)
+    if refund.status != Refund.Status.IN_PROCESSING:
+        return refund
+    asked_before = refund.checked_at is not None
+    Refund.objects.filter(pk=refund.pk).update(checked_at=now)  # before the call: who dies in it has asked
+    try:
+        answer = _read(refund) if asked_before else None
+        answer = answer or _ask(refund)
+    except BankError as error:
+        log.warning("Refund %s stays open: %s", refund.pk, error)
+        return refund
+    return resolve(refund.pk, answer, now)
+
+
+def _read(refund: Refund) -> BankReturn | None:
+    """The bank's return, None where the bank has none."""
+    try:
+        return bank.current().read_return(refund.received.end_to_end_id, refund.return_id)
+    except BankNotFound:
+        return None
+
+
+def _ask(refund: Refund) -> BankReturn:
+    try:
+        return bank.current().request_return(
+            refund.received.end_to_end_id, refund.return_id, refund.value, refund.comment
+        )
+    except BankRefused as error:
+        # "Id already used" is a refusal too. Only one of which the bank has nothing is refused.
+        refused = BankReturn(refund.return_id, "", refund.value, ReturnStatus.REFUSED, str(error))
+        return _read(refund) or refused
+
+
+def check_open(now: datetime | None = None) -> int:
+    """Ask the bank about refunds that are still open. Returns how many were looked at."""
+    now = now or timezone.now()
+    due = _open_refunds().filter(Q(checked_at=None) | Q(checked_at__lt=now - CHECK_AFTER)).order_by("created_at")
+    refunds = list(due.filter(created_at__lt=now - CHECK_AFTER).values_list("pk", flat=True)[:CHECK_BATCH])
+    for refund_id in refunds:
+        send(refund_id, now)
+    return len(refunds)
+
+
+def _open_refunds() -> QuerySet[Refund]:
+    return Refund.objects.filter(status=Refund.Status.IN_PROCESSING)
+
+
+def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datetime | None = None) -> None:
+    """Book what the bank tells of returns, in a callback or in its list. One that we did not ask for is logged."""
+    for answer in returns:
+        refund = Refund.objects.filter(return_id=answer.return_id, received__end_to_end_id=end_to_end_id).first()
+        if refund is None:
+            log.error("The bank tells of return %s of Pix %s, which is not ours", answer.return_id, end_to_end_id)
+        elif refund.status == Refund.Status.IN_PROCESSING:
+            resolve(refund.pk, answer, now)
+
+
+def resolve(refund_id: int, answer: BankReturn, now: datetime | None = None) -> Refund:
+    """Book the bank's answer: post the hold or void it. Idempotent; an answer that is not final changes nothing."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        refund = (
+            Refund.objects.select_for_update(of=("self",))
+            .select_related("company", "received", "received__company", "charge")
+            .get(pk=refund_id)
+        )
+        if refund.status != Refund.Status.IN_PROCESSING:
+            return refund
+        if answer.value != refund.value:
+            log.error("Refund %s is of %s centavos, the bank says %s", refund.pk, refund.value, answer.value)
+            return refund
+        if answer.end_to_end_id:
+            refund.end_to_end_id = answer.end_to_end_id[:32]
+        if answer.status == ReturnStatus.DONE:
+            _confirm(refund, now)
+        elif answer.status == ReturnStatus.REFUSED:
+            _reject(refund, answer.reason, now)
+        refund.save(update_fields=["status", "end_to_end_id", "reason", "resolved_at"])
+    return refund
+
+
+def _confirm(refund: Refund, now: datetime) -> None:
+    refund.status, refund.resolved_at = Refund.Status.CONFIRMED, now
+    clearing = ledger.accounts(refund.company_id)[Account.Kind.CLEARING]
+    told = _event("PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
+    ledger.post(ledger.post_hold(refund.hold_id, refund.return_id, "refund", refund.value, clearing, (told,)))
+
+
+def _reject(refund: Refund, reason: str, now: datetime) -> None:
+    """The money stays: the merchant's is free again, that of an automatic refund waits in suspense for a person."""
+    refund.status, refund.resolved_at, refund.reason = Refund.Status.REJECTED, now, reason[:200]
+    told = _event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
+    ledger.post(ledger.void_hold(refund.hold_id, refund.return_id, "refund_void", (told,)))
+    if refund.charge_id:
+        Charge.objects.filter(pk=refund.charge_id).update(refunded=F("refunded") - refund.value, updated_at=now)
+
+
+def _event(name: str, refund: Refund) -> Event:
+    body = contract.event(
+        name,
+        refund.company,
+        refundTransaction=contract.refund(refund),
+        originalTransaction=contract.pix(refund.received, refund.company, refund.charge),
+        **({"error": refund.reason} if refund.reason else {}),
+    )
+    return Event(f"OPENPIX:{name}", body)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from payments.models import Company
+from payments.services import companies
+from tests.payments import making
+
+
+@dataclass
+class Merchant:
+    """A company, and a client that speaks for it."""
+
+    company: Company
+    app_id: str
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._client().get(path, query)
+
+    def post(self, path: str, body: Any, content_type: str = "application/json") -> Any:
+        data = body if isinstance(body, bytes | str) else json.dumps(body)
+        return self._client().post(path, data, content_type=content_type)
+
+    def delete(self, path: str) -> Any:
+        return self._client().delete(path)
+
+    def _client(self) -> Client:
+        # As a server would: an unexpected exception is answered, not raised into the test.
+        return Client(headers={"Authorization": self.app_id}, raise_request_exception=False)
+
+
+def merchant() -> Merchant:
+    company = making.company()
+    return Merchant(company, companies.issue_application(company, "Test")[1])
+
+
+@pytest.fixture
+def shop(db: None) -> Merchant:
+    return merchant()
+
+
+@pytest.fixture
+def rival(db: None) -> Merchant:
+    return merchant()
+
+
+@pytest.fixture
+def bank_token(settings: Any) -> str:
+    token: str = settings.BANK_CALLBACK_TOKEN
+    return token
