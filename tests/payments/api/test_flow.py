@@ -10,16 +10,16 @@ import pytest
 
 from payments.models import Refund
 from payments.services import refunds
+from tests.bank_process import BankProcess, eventually
 from tests.payments import making
 from tests.payments.api.conftest import Merchant, merchant
-from tests.payments.conftest import SimulatedBank
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AWKWARD = ["a/b", "a%2Fb", "50%", "#1 ção", "x/refund", "💸", "a b+c", "..", "a?b=c&d", "fim/"]
 
 
 @pytest.fixture
-def shop(live_server: Any, settings: Any, bank: SimulatedBank) -> Merchant:
+def shop(live_server: Any, settings: Any, bank: BankProcess) -> Merchant:
     settings.PUBLIC_URL = live_server.url
     return merchant()
 
@@ -30,21 +30,10 @@ def api(live_server: Any, shop: Merchant) -> Any:
         yield client
 
 
-def eventually(probe: Any, seconds: int = 15) -> Any:
-    """The first answer of `probe` that is true."""
-    import time
-
-    deadline = time.monotonic() + seconds
-    while not (answer := probe()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return answer
-
-
 @pytest.mark.parametrize("prefix", ["/api/v1", "/api/openpix/v1"])
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_created_paid_credited_and_given_back(
-    api: httpx.Client, bank: SimulatedBank, shop: Merchant, prefix: str, slash: str
+    api: httpx.Client, bank: BankProcess, shop: Merchant, prefix: str, slash: str
 ) -> None:
     for number in (1, 2):
         created = api.post(f"{prefix}/charge{slash}", json={"correlationID": f"pedido-{number}", "value": 1000})
@@ -67,9 +56,7 @@ def test_created_paid_credited_and_given_back(
     assert api.get(f"{prefix}/account/{account['accountId']}").json()["account"]["balance"]["total"] == 1500
 
 
-def test_a_return_that_ends_later_is_told_by_the_callback(
-    api: httpx.Client, bank: SimulatedBank, shop: Merchant
-) -> None:
+def test_a_return_that_ends_later_is_told_by_the_callback(api: httpx.Client, bank: BankProcess, shop: Merchant) -> None:
     bank.faults(settle_ms=400)
     for number in (1, 2):
         txid = api.post("/api/v1/charge", json={"correlationID": str(number), "value": 1000}).json()["charge"]
@@ -84,7 +71,7 @@ def test_a_return_that_ends_later_is_told_by_the_callback(
 
 
 def test_paid_twice_over_is_credited_once_and_given_back_once(
-    api: httpx.Client, bank: SimulatedBank, shop: Merchant
+    api: httpx.Client, bank: BankProcess, shop: Merchant
 ) -> None:
     txid = api.post("/api/v1/charge", json={"correlationID": "1", "value": 1000}).json()["charge"]["transactionID"]
     bank.pay(txid, callback="duplicate")
@@ -119,7 +106,7 @@ async def test_awkward_ids_are_read_from_the_raw_path(correlation_id: str, setti
 
 
 def test_a_bank_that_is_away_is_503_and_the_same_request_goes_on(
-    api: httpx.Client, bank: SimulatedBank, shop: Merchant
+    api: httpx.Client, bank: BankProcess, shop: Merchant
 ) -> None:
     asked = {"correlationID": "1", "value": 1000}
     bank.faults(unavailable_percent=100)
