@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from woovi.embedded.layout import Layout, in_use
+from woovi.embedded.layout import ROOT, Layout, in_use
 
 LOG_SIZE = 10_000_000  # bytes: a longer log is put aside when the engines start
 
@@ -106,7 +106,7 @@ def _start_keeper(layout: Layout) -> None:
         _started[:] = [keeper for keeper in _started if keeper.poll() is None]
         keeper = subprocess.Popen(
             [sys.executable, "-m", "woovi.embedded.keeper", str(write)],
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=ROOT,
             env={**os.environ, "WOOVI_DATA_DIR": str(layout.data)},
             stdin=subprocess.DEVNULL,
             stdout=log,

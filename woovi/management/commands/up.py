@@ -59,9 +59,13 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"cannot listen on {host}:{wanted}: {error.strerror}") from error
         port = listener.getsockname()[1]
-        bank_url = os.environ.get("BANK_URL") or f"http://127.0.0.1:{free_port('127.0.0.1', _after(port))}"
-        urls = Urls(os.environ.get("PUBLIC_URL") or f"http://127.0.0.1:{port}", bank_url)
-        children = table(listener.fileno(), port, urls)
+        simulated = not env.text("BANK_URL", "")
+        urls = Urls(
+            web=settings.PUBLIC_URL if env.text("PUBLIC_URL", "") else f"http://127.0.0.1:{port}",
+            bank=f"http://127.0.0.1:{free_port('127.0.0.1', _after(port))}" if simulated else settings.BANK_URL,
+        )
+        expected = [f"http://127.0.0.1:{port}/healthz", *([urls.bank] if simulated else [])]
+        children = table(listener.fileno(), port, urls, simulated)
         log = Log(sys.stdout, [OWN, *(child.name for child in children)])
         if wanted not in {0, port}:
             log.line(OWN, f"port {wanted} is in use: taking {port}")
@@ -75,7 +79,7 @@ class Command(BaseCommand):
 
         supervisor = Supervisor(children, log, write_mark, mark, lock)
         try:
-            self.answering = self.wait_until_answering(supervisor, log, f"http://127.0.0.1:{port}/healthz", bank_url)
+            self.answering = self.wait_until_answering(supervisor, log, *expected)
             if self.answering:
                 write_mark(supervisor.pids)
                 log.write(welcome(urls, demo))
