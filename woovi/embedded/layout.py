@@ -7,6 +7,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,14 @@ class Layout:
     @property
     def log(self) -> Path:
         return self.data / "engines.log"
+
+
+def in_place(path: Path, file: IO[str]) -> bool:
+    """Whether the open file is still the one at `path`, and nobody removed the data directory under us."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def data_dir() -> Path:
