@@ -10,13 +10,19 @@ OFFLINE = {"help", "--help", "-h", "--version", "version", "compilemessages", "m
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     from woovi import embedded
 
-    if len(sys.argv) > 1 and sys.argv[1] not in OFFLINE:
-        embedded.ensure()
-    execute_from_command_line(sys.argv)
+    try:
+        if len(sys.argv) > 1 and sys.argv[1] not in OFFLINE:
+            embedded.ensure()
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"{error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

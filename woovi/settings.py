@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from woovi import embedded, env, redis
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.text("WOOVI_DATA_DIR", ".data")).absolute()
+DATA_DIR = embedded.data_dir()
 
 WOOVI_ENV = env.choice("WOOVI_ENV", ["development", "test", "production"], "development")
 PRODUCTION = WOOVI_ENV == "production"

@@ -47,8 +47,9 @@ def test_a_killed_keeper_leaves_no_orphan_and_its_users_get_another(both: Engine
 
 def test_a_keeper_killed_while_its_engines_run_on_is_replaced_at_once(both: Engines) -> None:  # noqa: F811
     """The next user does not wait for the old engines to be gone: the next keeper does."""
-    user = both.user()
-    os.kill(both.keeper(), signal.SIGKILL)
+    user, keeper = both.user(), both.keeper()
+    os.kill(keeper, signal.SIGKILL)
+    eventually(lambda: not alive(keeper))
     user.ask()
     assert postgres_answers(both)
 

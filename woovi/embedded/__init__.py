@@ -10,6 +10,6 @@ dies, so the keeper knows without counting, pid files or heartbeats when the las
 """
 
 from woovi.embedded.client import EmbeddedUnavailable, ensure, release
-from woovi.embedded.layout import database_url, in_use, redis_url
+from woovi.embedded.layout import data_dir, database_url, in_place, in_use, redis_url
 
-__all__ = ["EmbeddedUnavailable", "database_url", "ensure", "in_use", "redis_url", "release"]
+__all__ = ["EmbeddedUnavailable", "data_dir", "database_url", "ensure", "in_place", "in_use", "redis_url", "release"]

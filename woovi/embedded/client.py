@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from woovi.embedded.layout import Layout, in_use
+from woovi.embedded.layout import ROOT, Layout, in_place, in_use
 
 LOG_SIZE = 10_000_000  # bytes: a longer log is put aside when the engines start
 
@@ -91,7 +91,7 @@ def wait_gone(layout: Layout, seconds: float = 30.0) -> bool:
 
 
 def _become_user(layout: Layout) -> None:
-    if layout.data not in _held:
+    if layout.data not in _held or not in_place(layout.users_lock, _held[layout.data]):
         users = layout.users_lock.open("a")
         fcntl.flock(users, fcntl.LOCK_SH)  # blocks only while a keeper without users stops
         _held[layout.data] = users
@@ -106,7 +106,7 @@ def _start_keeper(layout: Layout) -> None:
         _started[:] = [keeper for keeper in _started if keeper.poll() is None]
         keeper = subprocess.Popen(
             [sys.executable, "-m", "woovi.embedded.keeper", str(write)],
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=ROOT,
             env={**os.environ, "WOOVI_DATA_DIR": str(layout.data)},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -108,6 +108,8 @@ class Postgres(Engine):
             "autovacuum_vacuum_scale_factor": 0.05,
             "timezone": "UTC",
             "log_timezone": "UTC",
+            "log_min_error_statement": "panic",  # statements and rows hold people's data, and do not belong in a log
+            "log_error_verbosity": "terse",
             "log_line_prefix": "%m postgres[%p] ",
         }
         return [str(self.bin / "postgres"), "-D", str(self.data), *(f"-c{k}={v}" for k, v in options.items())]

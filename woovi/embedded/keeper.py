@@ -20,7 +20,7 @@ from types import FrameType
 from typing import IO
 
 from woovi.embedded.engines import ENGINES, Engine, MissingWheel
-from woovi.embedded.layout import Layout, in_use
+from woovi.embedded.layout import Layout, in_place, in_use
 from woovi.embedded.privileges import Unprivileged
 
 # Seconds.
@@ -54,10 +54,13 @@ class Keeper:
                 time.sleep(0.03)
 
     def watch(self) -> None:
-        """Return, with the users' lock taken so that none comes in between, when no user held it for a while."""
+        """Return when no user held the users' lock for a while, with it taken so that none comes in between.
+
+        Or when we are told to leave, or the data directory was removed.
+        """
         idle_since: float | None = None
         users = self.users  # not closed: the kernel does that when the keeper has ended
-        while not self.leaving:
+        while not self.leaving and in_place(self.layout.users_lock, users):
             self._revive()
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,7 +86,8 @@ class Keeper:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if self.processes:  # else the folder may not be ours
+        # Unless it never was ours, or may be the next keeper's of a data directory made anew.
+        if self.processes and in_place(self.layout.users_lock, self.users):
             shutil.rmtree(self.layout.sockets, ignore_errors=True)
 
     def _revive(self) -> None:

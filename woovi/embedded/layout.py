@@ -7,8 +7,10 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
+ROOT = Path(__file__).resolve().parents[2]
 # The roles of `woovi.redis`. The embedded Valkey runs as long as one of them has no URL of its own.
 REDIS_ROLES = ("cache", "locks", "limits", "broker", "channels")
 
@@ -26,7 +28,7 @@ class Layout:
 
     @classmethod
     def current(cls) -> Layout:
-        return cls.of(Path(os.environ.get("WOOVI_DATA_DIR") or ".data"))
+        return cls.of(Path(os.environ.get("WOOVI_DATA_DIR") or ROOT / ".data"))
 
     @classmethod
     def of(cls, data: Path) -> Layout:
@@ -89,6 +91,19 @@ class Layout:
     @property
     def log(self) -> Path:
         return self.data / "engines.log"
+
+
+def in_place(path: Path, file: IO[str]) -> bool:
+    """Whether the open file is still the one at `path`, and nobody removed the data directory under us."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def data_dir() -> Path:
+    """The data directory: WOOVI_DATA_DIR, or `.data` in the project's folder wherever a command is given."""
+    return Layout.current().data
 
 
 def in_use() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -27,13 +26,13 @@ class Urls:
         return f"{self.web}/api/docs"
 
 
-def table(listener: int, port: int, urls: Urls) -> list[Child]:
-    """The processes of the platform. The bank simulator is left out where BANK_URL names another bank."""
+def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
+    """The processes of the platform, with the bank simulator where the bank is `simulated`."""
 
     def python(name: str, *arguments: str, inherits: tuple[int, ...] = ()) -> Child:
-        return Child(name, [sys.executable, *arguments], env, inherits)
+        return Child(name, [sys.executable, *arguments], environment, inherits)
 
-    env = {
+    environment = {
         "PORT": str(port),
         "PUBLIC_URL": urls.web,
         "BANK_URL": urls.bank,
@@ -49,7 +48,7 @@ def table(listener: int, port: int, urls: Urls) -> list[Child]:
         python("beat", *celery, "beat", "--loglevel", "WARNING"),
         python("relay", "manage.py", "relay"),
     ]
-    if not os.environ.get("BANK_URL"):
+    if simulated:
         bank_port = str(urlsplit(urls.bank).port)
         children.append(python("bank", "-m", "payments.bank.simulator", "--port", bank_port))
     return children

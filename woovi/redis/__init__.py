@@ -13,7 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from woovi import embedded
+from woovi import embedded, env
 
 Role = Literal["cache", "locks", "limits", "broker", "channels"]
 # Seconds. redis-py would otherwise wait for a silent server without end.
@@ -24,7 +24,7 @@ _clients: dict[tuple[int, Role], redis.Redis] = {}
 
 def url(role: Role) -> str:
     """The URL that serves `role`."""
-    value = os.environ.get(f"REDIS_{role.upper()}_URL") or os.environ.get("REDIS_URL") or "embedded://"
+    value = env.text(f"REDIS_{role.upper()}_URL", "") or env.text("REDIS_URL", "embedded://")
     if value == "embedded://":
         return embedded.redis_url()
     return value.replace("valkey://", "redis://", 1).replace("valkeys://", "rediss://", 1)

@@ -237,13 +237,7 @@ def test_another_companys_charges_do_not_exist(merchant: Client, bank: Bank, com
         assert merchant.get(path).status_code == 404
         assert merchant.get(path, headers={"HX-Request": "true"}).status_code == 404
         assert merchant.post(path, {"part": "whole", "confirmed": "on"}).status_code in {404, 405}
-    for path in (
-        "/",
-        "/balance",
-        "/charges",
-        f"/charges?q={foreign.correlation_id}",
-        f"/charges?before={foreign.public_id}",
-    ):
+    for path in ("/", "/balance", "/charges", f"/charges?q={foreign.correlation_id}", f"/charges?before={foreign.public_id}"):
         page = text(merchant, path)
         assert "secret" not in page
         assert "7.777,77" not in page

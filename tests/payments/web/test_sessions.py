@@ -82,9 +82,7 @@ def test_headers_forbid_inline_code_and_frames(merchant: Client) -> None:
     assert b"onclick" not in response.content
 
 
-@pytest.mark.parametrize(
-    "path", ["/login", "/logout", "/language", "/charges/new/6b6c2f0e-5a2a-4b8f-9d39-6a1d0f3f2c11"]
-)
+@pytest.mark.parametrize("path", ["/login", "/logout", "/language", "/charges/new/6b6c2f0e-5a2a-4b8f-9d39-6a1d0f3f2c11"])
 def test_a_form_without_its_token_is_refused_in_the_pages_style(user: User, path: str) -> None:
     client = Client(enforce_csrf_checks=True, headers={"Accept-Language": "en"})
     client.force_login(user)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,17 @@ def test_one_directory_is_the_same_by_any_name(valkey: Engines, tmp_path: Path) 
     valkey.user()
     (tmp_path / "link").symlink_to(valkey.layout.data)
     assert Engines(tmp_path / "link").layout == valkey.layout
+
+
+def test_a_data_directory_that_is_removed_takes_its_engines_along(valkey: Engines) -> None:
+    user = valkey.user()
+    cache(valkey).set("kept", 7)
+    keeper = valkey.keeper()
+    shutil.rmtree(valkey.layout.data)
+    eventually(lambda: not alive(keeper))
+    user.ask()
+    assert cache(valkey).get("kept") is None
+    assert not wait_gone(valkey.layout, OUTLASTS), "the user holds the lock of a file that is gone"
 
 
 def test_the_keeper_holds_no_pipe_of_its_first_user(valkey: Engines) -> None:

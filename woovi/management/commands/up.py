@@ -29,6 +29,7 @@ from woovi.supervisor import Log, Supervisor, free_port, listen
 # Seconds.
 START, TICK, HEAL = 60.0, 0.1, 1.0
 ENDING = 15.0  # a killed `up` before this one may still have its children ended
+LOCK = "up.lock"
 OWN = "up"  # how this process is named in the log
 
 
@@ -45,7 +46,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.stop)
         mark = settings.DATA_DIR / "run.json"
-        with _only_one(settings.DATA_DIR / "up.lock") as lock:
+        with _only_one(settings.DATA_DIR / LOCK) as lock:
             mark.unlink(missing_ok=True)
             self.run(mark, lock)
 
@@ -59,9 +60,13 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"cannot listen on {host}:{wanted}: {error.strerror}") from error
         port = listener.getsockname()[1]
-        bank_url = os.environ.get("BANK_URL") or f"http://127.0.0.1:{free_port('127.0.0.1', _after(port))}"
-        urls = Urls(os.environ.get("PUBLIC_URL") or f"http://127.0.0.1:{port}", bank_url)
-        children = table(listener.fileno(), port, urls)
+        simulated = not env.text("BANK_URL", "")
+        urls = Urls(
+            web=settings.PUBLIC_URL if env.text("PUBLIC_URL", "") else f"http://127.0.0.1:{port}",
+            bank=f"http://127.0.0.1:{free_port('127.0.0.1', _after(port))}" if simulated else settings.BANK_URL,
+        )
+        expected = [f"http://127.0.0.1:{port}/healthz", *([urls.bank] if simulated else [])]
+        children = table(listener.fileno(), port, urls, simulated)
         log = Log(sys.stdout, [OWN, *(child.name for child in children)])
         if wanted not in {0, port}:
             log.line(OWN, f"port {wanted} is in use: taking {port}")
@@ -75,11 +80,11 @@ class Command(BaseCommand):
 
         supervisor = Supervisor(children, log, write_mark, mark, lock)
         try:
-            self.answering = self.wait_until_answering(supervisor, log, f"http://127.0.0.1:{port}/healthz", bank_url)
+            self.answering = self.wait_until_answering(supervisor, log, *expected)
             if self.answering:
                 write_mark(supervisor.pids)
                 log.write(welcome(urls, demo))
-                self.watch(supervisor, log)
+                self.watch(supervisor, log, lock)
         finally:
             listener.close()
             log.line(OWN, "stopping")
@@ -102,13 +107,16 @@ class Command(BaseCommand):
             time.sleep(TICK)
         return not missing
 
-    def watch(self, supervisor: Supervisor, log: Log) -> None:
+    def watch(self, supervisor: Supervisor, log: Log, lock: IO[str]) -> None:
         """Until we are told to stop, nobody reads our lines, or the `make` that started us was killed."""
         parent = os.getppid() if "MAKELEVEL" in os.environ else None
         healed = 0.0
         while not self.stopping and not log.broken and parent in {None, os.getppid()}:
             supervisor.tick()
             if time.monotonic() - healed > HEAL:
+                if not embedded.in_place(settings.DATA_DIR / LOCK, lock):
+                    log.line(OWN, f"{settings.DATA_DIR} was removed")
+                    return
                 embedded.ensure()  # a keeper of the engines that was killed is replaced
                 healed = time.monotonic()
             time.sleep(TICK)
