@@ -38,32 +38,34 @@ DECLARE
     changed bigint;
     holds boolean;
 BEGIN
-    -- A transaction is written whole and balanced by one statement: its lines are 1 to n. Because (transaction, line)
-    -- is unique, no later statement can add to it.
-    SELECT transaction_id INTO wrong FROM fresh
-    GROUP BY transaction_id HAVING sum(amount) <> 0 OR min(line) <> 1 OR max(line) <> count(*) LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'the entries of transaction % are not whole or do not sum to zero', wrong
-            USING ERRCODE = 'LG002';
-    END IF;
-
-    -- Balances follow the entries. A group that finds no account of its company is an orphan or another tenant's.
-    WITH totals AS MATERIALIZED (
+    -- One statement, because each costs a single posting as much as its work does.
+    WITH unbalanced AS (
+        -- A transaction is written whole and balanced: its lines are 1 to n and sum to zero. Because (transaction,
+        -- line) is unique, no later statement can add to it.
+        SELECT transaction_id FROM fresh
+        GROUP BY transaction_id HAVING sum(amount) <> 0 OR min(line) <> 1 OR max(line) <> count(*)
+    ), totals AS MATERIALIZED (
         SELECT f.account_id, t.company_id, sum(f.amount) AS amount, sum(f.pending) AS pending,
                bool_or(f.pending <> 0 OR t.resolves_id IS NOT NULL) AS holds
         FROM fresh f LEFT JOIN payments_ledgertransaction t ON t.id = f.transaction_id
         GROUP BY f.account_id, t.company_id
     ), updated AS (
+        -- A group that finds no account of its company is an orphan or another tenant's.
         UPDATE payments_account a SET posted = a.posted + t.amount, pending_out = a.pending_out + t.pending
         FROM totals t WHERE a.id = t.account_id AND a.company_id = t.company_id
         RETURNING 1
     )
-    SELECT count(*), (SELECT count(*) FROM updated), bool_or(t.holds) INTO moved, changed, holds FROM totals t;
+    SELECT (SELECT min(transaction_id) FROM unbalanced), count(*), (SELECT count(*) FROM updated), bool_or(t.holds)
+    INTO wrong, moved, changed, holds FROM totals t;
+
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'the entries of transaction % are not whole or do not sum to zero', wrong
+            USING ERRCODE = 'LG002';
+    END IF;
     IF moved <> changed THEN
         RAISE EXCEPTION 'an entry names a transaction or an account that its company does not have'
             USING ERRCODE = 'LG003';
     END IF;
-
     IF holds THEN
         PERFORM ledger_check_holds(array_agg(DISTINCT transaction_id)) FROM fresh;
     END IF;

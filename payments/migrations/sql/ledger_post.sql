@@ -6,8 +6,9 @@
 -- Deadlock-free: accounts are locked in id order before anything is written, keys are then inserted in key order, and
 -- two resolutions of one hold meet at its account's lock. FOR NO KEY UPDATE lets foreign keys to accounts be checked.
 --
--- Plans are kept for the session, made from whatever call came first. Without the settings a first call of 5,000 would
--- leave single postings with a scan of all accounts; a nested loop over indexes is right for both.
+-- Plans are made once a session, from whatever call comes first. Without the settings a first call of 5,000 would leave
+-- single postings with a scan of all accounts; a nested loop over indexes is right for both. Planning the statements
+-- anew for each call's arrays, which the server would choose, costs as much as running them.
 CREATE FUNCTION ledger_post(
     companies bigint[], kinds text[], correlation_ids text[], hashes bytea[], resolved bigint[],
     positions int[], line_numbers smallint[], account_ids bigint[], amounts bigint[], pendings bigint[],
@@ -15,14 +16,16 @@ CREATE FUNCTION ledger_post(
     OUT ids bigint[], OUT replayed boolean[]
 ) LANGUAGE plpgsql
 SET search_path = public, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     inserted int;
     other text;
 BEGIN
     PERFORM FROM payments_account WHERE id = ANY (account_ids) ORDER BY id FOR NO KEY UPDATE;
 
-    SELECT array_agg(nextval('payments_ledgertransaction_id_seq')) INTO ids FROM generate_series(1, cardinality(companies));
+    FOR position IN 1 .. cardinality(companies) LOOP
+        ids[position] := nextval('payments_ledgertransaction_id_seq');
+    END LOOP;
     INSERT INTO payments_ledgertransaction
         (id, company_id, kind, correlation_id, request_hash, resolves_id, created_at)
     SELECT p.id, p.company_id, p.kind, p.correlation_id, p.request_hash, p.resolves_id, now()

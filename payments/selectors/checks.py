@@ -1,0 +1,207 @@
+"""Is every centavo where it should be? Each invariant is one query that returns what offends against it.
+
+The database's guards make most of these impossible (docs/ledger.md). The checks trust no guard: they read the facts.
+Add a domain's own under its own list, and the list to `ALL`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+MOST_SHOWN = 20  # offenders named per check
+
+
+@dataclass(frozen=True)
+class Check:
+    """`sql` selects one text column: the offenders, none where all is well."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a check went: `count` offenders, of which the first are named."""
+
+    name: str
+    count: int
+    offenders: list[str]
+
+
+def run() -> list[Finding]:
+    """Run every check on one snapshot of the database, while the platform goes on."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if len(connection.savepoint_ids) == 0:  # in a caller's transaction, that one's snapshots must do
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return [_run(cursor, check) for check in ALL]
+
+
+def _run(cursor: object, check: Check) -> Finding:
+    cursor.execute(  # type: ignore[attr-defined]
+        f"SELECT count(*), (array_agg(o::text))[:{MOST_SHOWN}] FROM ({check.sql}) AS offending (o)"  # noqa: S608
+    )
+    count, offenders = cursor.fetchone()  # type: ignore[attr-defined]
+    return Finding(check.name, count, offenders or [])
+
+
+LEDGER = [
+    Check(
+        "the guards are in place",
+        """
+        SELECT wanted FROM unnest(ARRAY[
+            'payments_entry.ledger_apply_entries', 'payments_entry.ledger_append_only',
+            'payments_ledgertransaction.ledger_append_only', 'payments_account.ledger_account_stays',
+            'payments_account.ledger_balance_guard', 'payments_account.ledger_opening_balance',
+            'payments_account.account_not_overdrawn', 'payments_account.account_pending_out_positive',
+            'payments_entry.entry_line_once', 'payments_ledgertransaction.ledger_transaction_once'
+        ]) AS wanted
+        WHERE wanted NOT IN (
+            SELECT tgrelid::regclass || '.' || tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')
+            UNION ALL SELECT conrelid::regclass || '.' || conname FROM pg_constraint WHERE convalidated
+        )""",
+    ),
+    Check(
+        "a transaction's entries sum to zero",
+        "SELECT transaction_id FROM payments_entry GROUP BY transaction_id HAVING sum(amount) <> 0",
+    ),
+    Check(
+        "a transaction is whole: two entries or more, or one that only reserves or releases",
+        """
+        SELECT t.id FROM payments_ledgertransaction t
+        LEFT JOIN (
+            SELECT transaction_id, count(*) AS entries, min(line) AS first, max(line) AS last,
+                   bool_or(amount <> 0) AS moves
+            FROM payments_entry GROUP BY transaction_id
+        ) e ON e.transaction_id = t.id
+        WHERE e.entries IS NULL OR e.first <> 1 OR e.last <> e.entries OR (e.entries = 1 AND e.moves)""",
+    ),
+    Check(
+        "an instruction is booked once",
+        """
+        SELECT min(id) FROM payments_ledgertransaction
+        GROUP BY company_id, kind, correlation_id HAVING count(*) > 1""",
+    ),
+    Check(
+        "balances equal their entries",
+        """
+        SELECT a.id FROM payments_account a
+        LEFT JOIN (
+            SELECT account_id, sum(amount) AS posted, sum(pending) AS pending FROM payments_entry GROUP BY account_id
+        ) e ON e.account_id = a.id
+        WHERE a.posted <> coalesce(e.posted, 0) OR a.pending_out <> coalesce(e.pending, 0)""",
+    ),
+    Check(
+        "what is pending equals the open holds",
+        """
+        SELECT a.id FROM payments_account a
+        LEFT JOIN (
+            SELECT e.account_id, sum(e.pending) AS pending FROM payments_entry e
+            WHERE e.pending > 0
+              AND NOT EXISTS (SELECT FROM payments_ledgertransaction r WHERE r.resolves_id = e.transaction_id)
+            GROUP BY e.account_id
+        ) held ON held.account_id = a.id
+        WHERE a.pending_out <> coalesce(held.pending, 0)""",
+    ),
+    Check(
+        "no account is overdrawn",
+        "SELECT id FROM payments_account WHERE pending_out < 0 OR (posted < pending_out AND NOT may_go_negative)",
+    ),
+    Check(
+        "a hold is resolved once",
+        """
+        SELECT resolves_id FROM payments_ledgertransaction WHERE resolves_id IS NOT NULL
+        GROUP BY resolves_id HAVING count(*) > 1""",
+    ),
+    Check(
+        "a hold is resolved by exactly what it reserved, and for no more",
+        """
+        SELECT hold FROM (
+            SELECT hold, company_id, account_id, sum(reserved) AS reserved, sum(released) AS released,
+                   sum(amount) AS amount
+            FROM (
+                SELECT t.resolves_id AS hold, t.company_id, e.account_id, 0 AS reserved, e.pending AS released, e.amount
+                FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+                WHERE t.resolves_id IS NOT NULL
+                UNION ALL
+                SELECT h.id, h.company_id, e.account_id, e.pending, 0, 0
+                FROM payments_ledgertransaction t
+                JOIN payments_ledgertransaction h ON h.id = t.resolves_id
+                JOIN payments_entry e ON e.transaction_id = h.id
+            ) sides GROUP BY hold, company_id, account_id
+        ) matched
+        GROUP BY hold
+        HAVING bool_or(reserved + released <> 0) OR bool_and(released = 0)
+            OR bool_or(released < 0 AND amount < released)""",
+    ),
+    Check(
+        "only a resolution releases",
+        """
+        SELECT t.id FROM payments_entry e JOIN payments_ledgertransaction t ON t.id = e.transaction_id
+        WHERE e.pending < 0 AND t.resolves_id IS NULL OR e.pending > 0 AND t.resolves_id IS NOT NULL""",
+    ),
+    Check(
+        "an entry has a transaction and an account, of one company",
+        """
+        SELECT e.id FROM payments_entry e
+        LEFT JOIN payments_ledgertransaction t ON t.id = e.transaction_id
+        LEFT JOIN payments_account a ON a.id = e.account_id
+        WHERE a.company_id IS DISTINCT FROM t.company_id OR t.id IS NULL""",
+    ),
+]
+
+CHARGES = [
+    Check(
+        "a Pix that was received is in the ledger with its value and fee, and the reverse",
+        """
+        SELECT coalesce(p.end_to_end_id, t.correlation_id) FROM payments_receivedpix p
+        FULL JOIN (SELECT * FROM payments_ledgertransaction WHERE kind = 'pix_in') t
+            ON t.company_id = p.company_id AND t.correlation_id = p.end_to_end_id
+        LEFT JOIN (
+            SELECT e.transaction_id, sum(e.amount) FILTER (WHERE a.kind = 'CLEARING') AS clearing,
+                   sum(e.amount) FILTER (WHERE a.kind = 'FEES') AS fees,
+                   sum(e.amount) FILTER (WHERE a.kind = 'MERCHANT') AS merchant
+            FROM payments_entry e JOIN payments_account a ON a.id = e.account_id GROUP BY e.transaction_id
+        ) e ON e.transaction_id = t.id
+        WHERE p.id IS NULL OR t.id IS NULL OR e.clearing IS DISTINCT FROM -p.value
+            OR coalesce(e.fees, 0) <> p.fee
+            OR coalesce(e.merchant, 0) <> CASE WHEN p.outcome IN ('SETTLED', 'LOOSE') THEN p.value - p.fee ELSE 0 END""",
+    ),
+    Check(
+        "a charge is completed by exactly one Pix",
+        """
+        SELECT c.id FROM payments_charge c
+        LEFT JOIN payments_receivedpix p ON p.charge_id = c.id AND p.outcome = 'SETTLED'
+        GROUP BY c.id HAVING count(p.id) <> CASE WHEN c.status = 'COMPLETED' THEN 1 ELSE 0 END""",
+    ),
+    Check(
+        "a refund holds its value, and its hold ended as it did",
+        """
+        SELECT r.id FROM payments_refund r
+        JOIN payments_ledgertransaction h ON h.id = r.hold_id
+        LEFT JOIN payments_ledgertransaction t ON t.resolves_id = h.id
+        WHERE r.value <> (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id)
+           OR r.company_id <> h.company_id
+           OR t.kind IS DISTINCT FROM
+              CASE r.status WHEN 'CONFIRMED' THEN 'refund' WHEN 'REJECTED' THEN 'refund_void' END""",
+    ),
+    Check(
+        "a hold for a refund has its refund",
+        """
+        SELECT h.id FROM payments_ledgertransaction h LEFT JOIN payments_refund r ON r.hold_id = h.id
+        WHERE h.kind = 'refund_hold' AND r.id IS NULL""",
+    ),
+    Check(
+        "a charge counts its refunds",
+        """
+        SELECT c.id FROM payments_charge c
+        LEFT JOIN (
+            SELECT charge_id, sum(value) AS value FROM payments_refund
+            WHERE status <> 'REJECTED' AND NOT automatic GROUP BY charge_id
+        ) r ON r.charge_id = c.id
+        WHERE c.refunded <> coalesce(r.value, 0)""",
+    ),
+]
+
+ALL = [*LEDGER, *CHARGES]
