@@ -24,6 +24,8 @@ Handler = Callable[[list[OutboxEvent]], None]
 BATCH = 250
 LEASE = 20.0  # seconds; handlers bound their own waiting well below it
 IDLE_MIN, IDLE_MAX = 0.01, 0.05  # seconds between polls: short after an event, longer when nothing comes
+THOROUGH = 0.25  # seconds between looks at all rows; the ones between look only at the end of the log
+LATE = 1000  # ids that a transaction may commit behind the latest and still be found at once
 RECONNECT = 0.5  # seconds
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class Relay:
         self.batch = batch
         self.lease = lease
         self.stopping = False
+        self.latest = 0  # the highest id that it claimed
 
     @classmethod
     def configured(cls) -> Relay:
@@ -48,10 +51,13 @@ class Relay:
 
     def run(self) -> None:
         """Carry events until stopped. Outlives PostgreSQL's and Redis' restarts."""
-        pause = IDLE_MIN
+        pause, thorough_at = IDLE_MIN, 0.0
         while not self.stopping:
             try:
-                if self.once():
+                thorough = time.monotonic() >= thorough_at
+                if thorough:
+                    thorough_at = time.monotonic() + THOROUGH
+                if self.once(above=None if thorough else self.latest - LATE):
                     pause = IDLE_MIN
                     continue
             except (OperationalError, InterfaceError) as error:
@@ -61,10 +67,11 @@ class Relay:
             time.sleep(pause)
             pause = min(pause * 2, IDLE_MAX)
 
-    def once(self) -> int:
-        """Claim one batch and carry it. Returns how many events it had."""
-        events = claims.claim(self.batch, self.lease)
+    def once(self, above: int | None = None) -> int:
+        """Claim one batch, of ids `above` where given, and carry it. Returns how many events it had."""
+        events = claims.claim(self.batch, self.lease, above)
         if events:
+            self.latest = max(self.latest, events[-1].id)
             failed = self._carry(events)
             claims.settle({event.id for event in events} - failed, failed)
         return len(events)

@@ -107,6 +107,14 @@ def test_old_failures_and_a_stream_of_fresh_events_starve_each_other_never() -> 
     assert sorted(event.topic for event in claims.claim(2, lease=60)) == ["new", "new", "old", "old"]
 
 
+def test_a_quick_look_leaves_what_is_far_behind_to_the_thorough_one() -> None:
+    ids = write("far", "near")
+    assert [event.id for event in claims.claim(10, lease=0, above=ids[0])] == ids[1:]
+    assert claims.claim(10, lease=0, above=0)[0].id == ids[0]
+    assert claims.claim(10, lease=0, above=0) == [], "what is due is for the thorough one"
+    assert [event.id for event in claims.claim(10, lease=0)] == ids
+
+
 def rival_claims(monkeypatch: pytest.MonkeyPatch, claim: str) -> tuple[set[int], set[int]]:
     """Two relays claim at the same moment: the second starts while the first has not committed."""
     monkeypatch.setattr(claims, "CLAIM", claim)
@@ -153,7 +161,7 @@ def test_carries_five_thousand_events_a_second() -> None:
         outbox.write_many(("x", str(n % 50), {"n": n}) for n in range(10_000))
     relay = Relay({"": Recorder()})
     started = time.perf_counter()
-    while relay.once():
+    while relay.once(above=relay.latest):
         pass
     rate = 10_000 / (time.perf_counter() - started)
     assert not OutboxEvent.objects.filter(relayed_at=None).exists()
