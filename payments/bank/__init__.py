@@ -1,6 +1,6 @@
 """The bank: a port in our words (`port`), a connector to a real one (`connector`), and a simulated one (`simulator`).
 
-`current()` is how the rest of the platform gets it.
+`current()` is how the rest of the platform gets it; `parse_callback()` reads what it sends by itself.
 """
 
 from __future__ import annotations
@@ -9,8 +9,12 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from payments.bank.wire import parse_callback
+
 if TYPE_CHECKING:
     from payments.bank.port import Bank
+
+__all__ = ["current", "parse_callback"]
 
 
 def current() -> Bank:

@@ -23,9 +23,6 @@ from payments.bank.port import (
     StatementLine,
 )
 from payments.bank.session import Session
-from payments.bank.wire import parse_callback
-
-__all__ = ["Connector", "parse_callback"]
 
 PAGE = 1000  # the most that the Pix API gives at once
 

@@ -40,6 +40,9 @@ class Session:
         self._lock = threading.Lock()
         self._token, self._token_until = "", 0.0
 
+    def close(self) -> None:
+        self._client.close()
+
     def call(self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None) -> Any:
         """Call the API and return the JSON of its answer.
 

@@ -1,0 +1,256 @@
+"""The connector against the real simulator, over a socket."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from payments import bank
+from payments.bank.connector import PAGE, Connector
+from payments.bank.port import (
+    Bank,
+    BankNotFound,
+    BankRefused,
+    BankUnavailable,
+    BankUnknown,
+    ChargeOrder,
+    Debtor,
+    ReturnStatus,
+    SendOrder,
+    SendStatus,
+)
+from payments.pix import brcode, ids
+from tests.bank_process import PAYER, BankProcess, eventually
+from tests.payments.bank.conftest import Charge, Open
+
+pytestmark = pytest.mark.django_db
+
+
+def window() -> tuple[datetime, datetime]:
+    now = datetime.now(UTC)
+    return now - timedelta(minutes=5), now + timedelta(minutes=5)
+
+
+def test_a_charge_is_registered_read_paid_and_returned(
+    connected: Bank, bank_process: BankProcess, pix_key: str
+) -> None:
+    order = ChargeOrder(
+        ids.new_txid(), 12_345, pix_key, 600, Debtor("11144477735", "Ana"), "Pedido 7 — obrigado", (("Mesa", "4"),)
+    )
+    made = connected.register_charge(order)
+    assert (made.txid, made.status, made.value, made.expires_in) == (order.txid, "ATIVA", 12_345, 600)
+    assert brcode.decode(made.br_code).url == made.location
+    assert connected.register_charge(order) == made
+    assert connected.read_charge(order.txid) == made
+
+    paid = bank_process.pay(order.txid, message="valeu")
+    charge = connected.read_charge(order.txid)
+    assert charge.status == "CONCLUIDA"
+    (pix,) = charge.received
+    assert connected.read_received(paid["endToEndId"]) == pix
+    assert (pix.value, pix.txid, pix.pix_key) == (12_345, order.txid, pix_key)
+    assert (pix.payer_name, pix.payer_tax_id, pix.payer_message) == ("Ana Souza", "11144477735", "valeu")
+    assert pix in connected.list_received(*window())
+
+    returned = connected.request_return(pix.end_to_end_id, "r1", 345, "troco")
+    assert (returned.value, returned.status) == (345, ReturnStatus.DONE)
+    assert returned.end_to_end_id.startswith("D")
+    assert connected.request_return(pix.end_to_end_id, "r1", 345) == returned
+    assert connected.read_return(pix.end_to_end_id, "r1") == returned
+    assert connected.read_received(pix.end_to_end_id).returns == (returned,)
+
+
+def test_what_the_bank_does_not_know(connected: Bank) -> None:
+    unknown = ids.mint("E", "12345678")
+    for call in (
+        lambda: connected.read_charge(ids.new_txid()),
+        lambda: connected.read_received(unknown),
+        lambda: connected.read_return(unknown, "r1"),
+        lambda: connected.request_return(unknown, "r1", 1),
+        lambda: connected.read_sent("nothing"),
+    ):
+        with pytest.raises(BankNotFound):
+            call()
+
+
+def test_what_the_bank_refuses(connected: Bank, bank_process: BankProcess, pix_key: str, charge: Charge) -> None:
+    with pytest.raises(BankRefused) as refused:
+        connected.register_charge(ChargeOrder("short", 100, pix_key, 60))
+    assert refused.value.code == "CobOperacaoInvalida"
+    assert "26 a 35" in refused.value.detail
+
+    paid = charge(500)
+    bank_process.pay(paid.txid)
+    with pytest.raises(BankRefused):  # it is over: its value cannot change any more
+        connected.register_charge(ChargeOrder(paid.txid, 600, pix_key, 3600))
+    (pix,) = connected.read_charge(paid.txid).received
+    connected.request_return(pix.end_to_end_id, "r1", 300)
+    for return_id, value in (("r1", 200), ("r2", 201)):
+        with pytest.raises(BankRefused) as refused:
+            connected.request_return(pix.end_to_end_id, return_id, value)
+        assert refused.value.code == "PixDevolucaoInvalida"
+    assert len(connected.read_received(pix.end_to_end_id).returns) == 1
+
+
+@pytest.mark.parametrize("fault", ["unavailable_percent", "too_many_percent"])
+def test_a_bank_that_takes_nothing_is_unavailable(
+    connected: Bank, bank_process: BankProcess, pix_key: str, fault: str
+) -> None:
+    order = ChargeOrder(ids.new_txid(), 100, pix_key, 60)
+    bank_process.faults(**{fault: 100})
+    with pytest.raises(BankUnavailable):
+        connected.register_charge(order)
+    bank_process.faults()
+    with pytest.raises(BankNotFound):
+        connected.read_charge(order.txid)
+
+
+def test_no_bank_at_all_is_unavailable(session: Open) -> None:
+    nobody = Connector(session("http://127.0.0.1:1"))
+    with pytest.raises(BankUnavailable):
+        nobody.balance()
+
+
+def test_wrong_credentials_are_no_refusal(bank_process: BankProcess, session: Open) -> None:
+    stranger = Connector(session(bank_process.url, "wrong"))
+    with pytest.raises(BankUnavailable) as unavailable:
+        stranger.read_charge(ids.new_txid())
+    assert "wrong" not in str(unavailable.value)
+
+
+def test_an_answer_lost_after_the_effect_is_unknown_and_the_lookup_finds_it(
+    connected: Bank, bank_process: BankProcess, charge: Charge, pix_key: str, session: Open
+) -> None:
+    order = ChargeOrder(ids.new_txid(), 100, pix_key, 600)
+    paid = bank_process.pay(charge(1000).txid)["endToEndId"]
+    hasty = Connector(session(bank_process.url, timeout=0.4))
+    hasty.balance()  # so that the token is there before the faults are
+    bank_process.faults(timeout_percent=100)
+    with pytest.raises(BankUnknown) as unknown:
+        hasty.register_charge(order)
+    assert unknown.value.code == "ReadTimeout"
+    with pytest.raises(BankUnknown):
+        hasty.request_return(paid, "r1", 400)
+    with pytest.raises(BankUnknown):
+        hasty.send_pix(SendOrder("s" + order.txid, 70, pix_key))
+    bank_process.faults()
+    assert connected.read_charge(order.txid).value == 100
+    assert connected.read_return(paid, "r1").value == 400
+    assert connected.read_sent("s" + order.txid).value == 70
+    assert connected.register_charge(order).txid == order.txid
+    assert connected.request_return(paid, "r1", 400) == connected.read_return(paid, "r1")
+
+
+def test_a_gateways_504_is_unknown(connected: Bank, bank_process: BankProcess, pix_key: str) -> None:
+    connected.balance()
+    bank_process.faults(timeout_percent=100, timeout_seconds=0)
+    with pytest.raises(BankUnknown) as unknown:
+        connected.register_charge(ChargeOrder(ids.new_txid(), 100, pix_key, 60))
+    assert unknown.value.code == "IndisponibilidadePorTempoEsgotado"
+
+
+def test_a_token_is_shared_and_renewed_before_its_end(bank_process: BankProcess, session: Open) -> None:
+    bank_process.faults(token_seconds=2)
+    direct = session(bank_process.url)
+    direct.call("GET", "/sim/balance")
+    first = direct._token
+    direct.call("GET", "/sim/balance")
+    assert direct._token == first
+    assert 0 < direct._token_until - time.monotonic() <= 1  # of two seconds, the last one is margin
+    eventually(lambda: direct.call("GET", "/sim/balance") and direct._token != first)
+
+
+def test_a_revoked_token_is_renewed_once(bank_process: BankProcess, session: Open) -> None:
+    direct = session(bank_process.url)
+    direct.call("GET", "/sim/balance")
+    first = direct._token
+    bank_process.faults(token_generation=2)
+    direct.call("GET", "/sim/balance")
+    assert direct._token != first
+    bank_process.faults(token_seconds=0)  # no token is ever good
+    with pytest.raises(BankUnavailable):
+        direct.call("GET", "/sim/balance")
+
+
+def test_pages_are_read_to_the_end(bank_process: BankProcess, charge: Charge, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PAGE == 1000
+    monkeypatch.setattr("payments.bank.connector.PAGE", 2)
+    paid = {bank_process.pay(charge().txid)["endToEndId"] for _ in range(5)}
+    listed = [pix.end_to_end_id for pix in bank.current().list_received(*window())]
+    assert paid <= set(listed)
+    assert len(listed) == len(set(listed))
+    start, end = window()
+    assert list(bank.current().list_received(start - timedelta(days=9), start - timedelta(days=8))) == []
+    with pytest.raises(BankRefused):
+        list(bank.current().list_received(end, start))
+
+
+def test_sending_balance_and_statement_agree(connected: Bank, bank_process: BankProcess, charge: Charge) -> None:
+    before = connected.balance()
+    send_id = uuid.uuid4().hex
+    received = bank_process.pay(charge(5000).txid)["endToEndId"]
+    back = connected.request_return(received, "r1", 1200).end_to_end_id
+    sent = connected.send_pix(SendOrder(send_id, 700, "ana@exemplo.com", payer_message="salário"))
+    assert sent.status == SendStatus.DONE
+    assert connected.send_pix(SendOrder(send_id, 700, "ana@exemplo.com")) == sent
+    assert connected.read_sent(send_id) == sent
+    assert connected.balance() == before + 5000 - 1200 - 700
+    lines = {line.end_to_end_id: line.value for line in connected.statement(*window())}
+    assert (lines[received], lines[back], lines[sent.end_to_end_id]) == (5000, -1200, -700)
+    with pytest.raises(BankRefused):
+        connected.send_pix(SendOrder(send_id, 701, "ana@exemplo.com"))
+    with pytest.raises(BankRefused) as refused:
+        connected.send_pix(SendOrder(uuid.uuid4().hex, 1, "pix-key-not-found@woovi.com"))
+    assert refused.value.code == "ChaveNaoEncontrada"
+
+
+def test_sent_pix_and_returns_end_later_or_fail(connected: Bank, bank_process: BankProcess, charge: Charge) -> None:
+    paid = bank_process.pay(charge(1000).txid)["endToEndId"]
+    before = connected.balance()
+    bank_process.faults(settle_ms=300, return_refused_percent=100)
+    assert connected.request_return(paid, "r1", 1000).status == ReturnStatus.PROCESSING
+    eventually(lambda: connected.read_return(paid, "r1").status == ReturnStatus.REFUSED)
+    assert connected.read_return(paid, "r1").reason
+    assert connected.balance() == before
+    bank_process.faults(settle_ms=300)
+    assert connected.request_return(paid, "r2", 1000).status == ReturnStatus.PROCESSING  # the refused one frees it
+    failing = connected.send_pix(SendOrder(uuid.uuid4().hex, 5, "bank-error@woovi.com"))
+    assert failing.status == SendStatus.PROCESSING
+    eventually(lambda: connected.read_return(paid, "r2").status == ReturnStatus.DONE)
+    eventually(lambda: connected.read_sent(failing.send_id).status == SendStatus.REFUSED)
+    assert connected.balance() == before - 1000
+
+
+def test_a_payment_to_a_codes_key(connected: Bank, charge: Charge) -> None:
+    code = brcode.encode(brcode.BrCode("Ana", "Recife", key="ana@exemplo.com", value=900))
+    assert connected.send_pix(SendOrder(uuid.uuid4().hex, 900, br_code=code)).value == 900
+    with pytest.raises(BankRefused):
+        connected.send_pix(SendOrder(uuid.uuid4().hex, 901, br_code=code))
+
+
+def test_nothing_secret_is_logged_or_raised(
+    bank_process: BankProcess, caplog: pytest.LogCaptureFixture, pix_key: str, session: Open
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    direct = session(bank_process.url, timeout=0.4)
+    connected = Connector(direct)
+    connected.balance()
+    bank_process.faults(timeout_percent=100)
+    with pytest.raises(BankUnknown) as unknown:
+        connected.set_callback(pix_key, "http://127.0.0.1:1")
+    secrets = (direct._token, "simulated-bank-secret", PAYER["taxID"])
+    assert not any(secret in caplog.text for secret in secrets)
+    assert unknown.value.__cause__ is None
+    assert unknown.value.__suppress_context__
+    assert pix_key not in str(unknown.value)
+
+
+def test_one_connector_a_process_and_bank(settings, bank_process: BankProcess) -> None:  # type: ignore[no-untyped-def]
+    first = bank.current()
+    assert bank.current() is first
+    settings.BANK_URL = "http://127.0.0.1:1"
+    assert bank.current() is not first

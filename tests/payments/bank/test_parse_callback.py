@@ -1,0 +1,121 @@
+"""What a bank may send, and what nobody may."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments.bank import parse_callback, wire
+from payments.bank.port import BankReceived, BankReturn, ReturnStatus
+
+PIX: dict[str, Any] = {
+    "endToEndId": "E12345678202009091221abcdef12345",
+    "txid": "cd1fe328c875481285a6f233ae41b662",
+    "valor": "110.00",
+    "horario": "2020-09-09T20:15:00.358-03:00",
+    "chave": "loja@exemplo.com",
+    "pagador": {"cpf": "11144477735", "nome": "Ana"},
+    "infoPagador": "Reforma da casa",
+    "devolucoes": [
+        {
+            "id": "000AAA111",
+            "rtrId": "D12345678202009091000abcde123456",
+            "valor": "11.00",
+            "horario": {"solicitacao": "2020-09-10T20:15:00Z"},
+            "status": "NAO_REALIZADO",
+            "motivo": "conta encerrada",
+        }
+    ],
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(list(PIX)), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+def callback(**changes: Any) -> bytes:
+    return json.dumps({"pix": [{**PIX, **changes}]}).encode()
+
+
+def test_all_fields() -> None:
+    assert parse_callback(callback(novo={"campo": 1})) == [
+        BankReceived(
+            end_to_end_id="E12345678202009091221abcdef12345",
+            txid="cd1fe328c875481285a6f233ae41b662",
+            pix_key="loja@exemplo.com",
+            value=11_000,
+            paid_at=datetime(2020, 9, 9, 23, 15, 0, 358_000, tzinfo=UTC),
+            payer_name="Ana",
+            payer_tax_id="11144477735",
+            payer_message="Reforma da casa",
+            returns=(
+                BankReturn(
+                    "000AAA111", "D12345678202009091000abcde123456", 1100, ReturnStatus.REFUSED, "conta encerrada"
+                ),
+            ),
+        )
+    ]
+
+
+def test_the_least_that_the_standard_demands() -> None:
+    least = {name: PIX[name] for name in ("endToEndId", "valor", "horario")}
+    (pix,) = parse_callback(json.dumps({"pix": [least]}).encode())
+    assert (pix.txid, pix.pix_key, pix.payer_name, pix.returns) == ("", "", "", ())
+    assert parse_callback(b'{"pix": []}') == []
+
+
+def test_text_of_strangers_fits_a_database() -> None:
+    (pix,) = parse_callback(callback(infoPagador="a\0b\ud800" + "x" * 500))
+    assert pix.payer_message.startswith("ab?x")
+    assert len(pix.payer_message) == 140
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"null",
+        b"[]",
+        b'{"pix": {}}',
+        b'{"pix": [1]}',
+        b'{"pix": ' + b"[" * 100_000,
+        callback(endToEndId="E123"),
+        callback(endToEndId=None),
+        callback(endToEndId="E12345678202009091221abcdef1234\0"),
+        callback(txid="a b"),
+        callback(txid="x" * 36),
+        callback(valor="110"),
+        callback(valor="110.0"),
+        callback(valor="-1.00"),
+        callback(valor=110.0),
+        callback(valor="١١٠.٠٠"),
+        callback(horario="ontem"),
+        callback(horario="2020-09-09T20:15:00"),
+        callback(horario="0001-01-01T00:00:00+23:59"),
+        callback(infoPagador=["x"]),
+        callback(pagador="Ana"),
+        callback(devolucoes=[{"id": "a"}]),
+    ],
+)
+def test_nonsense(body: bytes) -> None:
+    with pytest.raises(ValueError, match="not a Pix callback"):
+        parse_callback(body)
+
+
+@given(st.binary() | JSON.map(lambda found: json.dumps({"pix": [found]}).encode()))
+def test_survives_anything(body: bytes) -> None:
+    with suppress(ValueError):
+        assert isinstance(parse_callback(body), list)
+
+
+@given(st.integers(0, 10**12 - 1))
+def test_values_keep_every_centavo(value: int) -> None:
+    assert wire.centavos(wire.reais(value)) == value
