@@ -39,3 +39,5 @@ def _flush_past_the_ledgers_guards() -> None:
         flush(self, ["SET LOCAL session_replication_role = replica", *statements])
 
     DatabaseOperations.execute_sql_flush = flush_all  # type: ignore[method-assign]
+
+pytest_plugins = ["tests.bank_process"]

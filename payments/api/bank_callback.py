@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from payments.api.middleware import error
-from payments.bank.connector import parse_callback
+from payments.bank import parse_callback
 from payments.services import reconciliation
 
 
