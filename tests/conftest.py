@@ -40,4 +40,5 @@ def _flush_past_the_ledgers_guards() -> None:
 
     DatabaseOperations.execute_sql_flush = flush_all  # type: ignore[method-assign]
 
+
 pytest_plugins = ["tests.bank_process"]

@@ -36,7 +36,12 @@ def created_events() -> int:
 
 def test_the_bank_has_the_charge_and_we_have_its_code(bank: SimulatedBank, shop: Company) -> None:
     asked = ChargeRequest(
-        "pedido-1", 1000, "Obrigado", 3600, {"name": "Ana", "taxID": "111.444.777-35"}, ({"key": "Cor", "value": "Azul"},)
+        "pedido-1",
+        1000,
+        "Obrigado",
+        3600,
+        {"name": "Ana", "taxID": "111.444.777-35"},
+        ({"key": "Cor", "value": "Azul"},),
     )
 
     charge = create(shop, asked)
@@ -221,7 +226,8 @@ def test_a_wrong_request_leaves_nothing(shop: Company, asked: ChargeRequest, fie
 
 
 @pytest.mark.parametrize(
-    ("value", "fee"), [(1, 1), (49, 49), (50, 50), (6_249, 50), (6_312, 50), (6_313, 51), (62_500, 500), (10**12 - 1, 500)]
+    ("value", "fee"),
+    [(1, 1), (49, 49), (50, 50), (6_249, 50), (6_312, 50), (6_313, 51), (62_500, 500), (10**12 - 1, 500)],
 )
 def test_the_fee_is_a_share_half_up_within_limits(shop: Company, value: int, fee: int) -> None:
     assert charges.fee(shop, value) == fee

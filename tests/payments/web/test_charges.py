@@ -14,7 +14,6 @@ from pytest_django import DjangoAssertNumQueries
 
 from payments.models import Charge, Company
 from payments.services import receiving
-from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.processes import free_port
 
@@ -44,7 +43,7 @@ def form(merchant: Client) -> str:
     return str(merchant.get("/charges/new")["Location"])
 
 
-def test_a_charge_is_created(merchant: Client, bank_process: BankProcess, form: str, company: Company) -> None:
+def test_a_charge_is_created(merchant: Client, bank: Any, form: str, company: Company) -> None:
     answer = send(merchant, form)
     charge = Charge.objects.get()
     assert answer["Location"] == f"/charges/{charge.public_id}"
@@ -56,9 +55,7 @@ def test_a_charge_is_created(merchant: Client, bank_process: BankProcess, form: 
     assert f"/openpix/charge/brcode/image/{charge.payment_link_id}.svg" in page
 
 
-def test_a_double_click_and_the_back_button_make_one_charge(
-    merchant: Client, bank_process: BankProcess, form: str
-) -> None:
+def test_a_double_click_and_the_back_button_make_one_charge(merchant: Client, bank: Any, form: str) -> None:
     first, second = send(merchant, form), send(merchant, form)
     assert first["Location"] == second["Location"]
     assert merchant.get(form)["Location"] == first["Location"]
@@ -66,14 +63,14 @@ def test_a_double_click_and_the_back_button_make_one_charge(
     assert Charge.objects.get().value == 123456
 
 
-def test_another_form_makes_another_charge(merchant: Client, bank_process: BankProcess) -> None:
+def test_another_form_makes_another_charge(merchant: Client, bank: Any) -> None:
     for _ in range(2):
         send(merchant, merchant.get("/charges/new")["Location"])
     assert Charge.objects.count() == 2
 
 
 def test_the_bank_is_down_the_form_is_kept_and_goes_on_later(
-    merchant: Client, bank_process: BankProcess, form: str, settings: Any
+    merchant: Client, bank: Any, form: str, settings: Any
 ) -> None:
     settings.BANK_URL = f"http://127.0.0.1:{free_port()}"  # nobody listens
     answer = send(merchant, form)
@@ -82,17 +79,17 @@ def test_the_bank_is_down_the_form_is_kept_and_goes_on_later(
     assert "The bank does not answer" in page
     assert all(value in page for value in ("1.234,56", "Pedido 7", "529.982.247-25"))
     assert "No charges yet" in text(merchant, "/")
-    settings.BANK_URL = bank_process.url
+    settings.BANK_URL = bank.url
     assert send(merchant, form).status_code == 302
     assert Charge.objects.count() == 1
 
 
 def test_a_form_that_waits_for_the_bank_takes_no_other_values(
-    merchant: Client, bank_process: BankProcess, form: str, settings: Any
+    merchant: Client, bank: Any, form: str, settings: Any
 ) -> None:
     settings.BANK_URL = f"http://127.0.0.1:{free_port()}"
     send(merchant, form)
-    settings.BANK_URL = bank_process.url
+    settings.BANK_URL = bank.url
     answer = send(merchant, form, value="9,99")
     assert answer.status_code == 422
     assert b"sent before with other values" in answer.content
@@ -117,9 +114,7 @@ def test_a_form_that_waits_for_the_bank_takes_no_other_values(
         ("expires_in", "abc", "valid choice"),
     ],
 )
-def test_errors_stand_at_their_field(
-    merchant: Client, bank_process: BankProcess, form: str, field: str, typed: str, told: str
-) -> None:
+def test_errors_stand_at_their_field(merchant: Client, bank: Any, form: str, field: str, typed: str, told: str) -> None:
     answer = send(merchant, form, **{field: typed})
     assert answer.status_code == 422
     page = answer.content.decode()
@@ -211,7 +206,7 @@ def test_lists_do_not_ask_once_a_row(
             merchant.get(path)
 
 
-def test_another_companys_charges_do_not_exist(merchant: Client, bank_process: BankProcess, company: Company) -> None:
+def test_another_companys_charges_do_not_exist(merchant: Client, bank: Any, company: Company) -> None:
     other = making.company()
     foreign = making.charge(other, 777_777, comment="other's secret")
     receiving.receive(making.pix(foreign))
