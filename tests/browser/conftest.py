@@ -69,7 +69,20 @@ def platform(_bank_server: BankProcess) -> Iterator[Platform]:
     with (
         Process("-m", "uvicorn", "woovi.asgi:application", "--port", str(port), **env) as web,
         Process("manage.py", "relay", **env) as relay,
-        Process("-m", "celery", "-A", "woovi", "worker", "--pool", "threads", "--concurrency", "2", **env) as worker,
+        Process(
+            "-m",
+            "celery",
+            "-A",
+            "woovi",
+            "worker",
+            "--pool",
+            "threads",
+            "--concurrency",
+            "2",
+            "--loglevel",
+            "INFO",
+            **env,
+        ) as worker,
     ):
         web.wait_for("Uvicorn running")
         relay.wait_for("waiting for events")
