@@ -95,7 +95,8 @@ def pay(
     """Take a payment of `value` centavos (default: what is asked).
 
     `force` pays what a payer's bank would not: a charge that is paid, expired or removed, or another value. `callback`
-    is normal, lost, duplicate or delayed. A payment whose `end_to_end_id` is known is not made again.
+    is normal, lost, duplicate or delayed. A payment whose `end_to_end_id` is known is not made again. `now` may lie in
+    the future, for a payment that comes late; its callback does not wait for it.
     """
     now = now or timezone.now()
     amount = value or target.value
@@ -121,8 +122,15 @@ def pay(
             paid_at=now,
         )
         Movement.objects.create(end_to_end_id=pix.end_to_end_id, value=amount, at=now)
-        _tell(pix, callback, now)
+        _tell(pix, callback, timezone.now())
     return pix
+
+
+def after_expiry(target: Target) -> datetime | None:
+    """The moment of a payment that comes late: a minute after the charge's end, or now where that is past."""
+    if target.charge is None:
+        return None
+    return max(target.charge.expires_at + timedelta(minutes=1), timezone.now())
 
 
 def _refuse_unpayable(charge: Charge, value: int, now: datetime) -> None:

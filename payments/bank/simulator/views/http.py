@@ -62,6 +62,8 @@ def methods(**views: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
     @csrf_exempt
     def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:  # PostgreSQL's text cannot hold it
+            return refusal(Problem("RequisicaoInvalida", 400, "O endereço contém um caractere nulo."))
         view = views.get(request.method or "")
         if view is None:
             return refusal(Problem("RequisicaoInvalida", 405, f"Método não aceito: {request.method}"))
