@@ -57,7 +57,7 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_serializer="json",
     worker_pool="threads",
-    worker_concurrency=24,
+    worker_concurrency=32,
     worker_prefetch_multiplier=1,
     worker_soft_shutdown_timeout=8,
     worker_hijack_root_logger=False,

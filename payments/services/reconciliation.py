@@ -32,7 +32,7 @@ def read_received(now: datetime | None = None) -> int:
     Raises BankError where the bank does not answer: the cursor stays.
     """
     now = now or timezone.now()
-    cursor, _ = BankCursor.objects.get_or_create(name=charges.CURSOR, defaults={"read_until": _beginning(now)})
+    cursor, _ = BankCursor.objects.get_or_create(name=charges.CURSOR, defaults={"read_until": lambda: _beginning(now)})
     found, all_booked = 0, True
     for batch in _batches(bank.current().list_received(cursor.read_until - charges.BANK_DELAY, now)):
         ids = [received.end_to_end_id for received in batch]

@@ -18,9 +18,9 @@ class SimulatedBank:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def pay(self, charge: Any, **fields: Any) -> dict[str, Any]:
+    def pay(self, txid: str, **fields: Any) -> dict[str, Any]:
         payer = {"taxID": "52998224725", "name": "Bia"}
-        answer = httpx.post(f"{self.url}/sim/pay", json={"txid": charge.txid, "payer": payer, **fields})
+        answer = httpx.post(f"{self.url}/sim/pay", json={"txid": txid, "payer": payer, **fields})
         assert answer.status_code == 201, answer.text
         paid: dict[str, Any] = answer.json()
         return paid
