@@ -51,6 +51,7 @@
     settledAt = Date.now();
     if (!failed) { fresh = settledAt; if (socket?.readyState === WebSocket.OPEN) lost = 0; }
     document.body.classList.remove("reading");
+    countdown();
     say();
     show();
     if (again) read();
