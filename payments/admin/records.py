@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -35,7 +34,7 @@ class Record(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-def reais(field: str, title: str) -> Callable[[Any], str]:
+def reais(field: str, title: str) -> staticmethod[[Any], str]:
     """A column that shows the centavos of `field` as R$."""
 
     @admin.display(description=title)
@@ -43,7 +42,7 @@ def reais(field: str, title: str) -> Callable[[Any], str]:
         centavos = getattr(row, field)
         return "-" if centavos is None else format_reais(centavos)
 
-    return column
+    return staticmethod(column)
 
 
 def link(row: Model | None, text: str = "") -> SafeString | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
@@ -21,6 +22,7 @@ class WebhookEndpointAdmin(Record):
     search_fields = ("public_id__exact", "url", "company__tax_id__exact", "company__public_id__exact")
     search_help_text = "Webhook id, part of its URL, or the company's id or tax id"
     exclude = ("secret", "authorization")
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}  # or Django 5.2 warns
 
 
 @admin.register(WebhookDelivery)

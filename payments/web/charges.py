@@ -51,6 +51,7 @@ def listing(request: MerchantRequest) -> HttpResponse:
         "status": status,
         "statuses": ["", *Charge.Status.values],
         "q": search,
+        "filtered": bool(status or search),
     }
     return render(request, "web/parts/charges.html" if request.htmx else "web/charges.html", context)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.contrib.auth.views import LogoutView
+from django.templatetags.static import static
 from django.urls import path
+from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from payments.web import charges, dashboard, refunds, sessions
@@ -20,4 +22,6 @@ urlpatterns = [
     path("login", sessions.Login.as_view(), name="login"),
     path("logout", LogoutView.as_view(), name="logout"),
     path("language", set_language, name="language"),
+    # Browsers ask for it where a page, such as the admin's, names no icon.
+    path("favicon.ico", RedirectView.as_view(url=static("payments/mark.svg"))),
 ]

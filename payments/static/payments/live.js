@@ -42,7 +42,7 @@
     clearTimeout(after);
     after = setTimeout(() => {
       again = failed = false;
-      document.querySelectorAll("[data-live]").forEach((part) => { reading += 1; htmx.trigger(part, "live"); });
+      document.querySelectorAll("[hx-trigger=live]").forEach((part) => { reading += 1; htmx.trigger(part, "live"); });
       if (!reading) settled();
     }, Math.max(0, settledAt + GAP - Date.now()));
   }
@@ -51,6 +51,7 @@
     settledAt = Date.now();
     if (!failed) { fresh = settledAt; if (socket?.readyState === WebSocket.OPEN) lost = 0; }
     document.body.classList.remove("reading");
+    countdown();
     say();
     show();
     if (again) read();

@@ -12,41 +12,16 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from payments.bank.port import BankCharge, BankUnavailable, ChargeOrder
 from payments.models import Charge, Company
-from payments.services import charges, receiving
+from payments.services import receiving
 from tests.payments import making
+from tests.processes import free_port
 
 
 def text(client: Client, path: str, **headers: str) -> str:
     response = client.get(path, headers=headers)
     assert response.status_code == 200, path
     return response.content.decode().replace("\u00a0", " ")
-
-
-class Bank:
-    """The bank's answers to a form, without the bank: its own tests speak to the simulator."""
-
-    def __init__(self) -> None:
-        self.up = True
-        self.orders: list[ChargeOrder] = []
-
-    def set_callback(self, pix_key: str, url: str) -> None: ...
-
-    def register_charge(self, order: ChargeOrder) -> BankCharge:
-        if not self.up:
-            raise BankUnavailable("ServicoIndisponivel")
-        self.orders.append(order)
-        now = timezone.now()
-        return BankCharge(order.txid, "ATIVA", order.value, "bank.example/x", "00020101021226", now, order.expires_in)
-
-
-@pytest.fixture
-def bank(monkeypatch: pytest.MonkeyPatch) -> Bank:
-    bank = Bank()
-    monkeypatch.setattr("payments.bank.current", lambda: bank)
-    charges._tell_callback.cache_clear()
-    return bank
 
 
 FORM = {
@@ -68,7 +43,7 @@ def form(merchant: Client) -> str:
     return str(merchant.get("/charges/new")["Location"])
 
 
-def test_a_charge_is_created(merchant: Client, bank: Bank, form: str, company: Company) -> None:
+def test_a_charge_is_created(merchant: Client, bank: Any, form: str, company: Company) -> None:
     answer = send(merchant, form)
     charge = Charge.objects.get()
     assert answer["Location"] == f"/charges/{charge.public_id}"
@@ -80,37 +55,41 @@ def test_a_charge_is_created(merchant: Client, bank: Bank, form: str, company: C
     assert f"/openpix/charge/brcode/image/{charge.payment_link_id}.svg" in page
 
 
-def test_a_double_click_and_the_back_button_make_one_charge(merchant: Client, bank: Bank, form: str) -> None:
+def test_a_double_click_and_the_back_button_make_one_charge(merchant: Client, bank: Any, form: str) -> None:
     first, second = send(merchant, form), send(merchant, form)
     assert first["Location"] == second["Location"]
     assert merchant.get(form)["Location"] == first["Location"]
     assert send(merchant, form, value="9,99")["Location"] == first["Location"]
-    assert [order.value for order in bank.orders] == [123456]
+    assert Charge.objects.get().value == 123456
 
 
-def test_another_form_makes_another_charge(merchant: Client, bank: Bank) -> None:
+def test_another_form_makes_another_charge(merchant: Client, bank: Any) -> None:
     for _ in range(2):
         send(merchant, merchant.get("/charges/new")["Location"])
     assert Charge.objects.count() == 2
 
 
-def test_the_bank_is_down_the_form_is_kept_and_goes_on_later(merchant: Client, bank: Bank, form: str) -> None:
-    bank.up = False
+def test_the_bank_is_down_the_form_is_kept_and_goes_on_later(
+    merchant: Client, bank: Any, form: str, settings: Any
+) -> None:
+    settings.BANK_URL = f"http://127.0.0.1:{free_port()}"  # nobody listens
     answer = send(merchant, form)
     page = answer.content.decode()
     assert answer.status_code == 503
     assert "The bank does not answer" in page
     assert all(value in page for value in ("1.234,56", "Pedido 7", "529.982.247-25"))
     assert "No charges yet" in text(merchant, "/")
-    bank.up = True
+    settings.BANK_URL = bank.url
     assert send(merchant, form).status_code == 302
     assert Charge.objects.count() == 1
 
 
-def test_a_form_that_waits_for_the_bank_takes_no_other_values(merchant: Client, bank: Bank, form: str) -> None:
-    bank.up = False
+def test_a_form_that_waits_for_the_bank_takes_no_other_values(
+    merchant: Client, bank: Any, form: str, settings: Any
+) -> None:
+    settings.BANK_URL = f"http://127.0.0.1:{free_port()}"
     send(merchant, form)
-    bank.up = True
+    settings.BANK_URL = bank.url
     answer = send(merchant, form, value="9,99")
     assert answer.status_code == 422
     assert b"sent before with other values" in answer.content
@@ -135,9 +114,7 @@ def test_a_form_that_waits_for_the_bank_takes_no_other_values(merchant: Client, 
         ("expires_in", "abc", "valid choice"),
     ],
 )
-def test_errors_stand_at_their_field(
-    merchant: Client, bank: Bank, form: str, field: str, typed: str, told: str
-) -> None:
+def test_errors_stand_at_their_field(merchant: Client, bank: Any, form: str, field: str, typed: str, told: str) -> None:
     answer = send(merchant, form, **{field: typed})
     assert answer.status_code == 422
     page = answer.content.decode()
@@ -225,11 +202,11 @@ def test_lists_do_not_ask_once_a_row(
     for _ in range(30):
         making.charge(company)
     for path in ("/", "/charges"):
-        with django_assert_max_num_queries(5):  # session, person with company, charges, their Pix, balance
+        with django_assert_max_num_queries(6):  # session, person, company, charges, their Pix, balance
             merchant.get(path)
 
 
-def test_another_companys_charges_do_not_exist(merchant: Client, bank: Bank, company: Company) -> None:
+def test_another_companys_charges_do_not_exist(merchant: Client, bank: Any, company: Company) -> None:
     other = making.company()
     foreign = making.charge(other, 777_777, comment="other's secret")
     receiving.receive(making.pix(foreign))
@@ -237,7 +214,13 @@ def test_another_companys_charges_do_not_exist(merchant: Client, bank: Bank, com
         assert merchant.get(path).status_code == 404
         assert merchant.get(path, headers={"HX-Request": "true"}).status_code == 404
         assert merchant.post(path, {"part": "whole", "confirmed": "on"}).status_code in {404, 405}
-    for path in ("/", "/balance", "/charges", f"/charges?q={foreign.correlation_id}", f"/charges?before={foreign.public_id}"):
+    for path in (
+        "/",
+        "/balance",
+        "/charges",
+        f"/charges?q={foreign.correlation_id}",
+        f"/charges?before={foreign.public_id}",
+    ):
         page = text(merchant, path)
         assert "secret" not in page
         assert "7.777,77" not in page

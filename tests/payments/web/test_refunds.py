@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from payments.models import Charge, Company, Refund
 from payments.services import receiving
 from tests.payments import making
 
 
+def paid_charge(company: Company) -> Charge:
+    now = timezone.now()
+    charge = making.charge(company, 10_000, created_at=now, expires_at=now + timedelta(hours=1))
+    receiving.receive(making.pix(charge, payer_name="Bia Costa", paid_at=now))
+    charge.refresh_from_db()
+    return charge
+
+
 @pytest.fixture
 def paid(company: Company) -> Charge:
-    from django.utils import timezone
-
-    charge = making.charge(company, 10_000)
-    receiving.receive(making.pix(charge, payer_name="Bia Costa", paid_at=timezone.now()))
-    receiving.receive(making.pix(making.charge(company, 10_000), paid_at=timezone.now()))  # so that fees are covered
-    return charge
+    paid_charge(company)  # another one, so that the balance covers a whole return despite the fee
+    return paid_charge(company)
 
 
 def send(client: Client, charge: Charge, **fields: str) -> Any:
@@ -76,10 +82,7 @@ def test_a_broken_form_returns_nothing(merchant: Client, paid: Charge, odd: str)
 
 
 def test_more_than_the_balance_is_refused_in_words(merchant: Client, company: Company) -> None:
-    from django.utils import timezone
-
-    charge = making.charge(company, 10_000)  # 100,00 less the fee: the whole is more than there is
-    receiving.receive(making.pix(charge, paid_at=timezone.now()))
+    charge = paid_charge(company)  # 100,00 less the fee: the whole is more than there is
     answer = send(merchant, charge, part="whole", confirmed="on")
     assert answer.status_code == 422
     assert b"Your balance is lower than this value." in answer.content

@@ -1,0 +1,103 @@
+"""The page says how fresh it is, whatever happens to the connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib.sessions.models import Session
+from playwright.sync_api import expect
+
+from payments.services import receiving
+from tests.browser.conftest import PHONE, Person, assert_never_reloaded, mark, shoot, state
+from tests.payments import making
+
+NBSP = "\u00a0"
+
+
+def credit(person: Person, value: int = 10_000) -> None:
+    """A Pix comes in."""
+    receiving.receive(making.pix(making.charge(person.company, value)))
+
+
+def forgive(faults: list[str]) -> None:
+    """Chromium itself reports requests that fail while there is no network. Anything else stays a fault."""
+    faults[:] = [fault for fault in faults if "net::ERR" not in fault and "WebSocket connection" not in fault]
+
+
+def test_offline_is_said_and_what_was_missed_is_caught_up(
+    make_person: Callable[..., Person], faults: list[str]
+) -> None:
+    person = make_person(PHONE)
+    page = person.page
+    state(page, "live")
+    mark(page)
+    page.context.set_offline(True)
+    state(page, "offline")
+    expect(page.locator("#banner")).to_contain_text("Você está sem conexão")
+    shoot(page, "offline-375", full=False)
+    credit(person)
+    expect(page.locator("#available-value")).to_have_text(f"R${NBSP}0,00")
+    page.context.set_offline(False)
+    state(page, "live")
+    expect(page.locator("#available-value")).to_have_text(f"R${NBSP}99,20")
+    expect(page.locator("#banner")).to_be_hidden()
+    assert_never_reloaded(page)
+    forgive(faults)
+
+
+def test_a_lost_socket_is_made_again(make_person: Callable[..., Person], faults: list[str]) -> None:
+    person = make_person()
+    page = person.page
+    blocked: list[bool] = [True]
+
+    # The server side of the socket goes away, and stays away for a while.
+    page.context.route_web_socket("**/ws/events", lambda ws: ws.close(code=1012) if blocked else ws.connect_to_server())
+    page.goto("/")
+    mark(page)
+    state(page, "reconnecting")
+    expect(page.locator("#pulse")).to_contain_text("Reconectando")
+    shoot(page, "reconnecting-wide", full=False)
+    credit(person)
+    blocked.clear()
+    state(page, "live", 30)
+    expect(page.locator("#available-value")).to_have_text(f"R${NBSP}99,20")
+    assert_never_reloaded(page)
+    forgive(faults)
+
+
+def test_a_server_that_fails_makes_the_page_stale_and_then_live_again(
+    make_person: Callable[..., Person], faults: list[str]
+) -> None:
+    person = make_person(PHONE)
+    page = person.page
+    state(page, "live")
+    page.route("**/", lambda route: route.fulfill(status=502, body="bad gateway"))
+    credit(person)
+    state(page, "stale")
+    expect(page.locator("#banner")).to_contain_text("Última leitura às")
+    shoot(page, "stale-375", full=False)
+    page.unroute("**/")
+    state(page, "live", 30)
+    expect(page.locator("#available-value")).to_have_text(f"R${NBSP}99,20")
+    faults[:] = [fault for fault in faults if "502" not in fault]
+
+
+def test_a_session_that_ended_leads_to_the_log_in(make_person: Callable[..., Person], faults: list[str]) -> None:
+    person = make_person()
+    state(person.page, "live")
+    Session.objects.all().delete()
+    credit(person)  # the wake-up makes the page read, and the server knows it no more
+    person.page.wait_for_url("**/login**")
+    faults[:] = [fault for fault in faults if "401" not in fault]
+
+
+def test_a_burst_of_news_is_a_few_readings(make_person: Callable[..., Person]) -> None:
+    person = make_person()
+    page = person.page
+    state(page, "live")
+    read: list[str] = []
+    page.on("request", lambda request: read.append(request.url) if request.headers.get("hx-request") else None)
+    for _ in range(30):
+        credit(person, 1_000)
+    expect(page.locator("#available-value")).to_have_text(f"R${NBSP}285,00", timeout=15_000)
+    assert 1 <= len(read) < 15

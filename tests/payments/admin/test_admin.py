@@ -1,0 +1,284 @@
+"""Operators' pages: everything is there, facts stay facts, and actions go through services."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from payments.models import (
+    Account,
+    Application,
+    BankCursor,
+    Charge,
+    Company,
+    Entry,
+    LedgerTransaction,
+    ReceivedPix,
+    Refund,
+    User,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from payments.pix import keys
+from payments.services import companies, receiving, refunds
+from tests.payments import making
+from woovi.outbox.models import OutboxEvent
+
+FACTS = [
+    Account,
+    BankCursor,
+    Charge,
+    Entry,
+    LedgerTransaction,
+    OutboxEvent,
+    ReceivedPix,
+    Refund,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    LogEntry,
+]
+
+
+def url(model: Any, page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def rows(response: Any) -> list[Any]:
+    return list(response.context["cl"].result_list)
+
+
+@pytest.fixture
+def operator(client: Client, db: None, settings: Any) -> Client:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    client.force_login(User.objects.create_superuser("op@example.com", "x"))
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
+def world(owner: Company) -> dict[type, Any]:
+    """One of everything that the platform keeps."""
+    now = timezone.now()
+    for _ in range(2):
+        charge = making.charge(owner, 10_000, created_at=now, expires_at=now + timedelta(hours=1))
+        received = receiving.receive(making.pix(charge, paid_at=now))
+        charge.refresh_from_db()
+    assert received is not None
+    refund = refunds.request(owner, charge, f"refund-{owner.pk}", 1_000)
+    event = OutboxEvent.objects.filter(topic__startswith="OPENPIX:").latest("id")
+    endpoint = WebhookEndpoint.objects.create(
+        company=owner, name="shop", event=event.topic, url="https://shop.example/x", secret="s3cret-of-webhook"
+    )
+    delivery = WebhookDelivery.objects.create(endpoint=endpoint, event=event, status="FAILED", attempts=8)
+    transaction = LedgerTransaction.objects.filter(company=owner).latest("id")
+    person = User.objects.create_user(f"user{owner.pk}@example.com", "x", company=owner)
+    return {
+        Account: owner.accounts.get(kind="MERCHANT"),
+        Application: companies.issue_application(owner, "shop")[0],
+        BankCursor: BankCursor.objects.get_or_create(name="received", defaults={"read_until": now})[0],
+        Charge: charge,
+        Company: owner,
+        Entry: transaction.entries.first(),
+        LedgerTransaction: transaction,
+        OutboxEvent: event,
+        ReceivedPix: received,
+        Refund: refund,
+        User: person,
+        WebhookAttempt: WebhookAttempt.objects.create(delivery=delivery, number=1, request_body="{}"),
+        WebhookDelivery: delivery,
+        WebhookEndpoint: endpoint,
+        LogEntry: LogEntry.objects.create(user=person, action_flag=2, object_repr="x"),
+    }
+
+
+def test_every_model_is_listed() -> None:
+    ours = {model for model in apps.get_models() if model._meta.app_label in {"payments", "outbox"}}
+    assert ours - set(admin.site._registry) == set()
+
+
+def test_every_list_and_page_opens_without_asking_once_a_row(
+    operator: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(6):
+        one = world(making.company())
+    for model, row in one.items():
+        with django_assert_max_num_queries(8):
+            assert operator.get(url(model, "changelist")).status_code == 200
+        with django_assert_max_num_queries(14):
+            page = operator.get(url(model, "change", row.pk))
+        assert page.status_code == 200, model
+        assert "s3cret-of-webhook" not in page.content.decode()
+
+
+@pytest.mark.parametrize("model", FACTS)
+def test_facts_cannot_be_added_changed_or_deleted(operator: Client, model: Any) -> None:
+    row = world(making.company())[model]
+    before = model.objects.filter(pk=row.pk).values().get()
+    assert operator.get(url(model, "add")).status_code == 403
+    assert operator.post(url(model, "add"), {}).status_code == 403
+    assert operator.post(url(model, "change", row.pk), {"value": "1", "status": "X"}).status_code == 403
+    assert operator.post(url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    operator.post(url(model, "changelist"), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+    assert model.objects.filter(pk=row.pk).values().get() == before
+
+
+@pytest.mark.parametrize("model", [Company, User, Application])
+def test_who_acted_is_not_deleted_either(operator: Client, model: Any) -> None:
+    row = world(making.company())[model]
+    assert operator.post(url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    operator.post(url(model, "changelist"), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+def test_everything_is_found_by_any_of_its_ids(operator: Client) -> None:
+    one, other = world(making.company()), world(making.company())
+    company, charge, received, refund = one[Company], one[Charge], one[ReceivedPix], one[Refund]
+    event, endpoint = one[OutboxEvent], one[WebhookEndpoint]
+    searches: dict[Any, list[object]] = {
+        Account: [one[Account].public_id, company.tax_id],
+        Application: [one[Application].client_id, company.tax_id],
+        Charge: [charge.public_id, charge.correlation_id, charge.txid, charge.payment_link_id, received.end_to_end_id],
+        Company: [company.public_id, company.correlation_id, company.tax_id, company.pix_key, company.trade_name],
+        Entry: [one[LedgerTransaction].correlation_id, one[Account].public_id],
+        LedgerTransaction: [one[LedgerTransaction].correlation_id, company.tax_id],
+        OutboxEvent: [event.event_id],
+        ReceivedPix: [received.end_to_end_id, received.txid, charge.correlation_id, company.tax_id],
+        Refund: [refund.public_id, refund.correlation_id, refund.return_id, received.end_to_end_id],
+        User: [one[User].email, company.tax_id],
+        WebhookDelivery: [event.event_id, endpoint.public_id],
+        WebhookAttempt: [event.event_id, endpoint.public_id],
+        WebhookEndpoint: [endpoint.public_id, company.tax_id],
+    }
+    for model, ids in searches.items():
+        for identifier in ids:
+            found = rows(operator.get(url(model, "changelist"), {"q": str(identifier)}))
+            assert found, (model, identifier)
+            assert other[model] not in found, (model, identifier)
+
+
+@pytest.mark.parametrize("model", [*FACTS, Company, User, Application])
+@pytest.mark.parametrize("odd", ["nothing", "a\0b", "'; --", "x" * 3000])
+def test_odd_searches_do_no_harm(operator: Client, model: Any, odd: str) -> None:
+    assert operator.get(url(model, "changelist"), {"q": odd}).status_code in {200, 302}
+
+
+def test_the_ledger_leads_from_an_account_to_the_other_side(operator: Client) -> None:
+    one = world(making.company())
+    world(making.company())
+    account: Account = one[Account]
+    page = operator.get(url(Account, "change", account.pk)).content.decode()
+    entries = operator.get(re.findall(r'href="(/admin/payments/entry/\?[^"]+)"', page)[0])
+    shown = rows(entries)
+    assert {entry.account_id for entry in shown} == {account.pk}
+    assert [entry.running for entry in shown] == [
+        sum(entry.amount for entry in shown[position:]) for position in range(len(shown))
+    ]
+    account.refresh_from_db()
+    assert shown[0].running == account.posted == 2 * 9_920
+    paid = LedgerTransaction.objects.get(entries=shown[-1])
+    other_side = operator.get(url(LedgerTransaction, "change", paid.pk)).content.decode().replace("\u00a0", " ")
+    assert "-R$ 100,00" in other_side  # clearing
+    assert "R$ 99,20" in other_side
+    assert "R$ 0,80" in other_side  # fees
+
+
+def test_a_later_page_of_entries_goes_on_with_the_balance(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    account: Account = world(making.company())[Account]
+    monkeypatch.setattr(admin.site._registry[Entry], "list_per_page", 1)
+    query = {"account__id__exact": account.pk}
+    pages = [rows(operator.get(url(Entry, "changelist"), {**query, "p": page})) for page in (1, 2, 3)]
+    running = [page[0].running for page in pages]
+    amounts = [page[0].amount for page in pages]
+    assert running == [2 * 9_920, 2 * 9_920 - amounts[0], 2 * 9_920 - amounts[0] - amounts[1]]
+
+
+def test_a_company_is_onboarded_with_its_accounts(operator: Client) -> None:
+    base = "987654320001"
+    tax_id = base + keys.check_digits(base)
+    fields = {"official_name": "Padaria Ltda", "trade_name": "Padaria", "tax_id": "x", "pix_key": "Pix@Padaria.example"}
+    wrong = operator.post(url(Company, "add"), fields)
+    assert wrong.context["adminform"].form.errors.keys() == {"tax_id"}
+    assert not Company.objects.exists()
+    operator.post(url(Company, "add"), {**fields, "tax_id": tax_id})
+    company = Company.objects.get()
+    assert (company.tax_id, company.pix_key) == (tax_id, "pix@padaria.example")
+    assert set(company.accounts.values_list("kind", flat=True)) == set(Account.Kind.values)
+    assert LogEntry.objects.get().object_id == str(company.pk)
+
+
+def test_fees_change_and_identity_does_not(operator: Client) -> None:
+    company = making.company()
+    fields = {"official_name": "A", "trade_name": "B", "city": "RECIFE", "tax_id": "1", "pix_key": "x"}
+    fees = {"fee_basis_points": 50, "fee_minimum": 10, "fee_maximum": 400, "charge_expires_in": 600}
+    assert operator.post(url(Company, "change", company.pk), {**fields, **fees}).status_code == 302
+    changed = Company.objects.get()
+    assert (changed.fee_basis_points, changed.trade_name) == (50, "B")
+    assert (changed.tax_id, changed.pix_key, changed.public_id) == (company.tax_id, company.pix_key, company.public_id)
+
+
+def test_an_app_id_is_shown_once_and_works_until_it_is_revoked(operator: Client) -> None:
+    company = making.company()
+    answer = operator.post(url(Application, "add"), {"company": company.pk, "name": "shop"})
+    app_id = re.findall(r"<textarea[^>]*>([^<]+)", answer.content.decode())[0]
+    application = Application.objects.get()
+    assert companies.authenticate(app_id) == application
+    assert "no-store" in answer["Cache-Control"]
+    assert app_id not in operator.get(url(Application, "change", application.pk)).content.decode()
+    assert app_id not in str(LogEntry.objects.values())
+
+    selected = {"action": "revoke", "_selected_action": [application.pk]}
+    asked = operator.post(url(Application, "changelist"), selected)
+    assert b"Revoke these applications?" in asked.content
+    assert companies.authenticate(app_id) == application
+    operator.post(url(Application, "changelist"), {**selected, "confirmed": "yes"})
+    assert companies.authenticate(app_id) is None
+    assert LogEntry.objects.latest("id").get_change_message() == "Revoked."
+
+
+def test_a_webhook_is_sent_again_after_a_question(operator: Client) -> None:
+    delivery: WebhookDelivery = world(making.company())[WebhookDelivery]
+    selected = {"action": "send_again", "_selected_action": [delivery.pk]}
+    operator.post(url(WebhookDelivery, "changelist"), selected)
+    delivery.refresh_from_db()
+    assert delivery.status == "FAILED"
+    operator.post(url(WebhookDelivery, "changelist"), {**selected, "confirmed": "yes"})
+    delivery.refresh_from_db()
+    assert delivery.status == "PENDING"
+    assert LogEntry.objects.latest("id").object_id == str(delivery.pk)
+
+
+def test_readers_without_the_right_do_not_act(client: Client, db: None) -> None:
+    one = world(making.company())
+    reader = User.objects.create_user("reader@example.com", "x", is_staff=True)
+    client.force_login(reader)
+    assert client.get(url(Charge, "changelist")).status_code == 403
+    for model, action in ((WebhookDelivery, "send_again"), (Application, "revoke")):
+        client.post(
+            url(model, "changelist"), {"action": action, "_selected_action": [one[model].pk], "confirmed": "yes"}
+        )
+    assert Application.objects.get().is_active
+    assert WebhookDelivery.objects.get().status == "FAILED"
+
+
+def test_merchants_do_not_enter(client: Client, db: None) -> None:
+    client.force_login(world(making.company())[User])
+    assert client.get("/admin/").status_code == 302
+
+
+def test_people_are_added_with_their_company(operator: Client) -> None:
+    company = making.company()
+    fields = {"email": "bia@example.com", "company": company.pk, "usable_password": "true"}
+    password = {"password1": "correct horse 7", "password2": "correct horse 7"}
+    assert operator.post(url(User, "add"), {**fields, **password}).status_code == 302
+    assert User.objects.get(email="bia@example.com").company == company
