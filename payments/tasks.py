@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import reconciliation, refunds, webhook_delivery
+from payments.services import reconciliation, refunds, webhook_delivery, webhook_work
 
 
 @shared_task(name="payments.send_refund", ignore_result=True)
@@ -24,8 +24,8 @@ def reconcile() -> None:
 
 
 @shared_task(name="payments.deliver_webhook", ignore_result=True)
-def deliver_webhook(delivery_id: int, after: int) -> None:
-    webhook_delivery.deliver(delivery_id, after)
+def deliver_webhook(delivery_id: int, after: int, endpoint_id: int) -> None:
+    webhook_work.work(delivery_id, after, endpoint_id)
 
 
 @shared_task(name="payments.sweep_webhooks", ignore_result=True)

@@ -17,7 +17,12 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError
+from django.http import HttpRequest
 
+from payments.models import User
 from realtime.wake import Wake, group
 from woovi.outbox.models import OutboxEvent
 
@@ -70,9 +75,16 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._frame(message)
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT)
-            await self._frame({"type": "head", "head": await head(self.tenant)})
+        """Tell the head, for as long as the session that opened the socket still stands."""
+        try:
+            while True:
+                await asyncio.sleep(HEARTBEAT)
+                if await tenant_of(self.scope["session"].session_key) != self.tenant:
+                    await self.close(ANONYMOUS)
+                    return
+                await self._frame({"type": "head", "head": await head(self.tenant)})
+        except DatabaseError:
+            await self.close(UNAVAILABLE)
 
     async def _frame(self, frame: Wake | dict[str, Any]) -> None:
         try:
@@ -80,6 +92,15 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.send(text_data=json.dumps(frame))
         except TimeoutError:  # it does not read: better gone than filling memory; it comes back to a fresh head
             await self.close(TOO_SLOW)
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]
+def tenant_of(session_key: str) -> str:
+    """The tenant whose user a session has now: empty after log-out, a changed password, or a lock-out."""
+    request = HttpRequest()
+    request.session = SessionStore(session_key)
+    user = get_user(request)
+    return str(user.company_id) if isinstance(user, User) and user.is_active and user.company_id else ""
 
 
 @database_sync_to_async  # type: ignore[untyped-decorator]

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -50,27 +50,37 @@ def fan_out(events: list[OutboxEvent]) -> None:
 
 def hint(deliveries: Iterable[WebhookDelivery]) -> None:
     """Ask workers to try these. Where the broker is away, free them for the next sweep."""
-    tries = [(delivery.pk, delivery.attempts) for delivery in deliveries]
+    due = list(deliveries)
     try:
-        celery.send(("deliver_webhook", {"delivery_id": pk, "after": attempts}) for pk, attempts in tries)
+        celery.send(
+            ("deliver_webhook", {"delivery_id": row.pk, "after": row.attempts, "endpoint_id": row.endpoint_id})
+            for row in due
+        )
     except outbox.Unavailable as error:
-        logger.warning("%s deliveries wait: %s", len(tries), error)
-        WebhookDelivery.objects.filter(pk__in=[pk for pk, _ in tries], attempts=0).update(leased_until=None)
+        logger.warning("%s deliveries wait: %s", len(due), error)
+        given = WebhookDelivery.objects.filter(pk__in=[row.pk for row in due], leased_until__lte=timezone.now() + HINT)
+        given.update(leased_until=None)
 
 
 def sweep(limit: int = 500, now: datetime | None = None) -> int:
-    """Hint deliveries that are due and that nobody works on. Returns how many."""
+    """Hint deliveries that are due and that nobody works on or was lately asked to. Returns how many."""
     now = now or timezone.now()
     with transaction.atomic():
         due = list(
-            WebhookDelivery.objects.select_for_update(skip_locked=True)
-            .filter(status=Status.PENDING, next_attempt_at__lte=now)
+            _idle(now)
             .filter(Q(leased_until=None) | Q(leased_until__lte=now))
+            .select_for_update(skip_locked=True, of=("self",))
             .order_by("next_attempt_at")[:limit]
         )
         WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(leased_until=now + HINT)
     hint(due)
     return len(due)
+
+
+def next_due(endpoint_id: int) -> tuple[int, int] | None:
+    """The endpoint's delivery that is due longest and that nobody works on, with the number of its tries."""
+    idle = _idle(timezone.now()).filter(endpoint_id=endpoint_id)
+    return idle.order_by("next_attempt_at").values_list("pk", "attempts").first()
 
 
 def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status | None:
@@ -103,15 +113,27 @@ def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
     hint(WebhookDelivery.objects.filter(pk=delivery.pk))
 
 
+def _idle(now: datetime) -> QuerySet[WebhookDelivery]:
+    """What is due and not being tried: the lease of a try ends later than that of a hint, while the try runs."""
+    due = WebhookDelivery.objects.filter(status=Status.PENDING, next_attempt_at__lte=now, endpoint__is_active=True)
+    return due.filter(Q(leased_until=None) | Q(leased_until__lte=now + HINT))
+
+
 def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None:
     """Claim the try and record it, committed before the call. None where it is not due, or another has it."""
     lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT) + MARGIN
     with transaction.atomic():
-        if not WebhookDelivery.objects.filter(
-            pk=delivery_id, status=Status.PENDING, attempts=after, next_attempt_at__lte=now, endpoint__is_active=True
-        ).update(attempts=F("attempts") + 1, leased_until=lease):
+        # No condition on the endpoint here: Django would look for the row in a subquery, which PostgreSQL does not
+        # look at again after it waited for a rival, and both would have the try.
+        claimed = WebhookDelivery.objects.filter(
+            pk=delivery_id, status=Status.PENDING, attempts=after, next_attempt_at__lte=now
+        ).update(attempts=F("attempts") + 1, leased_until=lease)
+        if not claimed:
             return None
         delivery = WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery_id)
+        if not delivery.endpoint.is_active:
+            WebhookDelivery.objects.filter(pk=delivery_id).update(status=Status.FAILED, leased_until=None)
+            return None
         body = json.dumps(delivery.event.payload, ensure_ascii=False, separators=(",", ":"))
         return WebhookAttempt.objects.create(
             delivery=delivery, number=delivery.attempts, started_at=now, request_body=body

@@ -16,7 +16,7 @@ from payments.services import companies, webhook_delivery
 from payments.services.errors import Invalid
 from payments.services.webhook_delivery import deliver, fan_out, resend, sweep
 from payments.services.webhook_signing import hmac_signature
-from tests.processes import wait_until
+from tests.processes import a_session_waits_for_a_lock, wait_until
 from tests.receiver import Receiver
 from woovi import celery, outbox
 from woovi.outbox.models import OutboxEvent
@@ -137,6 +137,36 @@ def test_tries_eight_times_with_growing_waits_and_the_same_bytes(
     deleted = WebhookDelivery.objects.get()
     with pytest.raises(Invalid):
         resend(deleted, now)
+
+
+def test_of_two_claims_at_the_same_moment_one_wins(company: Company, endpoint: WebhookEndpoint) -> None:
+    made = event(company)
+    fan_out([made])
+    pk, now = delivery_of(made).pk, datetime.now(UTC)
+    second: list[WebhookAttempt | None] = []
+
+    def rival() -> None:
+        try:
+            second.append(webhook_delivery._begin(pk, 0, now))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=rival)
+    with transaction.atomic():
+        assert webhook_delivery._begin(pk, 0, now)
+        thread.start()
+        wait_until(a_session_waits_for_a_lock)
+    thread.join()
+    assert second == [None]
+
+
+def test_a_deleted_endpoint_is_not_called(company: Company, endpoint: WebhookEndpoint, receiver: Receiver) -> None:
+    made = event(company)
+    fan_out([made])
+    WebhookEndpoint.objects.update(is_active=False)
+    assert deliver(delivery_of(made).pk, 0) is None
+    assert delivery_of(made).status == Status.FAILED
+    assert not receiver.got
 
 
 def two_hints(receiver: Receiver, delivery: WebhookDelivery) -> int:
