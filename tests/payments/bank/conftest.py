@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
+import httpx
 import pytest
 
 from payments import bank
@@ -56,3 +57,14 @@ def receiver(connected: Bank, pix_key: str) -> Iterator[Receiver]:
     connected.set_callback(pix_key, server.url)
     yield server
     server.close()
+
+
+@pytest.fixture
+def api(bank_process: BankProcess) -> Iterator[httpx.Client]:
+    """The bank's API as any client sees it, with a token."""
+    answer = bank_process.http.post(
+        "/oauth/token", data={"grant_type": "client_credentials"}, auth=("woovi", "simulated-bank-secret")
+    )
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    with httpx.Client(base_url=bank_process.url, headers=headers, timeout=30) as client:
+        yield client

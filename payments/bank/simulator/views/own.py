@@ -81,14 +81,17 @@ def pay(request: HttpRequest) -> Answer:
         payer = books.Payer(keys.parse_tax_id(body.text("payer.taxID", 18)), body.text("payer.name", 200))
     except keys.InvalidKey as error:
         raise body.refuse("payer.taxID", str(error)) from None
+    target = _target(body)
+    late = body.get("late") is True
     pix = books.pay(
-        _target(body),
+        target,
         payer,
         value=body.whole("value", 1, 10**12 - 1, 0) or None,
-        force=body.get("force") is True,
+        force=late or body.get("force") is True,
         callback=manner,
         message=body.text("message", 140, ""),
         end_to_end_id=end_to_end_id,
+        now=books.after_expiry(target) if late else None,
     )
     callbacks.wake()
     return 201, {
