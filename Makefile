@@ -31,3 +31,6 @@ lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench: $(BIN)/.installed-dev  ## figures against floors and peers; ROOM=ledger for one room
+	@$(BIN)/python -m benchmarks $(ROOM)

@@ -32,7 +32,7 @@ from woovi import embedded
 
 SQL = Path(__file__).parent / "sql"
 ACCOUNTS = 10_000
-ROUNDS = 2
+ROUNDS = 5
 SECONDS = 1.0
 CLIENTS = 8
 Transfers = list[tuple[int, int]]
@@ -157,7 +157,7 @@ class Bench:
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()
-            command = [str(POSTGRES_BIN_PATH / "pgbench"), "-n", "-M", "prepared", f"-c{CLIENTS}", "-j2", "-T2",
+            command = [str(POSTGRES_BIN_PATH / "pgbench"), "-n", "-M", "prepared", f"-c{CLIENTS}", "-j2", "-T1",
                        "-f", file.name, embedded.database_url()]  # fmt: skip
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         found = re.search(r"tps = ([\d.]+)", said)

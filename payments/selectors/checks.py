@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 MOST_SHOWN = 20  # offenders named per check
 
@@ -32,17 +33,18 @@ class Finding:
 
 def run() -> list[Finding]:
     """Run every check on one snapshot of the database, while the platform goes on."""
+    outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
-        if len(connection.savepoint_ids) == 0:  # in a caller's transaction, that one's snapshots must do
+        if outermost:  # in a caller's transaction, that one's isolation must do
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         return [_run(cursor, check) for check in ALL]
 
 
-def _run(cursor: object, check: Check) -> Finding:
-    cursor.execute(  # type: ignore[attr-defined]
+def _run(cursor: CursorWrapper, check: Check) -> Finding:
+    cursor.execute(
         f"SELECT count(*), (array_agg(o::text))[:{MOST_SHOWN}] FROM ({check.sql}) AS offending (o)"  # noqa: S608
     )
-    count, offenders = cursor.fetchone()  # type: ignore[attr-defined]
+    count, offenders = cursor.fetchone()
     return Finding(check.name, count, offenders or [])
 
 

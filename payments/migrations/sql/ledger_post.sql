@@ -1,6 +1,7 @@
 -- The one way to post: any number of instructions in one call, all or nothing. Called by payments/services/ledger.py.
 --
--- An instruction is a position in the first five arrays; a line or an event names its instruction by that position.
+-- Three tables come as arrays: instructions, their lines, their events. Lines and events name their instruction by its
+-- position, from 1.
 -- Returns the transactions' ids in order, and which of them were there before (null where none was).
 --
 -- Deadlock-free: accounts are locked in id order before anything is written, keys are then inserted in key order, and
@@ -12,7 +13,7 @@
 CREATE FUNCTION ledger_post(
     companies bigint[], kinds text[], correlation_ids text[], hashes bytea[], resolved bigint[],
     positions int[], line_numbers smallint[], account_ids bigint[], amounts bigint[], pendings bigint[],
-    events jsonb,  -- [[position, topic, payload], ...] or null
+    event_positions int[], topics text[], payloads jsonb[],
     OUT ids bigint[], OUT replayed boolean[]
 ) LANGUAGE plpgsql
 SET search_path = public, pg_temp
@@ -53,10 +54,10 @@ BEGIN
         AS e (position, line, account_id, amount, pending)
     WHERE replayed IS NULL OR NOT replayed[e.position];
 
-    IF events IS NOT NULL THEN
+    IF cardinality(event_positions) > 0 THEN
         INSERT INTO outbox_outboxevent (event_id, topic, tenant, payload, created_at, attempts)
-        SELECT gen_random_uuid(), e ->> 1, companies[(e -> 0)::int], e -> 2, now(), 0
-        FROM jsonb_array_elements(events) AS e
-        WHERE replayed IS NULL OR NOT replayed[(e -> 0)::int];
+        SELECT gen_random_uuid(), e.topic, companies[e.position], e.payload, now(), 0
+        FROM unnest(event_positions, topics, payloads) AS e (position, topic, payload)
+        WHERE replayed IS NULL OR NOT replayed[e.position];
     END IF;
 END $$;
