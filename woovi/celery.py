@@ -53,8 +53,9 @@ app.conf.update(
     broker_connection_max_retries=None,  # a worker waits for Redis as long as it takes
     task_ignore_result=True,
     task_publish_retry=False,  # the outbox tries again, and a frozen Redis must not hold its publisher
-    task_acks_late=True,
-    task_reject_on_worker_lost=True,
+    # Acknowledged when started, as hints may be: sweeps repeat what a dead worker began. Late acknowledgement was
+    # rejected because kombu 5.7 ends the whole worker when Redis dies while it holds unacknowledged messages.
+    task_acks_late=False,
     task_serializer="json",
     worker_pool="threads",
     worker_concurrency=32,

@@ -32,7 +32,7 @@ def read_received(now: datetime | None = None) -> int:
     Raises BankError where the bank does not answer: the cursor stays.
     """
     now = now or timezone.now()
-    cursor, _ = BankCursor.objects.get_or_create(name=charges.CURSOR, defaults={"read_until": lambda: _beginning(now)})
+    cursor = BankCursor.objects.filter(name=charges.CURSOR).first() or _first_cursor(now)
     found, all_booked = 0, True
     for batch in _batches(bank.current().list_received(cursor.read_until - charges.BANK_DELAY, now)):
         ids = [received.end_to_end_id for received in batch]
@@ -45,10 +45,10 @@ def read_received(now: datetime | None = None) -> int:
     return found
 
 
-def _beginning(now: datetime) -> datetime:
-    """Where the first reading starts: at the oldest charge, or now where there is none."""
+def _first_cursor(now: datetime) -> BankCursor:
+    """A cursor where the first reading starts: at the oldest charge, or now where there is none."""
     oldest = Charge.objects.order_by("created_at").values_list("created_at", flat=True).first()
-    return min(oldest or now, now)
+    return BankCursor.objects.get_or_create(name=charges.CURSOR, defaults={"read_until": min(oldest or now, now)})[0]
 
 
 def _batches(items: Iterable[BankReceived]) -> Iterator[list[BankReceived]]:

@@ -25,7 +25,9 @@ def record(tmp_path: Path) -> Path:
 
 def relay(record: Path, kill_at: str = "") -> Process:
     settings = "tests.faults.relay_settings"
-    return Process("manage.py", "relay", RECORD=str(record), KILL_AT=kill_at, DJANGO_SETTINGS_MODULE=settings)
+    return Process(
+        "manage.py", "relay", RECORD=str(record), KILL_AT=kill_at, DJANGO_SETTINGS_MODULE=settings, PGAPPNAME="relay"
+    )
 
 
 def write(count: int) -> set[str]:
@@ -94,9 +96,9 @@ def test_goes_on_after_postgresql_dropped_its_connection(record: Path) -> None:
         for _ in range(3):
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay'"
                 )
+                assert cursor.fetchall() == [(True,)]
             write(1)
             wait_until(all_relayed)
         assert process.popen.poll() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -10,16 +11,17 @@ import pytest
 
 from payments.models import Refund
 from payments.services import refunds
+from tests.bank_process import BankProcess, eventually
 from tests.payments import making
 from tests.payments.api.conftest import Merchant, merchant
-from tests.payments.conftest import SimulatedBank
+from woovi.asgi import application
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AWKWARD = ["a/b", "a%2Fb", "50%", "#1 ção", "x/refund", "💸", "a b+c", "..", "a?b=c&d", "fim/"]
 
 
 @pytest.fixture
-def shop(live_server: Any, settings: Any, bank: SimulatedBank) -> Merchant:
+def shop(live_server: Any, settings: Any, bank: BankProcess) -> Merchant:
     settings.PUBLIC_URL = live_server.url
     return merchant()
 
@@ -30,21 +32,10 @@ def api(live_server: Any, shop: Merchant) -> Any:
         yield client
 
 
-def eventually(probe: Any, seconds: int = 15) -> Any:
-    """The first answer of `probe` that is true."""
-    import time
-
-    deadline = time.monotonic() + seconds
-    while not (answer := probe()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return answer
-
-
 @pytest.mark.parametrize("prefix", ["/api/v1", "/api/openpix/v1"])
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_created_paid_credited_and_given_back(
-    api: httpx.Client, bank: SimulatedBank, shop: Merchant, prefix: str, slash: str
+    api: httpx.Client, bank: BankProcess, shop: Merchant, prefix: str, slash: str
 ) -> None:
     for number in (1, 2):
         created = api.post(f"{prefix}/charge{slash}", json={"correlationID": f"pedido-{number}", "value": 1000})
@@ -67,9 +58,7 @@ def test_created_paid_credited_and_given_back(
     assert api.get(f"{prefix}/account/{account['accountId']}").json()["account"]["balance"]["total"] == 1500
 
 
-def test_a_return_that_ends_later_is_told_by_the_callback(
-    api: httpx.Client, bank: SimulatedBank, shop: Merchant
-) -> None:
+def test_a_return_that_ends_later_is_told_by_the_callback(api: httpx.Client, bank: BankProcess, shop: Merchant) -> None:
     bank.faults(settle_ms=400)
     for number in (1, 2):
         txid = api.post("/api/v1/charge", json={"correlationID": str(number), "value": 1000}).json()["charge"]
@@ -84,7 +73,7 @@ def test_a_return_that_ends_later_is_told_by_the_callback(
 
 
 def test_paid_twice_over_is_credited_once_and_given_back_once(
-    api: httpx.Client, bank: SimulatedBank, shop: Merchant
+    api: httpx.Client, bank: BankProcess, shop: Merchant
 ) -> None:
     txid = api.post("/api/v1/charge", json={"correlationID": "1", "value": 1000}).json()["charge"]["transactionID"]
     bank.pay(txid, callback="duplicate")
@@ -96,30 +85,27 @@ def test_paid_twice_over_is_credited_once_and_given_back_once(
     assert making.balances(shop.company) == {"CLEARING": -1000, "MERCHANT": 950, "FEES": 50, "SUSPENSE": 0}
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("correlation_id", AWKWARD)
-async def test_awkward_ids_are_read_from_the_raw_path(correlation_id: str, settings: Any) -> None:
+def test_awkward_ids_are_read_from_the_raw_path(correlation_id: str) -> None:
     """Through ASGI, as served: there the path comes encoded too."""
-    from asgiref.sync import sync_to_async
-
-    from woovi.asgi import application
-
-    shop = await sync_to_async(merchant)()
-    charge = await sync_to_async(making.charge)(shop.company, correlation_id=correlation_id)
-    transport = httpx.ASGITransport(app=application)
+    shop = merchant()
+    charge = making.charge(shop.company, correlation_id=correlation_id)
     segment = quote(correlation_id, safe="").replace(".", "%2E")
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://127.0.0.1:8000", headers={"Authorization": shop.app_id}
-    ) as client:
-        read = await client.get(f"/api/v1/charge/{segment}")
-        refunds_of = await client.get(f"/api/v1/charge/{segment}/refund/")
 
-    assert read.json()["charge"]["transactionID"] == charge.txid
-    assert refunds_of.json()["refunds"] == []
+    async def ask(*paths: str) -> list[Any]:
+        headers = {"Authorization": shop.app_id}
+        transport = httpx.ASGITransport(app=application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
+            return [(await client.get(path)).json() for path in paths]
+
+    read, refunds_of = asyncio.run(ask(f"/api/v1/charge/{segment}", f"/api/v1/charge/{segment}/refund/"))
+
+    assert read["charge"]["transactionID"] == charge.txid
+    assert refunds_of["refunds"] == []
 
 
 def test_a_bank_that_is_away_is_503_and_the_same_request_goes_on(
-    api: httpx.Client, bank: SimulatedBank, shop: Merchant
+    api: httpx.Client, bank: BankProcess, shop: Merchant
 ) -> None:
     asked = {"correlationID": "1", "value": 1000}
     bank.faults(unavailable_percent=100)

@@ -17,8 +17,8 @@ from payments.selectors import charges as selected
 from payments.services import charges, reconciliation
 from payments.services.charges import ChargeRequest, create
 from payments.services.errors import Duplicate, Invalid, Unavailable
+from tests.bank_process import BankProcess
 from tests.payments import making
-from tests.payments.conftest import SimulatedBank
 from woovi.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def created_events() -> int:
     return OutboxEvent.objects.filter(topic="OPENPIX:CHARGE_CREATED").count()
 
 
-def test_the_bank_has_the_charge_and_we_have_its_code(bank: SimulatedBank, shop: Company) -> None:
+def test_the_bank_has_the_charge_and_we_have_its_code(bank: BankProcess, shop: Company) -> None:
     asked = ChargeRequest(
         "pedido-1",
         1000,
@@ -57,7 +57,7 @@ def test_the_bank_has_the_charge_and_we_have_its_code(bank: SimulatedBank, shop:
     assert selected.find(shop, "pedido-1") == charge
 
 
-def test_the_same_id_again_is_refused_or_answered_with_the_first(bank: SimulatedBank, shop: Company) -> None:
+def test_the_same_id_again_is_refused_or_answered_with_the_first(bank: BankProcess, shop: Company) -> None:
     first = create(shop, ASKED)
 
     with pytest.raises(Duplicate) as refusal:
@@ -69,12 +69,12 @@ def test_the_same_id_again_is_refused_or_answered_with_the_first(bank: Simulated
     assert created_events() == 1
 
 
-def test_two_companies_may_use_the_same_id(bank: SimulatedBank, shop: Company) -> None:
+def test_two_companies_may_use_the_same_id(bank: BankProcess, shop: Company) -> None:
     assert create(shop, ASKED) != create(making.company(), ASKED)
 
 
 def test_a_bank_that_is_away_leaves_a_row_that_nobody_sees_and_the_same_request_goes_on(
-    bank: SimulatedBank, shop: Company
+    bank: BankProcess, shop: Company
 ) -> None:
     bank.faults(unavailable_percent=100)
     with pytest.raises(Unavailable):
@@ -98,7 +98,7 @@ def test_a_bank_that_cannot_be_reached(shop: Company, settings: Any) -> None:
         create(shop, ASKED)
 
 
-def test_an_answer_that_is_lost_after_the_effect(bank: SimulatedBank, shop: Company) -> None:
+def test_an_answer_that_is_lost_after_the_effect(bank: BankProcess, shop: Company) -> None:
     create(shop, ChargeRequest("vorher", 1))  # the callback's URL is set, the token is there
     bank.faults(timeout_percent=100)
     with pytest.raises(Unavailable):
@@ -115,7 +115,7 @@ def test_an_answer_that_is_lost_after_the_effect(bank: SimulatedBank, shop: Comp
 
 @pytest.mark.parametrize("step", ["_at_bank", "_write"])
 def test_a_crash_in_any_step_is_healed_by_the_same_request(
-    bank: SimulatedBank, shop: Company, monkeypatch: pytest.MonkeyPatch, step: str
+    bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(charges, step, lambda *given: 1 / 0)
@@ -131,7 +131,7 @@ def test_a_crash_in_any_step_is_healed_by_the_same_request(
 
 
 def test_reconciliation_finishes_what_the_bank_has_and_forgets_what_it_has_not(
-    bank: SimulatedBank, shop: Company, monkeypatch: pytest.MonkeyPatch
+    bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for step, name in (("_write", "known"), ("_at_bank", "unknown")):
         with monkeypatch.context() as broken:
@@ -147,7 +147,7 @@ def test_reconciliation_finishes_what_the_bank_has_and_forgets_what_it_has_not(
 
 
 def test_paid_before_we_knew_that_it_was_registered(
-    bank: SimulatedBank, shop: Company, monkeypatch: pytest.MonkeyPatch
+    bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(charges, "_write", lambda *given: 1 / 0)
@@ -176,7 +176,7 @@ def _at_once(shop: Company, times: int) -> list[Charge | Exception]:
         return list(pool.map(one, range(times)))
 
 
-def test_of_many_at_once_one_creates_it(bank: SimulatedBank, shop: Company) -> None:
+def test_of_many_at_once_one_creates_it(bank: BankProcess, shop: Company) -> None:
     bank.faults(latency_ms=50)
 
     got = _at_once(shop, 6)
@@ -188,7 +188,7 @@ def test_of_many_at_once_one_creates_it(bank: SimulatedBank, shop: Company) -> N
 
 
 def test_without_the_condition_many_at_once_write_many_events(
-    bank: SimulatedBank, shop: Company, monkeypatch: pytest.MonkeyPatch
+    bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: publishing is not conditional on being the first."""
     bank.faults(latency_ms=100)

@@ -13,8 +13,8 @@ from payments.bank.port import BankUnavailable
 from payments.models import BankCursor, Charge, Company, ReceivedPix
 from payments.services import charges, receiving, reconciliation
 from payments.services.charges import BANK_DELAY, ChargeRequest, create
+from tests.bank_process import BankProcess
 from tests.payments import making
-from tests.payments.conftest import SimulatedBank
 from tests.payments.making import NOW
 from woovi.outbox.models import OutboxEvent
 
@@ -30,7 +30,7 @@ def read_until(moment: Any) -> None:
     BankCursor.objects.update_or_create(name="received", defaults={"read_until": moment})
 
 
-def test_a_lost_callback_is_found(bank: SimulatedBank, shop: Company) -> None:
+def test_a_lost_callback_is_found(bank: BankProcess, shop: Company) -> None:
     charge = create(shop, ChargeRequest("pedido-1", 1000))
     bank.pay(charge.txid, callback="lost")
 
@@ -43,14 +43,14 @@ def test_a_lost_callback_is_found(bank: SimulatedBank, shop: Company) -> None:
     assert ReceivedPix.objects.count() == 1
 
 
-def test_the_cursor_moves_forward_only(bank: SimulatedBank, shop: Company) -> None:
+def test_the_cursor_moves_forward_only(bank: BankProcess, shop: Company) -> None:
     now = timezone.now()
     reconciliation.read_received(now)
     reconciliation.read_received(now - timedelta(seconds=30))
     assert BankCursor.objects.get().read_until == now
 
 
-def test_a_bank_that_is_away_does_not_move_the_cursor(bank: SimulatedBank) -> None:
+def test_a_bank_that_is_away_does_not_move_the_cursor(bank: BankProcess) -> None:
     read_until(NOW)
     bank.faults(unavailable_percent=100)
     with pytest.raises(BankUnavailable):
@@ -59,7 +59,7 @@ def test_a_bank_that_is_away_does_not_move_the_cursor(bank: SimulatedBank) -> No
 
 
 def test_a_pix_that_cannot_be_booked_holds_the_cursor_and_not_the_others(
-    bank: SimulatedBank, shop: Company, monkeypatch: pytest.MonkeyPatch
+    bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [create(shop, ChargeRequest(name, 1000)) for name in "ab"]
     for charge in made:
@@ -107,7 +107,7 @@ def test_a_paid_or_unregistered_charge_does_not_expire(shop: Company) -> None:
     assert charges.expire_due() == 0
 
 
-def test_paid_in_time_told_after_the_end_is_completed_and_not_expired(bank: SimulatedBank, shop: Company) -> None:
+def test_paid_in_time_told_after_the_end_is_completed_and_not_expired(bank: BankProcess, shop: Company) -> None:
     """The callback is lost and nobody reads for hours: reading comes before expiring, so the payer's money counts."""
     charge = create(shop, ChargeRequest("pedido-1", 1000, expires_in=300))
     bank.pay(charge.txid, callback="lost")
@@ -118,7 +118,7 @@ def test_paid_in_time_told_after_the_end_is_completed_and_not_expired(bank: Simu
     assert charge.status == "COMPLETED"
 
 
-def test_without_reading_first_the_same_charge_would_expire(bank: SimulatedBank, shop: Company) -> None:
+def test_without_reading_first_the_same_charge_would_expire(bank: BankProcess, shop: Company) -> None:
     """The negative control of the cursor: as if the list had been read, though it had not."""
     charge = create(shop, ChargeRequest("pedido-1", 1000, expires_in=300))
     bank.pay(charge.txid, callback="lost")
@@ -138,7 +138,7 @@ def test_the_states_are_final(shop: Company) -> None:
     assert making.balances(shop)["SUSPENSE"] == 1000
 
 
-def test_the_bank_is_told_where_to_call_back(bank: SimulatedBank, shop: Company, settings: Any) -> None:
+def test_the_bank_is_told_where_to_call_back(bank: BankProcess, shop: Company, settings: Any) -> None:
     settings.PUBLIC_URL = "http://127.0.0.1:9"
     create(shop, ChargeRequest("pedido-1", 1000))
     answer = current()._session.call("GET", f"/webhook/{shop.pix_key}")  # type: ignore[attr-defined]

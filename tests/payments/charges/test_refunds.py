@@ -15,8 +15,8 @@ from payments.models import Account, Charge, Refund
 from payments.services import receiving, refunds
 from payments.services.charges import ChargeRequest, create
 from payments.services.errors import Duplicate, Invalid
+from tests.bank_process import BankProcess
 from tests.payments import making
-from tests.payments.conftest import SimulatedBank
 from woovi.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,7 +33,7 @@ def paid() -> Charge:
 
 
 @pytest.fixture
-def paid_at_bank(bank: SimulatedBank) -> Charge:
+def paid_at_bank(bank: BankProcess) -> Charge:
     """The same, with the charge and its Pix at the bank too."""
     shop = making.company()
     receiving.receive(making.pix(pix_key=shop.pix_key, value=5000))
@@ -119,7 +119,7 @@ def test_more_than_the_balance_is_refused_and_changes_nothing() -> None:
     assert not Refund.objects.exists()
 
 
-def test_the_bank_gives_it_back(bank: SimulatedBank, paid_at_bank: Charge) -> None:
+def test_the_bank_gives_it_back(bank: BankProcess, paid_at_bank: Charge) -> None:
     refund = refunds.send(ask(paid_at_bank, value=400).pk)
 
     assert (refund.status, refund.end_to_end_id[0]) == ("CONFIRMED", "D")
@@ -131,7 +131,7 @@ def test_the_bank_gives_it_back(bank: SimulatedBank, paid_at_bank: Charge) -> No
     assert event.payload["originalTransaction"]["endToEndId"].startswith("E")
 
 
-def test_the_bank_refuses_and_the_money_is_free_again(bank: SimulatedBank, paid_at_bank: Charge) -> None:
+def test_the_bank_refuses_and_the_money_is_free_again(bank: BankProcess, paid_at_bank: Charge) -> None:
     bank.faults(return_refused_percent=100)
 
     refund = refunds.send(ask(paid_at_bank).pk)
@@ -145,11 +145,11 @@ def test_the_bank_refuses_and_the_money_is_free_again(bank: SimulatedBank, paid_
     assert refunds.send(ask(paid_at_bank, "again").pk).status == "CONFIRMED"
 
 
-def test_a_pix_that_the_bank_does_not_know_is_refused(bank: SimulatedBank, paid: Charge) -> None:
+def test_a_pix_that_the_bank_does_not_know_is_refused(bank: BankProcess, paid: Charge) -> None:
     assert refunds.send(ask(paid).pk).status == "REJECTED"
 
 
-def test_an_answer_that_is_lost_is_looked_up_and_given_once(bank: SimulatedBank, paid_at_bank: Charge) -> None:
+def test_an_answer_that_is_lost_is_looked_up_and_given_once(bank: BankProcess, paid_at_bank: Charge) -> None:
     bank.faults(timeout_percent=100)
     refund = refunds.send(ask(paid_at_bank).pk)
     assert refund.status == "IN_PROCESSING"
@@ -163,7 +163,7 @@ def test_an_answer_that_is_lost_is_looked_up_and_given_once(bank: SimulatedBank,
     assert [back.value for back in received.returns] == [1000]
 
 
-def test_a_bank_that_is_away_is_asked_again(bank: SimulatedBank, paid_at_bank: Charge) -> None:
+def test_a_bank_that_is_away_is_asked_again(bank: BankProcess, paid_at_bank: Charge) -> None:
     bank.faults(unavailable_percent=100)
     refund = refunds.send(ask(paid_at_bank).pk)
     assert refund.status == "IN_PROCESSING"
@@ -175,7 +175,7 @@ def test_a_bank_that_is_away_is_asked_again(bank: SimulatedBank, paid_at_bank: C
     assert refund.status == "CONFIRMED"
 
 
-def test_a_return_that_is_under_way_ends_by_the_sweeper(bank: SimulatedBank, paid_at_bank: Charge) -> None:
+def test_a_return_that_is_under_way_ends_by_the_sweeper(bank: BankProcess, paid_at_bank: Charge) -> None:
     bank.faults(settle_ms=300)
     refund = refunds.send(ask(paid_at_bank).pk)
     assert (refund.status, refund.end_to_end_id[0]) == ("IN_PROCESSING", "D")
@@ -191,7 +191,7 @@ def test_a_return_that_is_under_way_ends_by_the_sweeper(bank: SimulatedBank, pai
 
 @pytest.mark.parametrize("where", ["request_return", "resolve"])
 def test_a_crash_around_the_bank_call_gives_the_money_back_once(
-    bank: SimulatedBank, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch, where: str
+    bank: BankProcess, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     refund = ask(paid_at_bank)
     with monkeypatch.context() as broken:
@@ -209,7 +209,7 @@ def test_a_crash_around_the_bank_call_gives_the_money_back_once(
     assert merchant(paid_at_bank) == (950 + 4950 - 1000, 0)
 
 
-def test_what_settled_nothing_goes_back_to_its_payer(bank: SimulatedBank, paid_at_bank: Charge) -> None:
+def test_what_settled_nothing_goes_back_to_its_payer(bank: BankProcess, paid_at_bank: Charge) -> None:
     told = bank.pay(paid_at_bank.txid, force=True, callback="lost")
     receiving.receive(current().read_received(told["endToEndId"]))
 
@@ -219,7 +219,7 @@ def test_what_settled_nothing_goes_back_to_its_payer(bank: SimulatedBank, paid_a
     assert making.balances(paid_at_bank.company)["SUSPENSE"] == 0
 
 
-def test_what_the_bank_will_not_take_back_stays_in_suspense(bank: SimulatedBank, paid_at_bank: Charge) -> None:
+def test_what_the_bank_will_not_take_back_stays_in_suspense(bank: BankProcess, paid_at_bank: Charge) -> None:
     told = bank.pay(paid_at_bank.txid, force=True, callback="lost")
     receiving.receive(current().read_received(told["endToEndId"]))
     bank.faults(return_refused_percent=100)
