@@ -89,9 +89,11 @@ async def _send(client: httpx.AsyncClient, url: str, rows: list[Callback]) -> No
             json=shapes.callback(row.pix for row in rows),
             headers={"X-Bank-Callback-Token": settings.BANK_CALLBACK_TOKEN},
         )
-        accepted = answer.status_code == 200
-    except httpx.HTTPError:
-        accepted = False
+        accepted, said = answer.status_code == 200, f"HTTP {answer.status_code}"
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        accepted, said = False, type(error).__name__
+    if not accepted:
+        log.warning("callback of %d Pix to %s: %s, to be tried again", len(rows), url, said)
     await sync_to_async(_record)([row.pk for row in rows], accepted, max(row.attempts for row in rows))
 
 

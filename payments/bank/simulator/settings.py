@@ -23,7 +23,8 @@ PAYER_ISPB = "99999008"  # the bank of everyone who pays
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # a test tool on loopback, reached under whatever name the developer uses
 INSTALLED_APPS = ["payments.bank.simulator"]
-MIDDLEWARE = ["payments.bank.simulator.views.pages.PageHeaders", "django.middleware.csrf.CsrfViewMiddleware"]
+# None: around a synchronous view each costs a call to and fro between threads. Pages protect themselves.
+MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "payments.bank.simulator.urls"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 
@@ -40,3 +41,10 @@ APPEND_SLASH = False
 CSRF_COOKIE_NAME = "bank_csrf"  # the platform's pages may be on the same host
 CSRF_COOKIE_HTTPONLY = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"django.request": {"level": "ERROR"}},  # a refusal is an answer, not a warning
+}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.urls import path
-from django.views.static import serve
 
 from payments.bank.simulator.views import own, pages, pix
 from payments.bank.simulator.views.http import methods
@@ -27,5 +25,5 @@ urlpatterns = [
     path("pay", pages.pay, name="pay"),
     path("paid", pages.paid, name="paid"),
     path("faults", pages.faults_page, name="faults"),
-    path("static/<path:path>", serve, {"document_root": settings.HERE / "static"}, name="static"),
+    path("static/<str:name>", pages.static, name="static"),
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from payments.bank.port import Bank
+from payments.bank.port import Bank, SendOrder
 from payments.bank.simulator import words
 from payments.pix import brcode, ids
 from tests.bank_process import PAYER, BankProcess, eventually
@@ -258,6 +259,8 @@ def test_pages_are_strict_about_scripts_and_forms(bank_process: BankProcess, cha
     made = charge()
     page = bank_process.http.get("/pay", params={"code": made.br_code})
     assert "unsafe" not in page.headers["content-security-policy"]
+    assert bank_process.http.get("/static/bank.css").headers["content-type"] == "text/css"
+    assert bank_process.http.get("/static/settings.py").status_code == 404
     assert not re.search(r"<script|<style|\sstyle=|\son\w+=", page.text)
     forged = bank_process.http.post("/pay", data={"code": made.br_code, "action": "pay", "payer": "52998224725"})
     assert forged.status_code == 403
@@ -299,3 +302,30 @@ def test_the_books_agree_with_themselves(connected: Bank, bank_process: BankProc
 def test_a_code_of_another_bank(bank_process: BankProcess) -> None:
     code = brcode.encode(brcode.BrCode("Loja", "Recife", url=f"outro.example/qr/v2/cob/{uuid.uuid4().hex}"))
     assert refused(bank_process, {"br_code": code, "payer": PAYER})["status"] == 404
+
+
+def test_of_many_payers_at_once_one_pays(bank_process: BankProcess, charge: Charge, connected: Bank) -> None:
+    made = charge(1000)
+
+    def pay(_: int) -> int:
+        return bank_process.http.post("/sim/pay", json={"txid": made.txid, "payer": PAYER}).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(pay, range(16)))
+    assert sorted(answers) == [201] + [422] * 15
+    assert len(connected.read_charge(made.txid).received) == 1
+
+
+def test_without_the_check_all_of_them_would(bank_process: BankProcess, charge: Charge, connected: Bank) -> None:
+    made = charge(1000)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: bank_process.pay(made.txid, force=True), range(16)))
+    assert len(connected.read_charge(made.txid).received) == 16
+
+
+def test_of_many_equal_orders_at_once_one_is_sent(bank_process: BankProcess, connected: Bank) -> None:
+    order, before = SendOrder(uuid.uuid4().hex, 300, "ana@exemplo.com"), connected.balance()
+    with ThreadPoolExecutor(8) as threads:
+        answers = set(threads.map(lambda _: connected.send_pix(order).end_to_end_id, range(16)))
+    assert len(answers) == 1
+    assert connected.balance() == before - 300

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 
 from payments.bank.simulator import faults
 from payments.bank.simulator.problems import Problem
@@ -26,7 +25,6 @@ def refusal(problem: Problem) -> HttpResponse:
 def open_api(view: View) -> Callable[..., HttpResponse]:
     """A view that returns a JSON body, or a status and a body, and raises Problem. No token asked."""
 
-    @csrf_exempt
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -60,7 +58,6 @@ def api(view: View) -> Callable[..., HttpResponse]:
 def methods(**views: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """One path, a view a method: `methods(GET=read, PUT=write)`."""
 
-    @csrf_exempt
     def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:  # PostgreSQL's text cannot hold it
             return refusal(Problem("RequisicaoInvalida", 400, "O endereço contém um caractere nulo."))

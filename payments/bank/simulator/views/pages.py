@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods
 
 from payments.bank.simulator import books, callbacks, faults, words
@@ -21,6 +21,7 @@ from payments.bank.simulator.problems import Problem
 from payments.pix import keys
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+STATIC = {"bank.css": "text/css", "bank.svg": "image/svg+xml"}
 LISTED = 50
 FAULT_GROUPS = {
     "group_calls": ("latency_ms", "latency_spread_ms", "unavailable_percent", "too_many_percent",
@@ -55,18 +56,13 @@ PEOPLE = [
 STRANGER = _person("935411347", "Zé Ninguém")
 
 
-class PageHeaders:
-    """Headers that every answer carries."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        response["Content-Security-Policy"] = POLICY
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Referrer-Policy"] = "same-origin"
-        return response
+@require_GET
+def static(request: HttpRequest, name: str) -> HttpResponse:
+    """One of the two files beside the pages. Django's own view streams in a way that ASGI warns of."""
+    if name not in STATIC:
+        raise Http404
+    body = (settings.HERE / "static" / name).read_bytes()
+    return HttpResponse(body, content_type=STATIC[name], headers={"Cache-Control": "max-age=300"})
 
 
 @require_GET
@@ -74,6 +70,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return _page(request, "home.html", {})
 
 
+@csrf_protect
 @require_http_methods(["GET", "POST"])
 def pay(request: HttpRequest) -> HttpResponse:
     """Show what `code` asks for, or (POST) pay it."""
@@ -109,6 +106,7 @@ def paid(request: HttpRequest) -> HttpResponse:
     return _page(request, "paid.html", {"rows": rows, "new": new})
 
 
+@csrf_protect
 @require_http_methods(["GET", "POST"])
 def faults_page(request: HttpRequest) -> HttpResponse:
     error = saved = ""
@@ -222,11 +220,16 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any], status: 
     t = _words(request)
     english = t is words.EN
     query = request.GET.copy()
+    if code := context.get("code"):
+        query["code"] = code
     query["lang"] = "pt" if english else "en"
     context |= {"t": t, "english": english, "switch": f"?{query.urlencode()}", "path": request.path}
     response = render(request, f"bank/{template}", context, status=status)
     if request.GET.get("lang") in {"pt", "en"}:
         response.set_cookie("bank_lang", request.GET["lang"], max_age=31_536_000, httponly=True, samesite="Lax")
+    response["Content-Security-Policy"] = POLICY
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Referrer-Policy"] = "same-origin"
     response["Vary"] = "Accept-Language, Cookie"
     response["Cache-Control"] = "no-store"
     return response
