@@ -9,9 +9,8 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field, model_validator
 
-from payments.api import fields
 from payments.api.auth import company
-from payments.api.fields import NO_NUL, Body, Id, Moment, Text140, Text255
+from payments.api.fields import NO_NUL, Body, Flag, Id, Moment, Text140, Text255
 from payments.api.pages import Page, cut
 from payments.models import Charge
 from payments.selectors import charges as selected
@@ -90,7 +89,7 @@ class RefundBody(Body):
 
 
 @router.post("/charge")
-def create(request: HttpRequest, body: ChargeBody) -> Json:
+def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False) -> Json:
     """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
     asked = ChargeRequest(
         correlation_id=body.correlationID,
@@ -102,7 +101,7 @@ def create(request: HttpRequest, body: ChargeBody) -> Json:
         additional_info=tuple(item.given() for item in body.additionalInfo or ()),
         ensure_same_tax_id=bool(body.ensureSameTaxID),
     )
-    charge = charges.create(company(request), asked, return_existing=fields.flag(request, "return_existing"))
+    charge = charges.create(company(request), asked, return_existing=return_existing)
     return {"charge": _shown(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
 
 

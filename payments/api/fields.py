@@ -10,8 +10,6 @@ from ninja.parser import Parser
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic_core import from_json
 
-from payments.services.errors import Invalid
-
 
 class Body(BaseModel):
     """A JSON object. Fields that the contract does not know are ignored, null is the same as absent."""
@@ -52,11 +50,5 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=255), NO_NUL]
 Text140 = Annotated[str, StringConstraints(max_length=140), NO_NUL]
 Text255 = Annotated[str, StringConstraints(max_length=255), NO_NUL]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-
-
-def flag(request: HttpRequest, name: str) -> bool:
-    """A boolean of the query: `true`, `True`, `1` or the bare name."""
-    text = request.GET.get(name, "false").lower()
-    if text not in {"", "1", "true", "0", "false"}:
-        raise Invalid(f"{name} must be true or false", name)
-    return text in {"", "1", "true"}
+# `true`, `True`, `1`, or the bare name.
+Flag = Annotated[bool, BeforeValidator(lambda value: True if value == "" else value)]

@@ -133,7 +133,11 @@ def event(name: str, company: Company, **parts: Any) -> Json:
     }
 
 
+BRANCH = "0001"  # there is one
+
+
 def account(account: Account, company: Company) -> Json:
+    """An account with its balance. Its number is ours, not a bank's: ten digits of its id."""
     return {
         "accountId": account.public_id,
         "isDefault": account.is_default,
@@ -147,5 +151,7 @@ def account(account: Account, company: Company) -> Json:
         "taxId": company.tax_id,
         "officialName": company.official_name,
         "tradeName": company.trade_name,
+        "branch": BRANCH,
+        "account": f"{int(account.public_id, 16) % 10**10:010d}",
         "accountName": account.name or company.trade_name,
     }

@@ -221,9 +221,9 @@ def _reject(refund: Refund, reason: str, now: datetime) -> None:
     """The money stays: the merchant's is free again, that of an automatic refund waits in suspense for a person."""
     refund.status, refund.resolved_at, refund.reason = Refund.Status.REJECTED, now, reason[:200]
     told = _event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
-    ledger.post(ledger.void_hold(refund.hold_id, refund.return_id, "refund_void", (told,)))
-    if refund.charge_id:
+    if refund.charge_id:  # the charge before its accounts, as everywhere, or two may wait for each other
         Charge.objects.filter(pk=refund.charge_id).update(refunded=F("refunded") - refund.value, updated_at=now)
+    ledger.post(ledger.void_hold(refund.hold_id, refund.return_id, "refund_void", (told,)))
 
 
 def _event(name: str, refund: Refund) -> Event:

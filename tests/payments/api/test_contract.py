@@ -154,6 +154,7 @@ def test_company_and_account(shop: Merchant, paid: Charge) -> None:
         "total": 1400, "blocked": 0, "available": 1400, "blockedBySecurity": 0, "blockedByWithdrawSafety": 0,
     }  # fmt: skip
     assert account["isDefault"] is True
+    assert (account["branch"], len(account["account"])) == ("0001", 10)
     assert listed["pageInfo"]["totalCount"] == 1
     assert shop.get(f"/api/v1/account/{account['accountId']}").json()["account"] == account
 

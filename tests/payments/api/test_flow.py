@@ -110,7 +110,7 @@ def test_a_bank_that_is_away_is_503_and_the_same_request_goes_on(
     asked = {"correlationID": "1", "value": 1000}
     bank.faults(unavailable_percent=100)
     refused = api.post("/api/v1/charge", json=asked)
-    assert (refused.status_code, list(refused.json())) == (503, ["error"])
+    assert (refused.status_code, list(refused.json())) == (503, ["error"]), refused.text
     assert api.get("/api/v1/charge/1").status_code == 400
     assert api.get("/api/v1/charge").json()["charges"] == []
 

@@ -1,0 +1,37 @@
+"""What the outbox and the beat start is there under its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from payments import tasks
+from payments.models import Refund
+from payments.services import receiving
+from tests.bank_process import BankProcess
+from tests.payments import making
+from woovi.celery import app
+from woovi.outbox.models import OutboxEvent
+
+
+def test_every_task_of_the_beat_exists(settings: Any) -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_outbox_starts_the_refund_with_what_its_task_takes(bank: BankProcess) -> None:
+    charge = making.charge(making.company())
+    receiving.receive(making.pix(charge, value=1), making.NOW)
+    event = OutboxEvent.objects.get(topic="task:send_refund")
+
+    getattr(tasks, event.topic.removeprefix("task:"))(**event.payload)
+
+    assert Refund.objects.get().status == "REJECTED"  # the bank knows no such Pix
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweeps_run(bank: BankProcess) -> None:
+    tasks.reconcile()
+    tasks.check_refunds()
