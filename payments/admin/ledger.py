@@ -55,9 +55,8 @@ class EntryList(ChangeList):
 
 @admin.register(Entry)
 class EntryAdmin(Record):
-    list_display = ("id", "at", "transaction_link", "account_link", "moved", "held", "running_balance")
+    list_display = ("id", "at", "moved", "held", "running_balance", "account_link", "transaction_link")
     list_select_related = ("transaction", "account__company")
-    list_filter = (("account", admin.RelatedOnlyFieldListFilter),)
     search_fields = ("transaction__correlation_id__exact", "account__public_id__exact")
     search_help_text = "The transaction's correlation id, or the account's id"
     ordering = ("-id",)
