@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,13 +16,13 @@ from django.db import close_old_connections
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from payments.models import Company, User
+from tests import chromium
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.processes import ROOT, Process, free_port
 
 ARTIFACTS = ROOT / "tests" / "artifacts"
 PASSWORD = "correct horse battery"
-CHROMIUM = Path("/usr/bin/chromium")  # Debian's; elsewhere Playwright's own
 FLAGS = [
     "--no-sandbox",  # tests run as root in containers
     "--disable-gpu",
@@ -49,18 +48,19 @@ class Person(NamedTuple):
     user: User
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     # Playwright's loop lives in this thread, so Django must be told that these are no asynchronous tests.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        own = str(CHROMIUM) if CHROMIUM.exists() else None
-        with playwright.chromium.launch(executable_path=own, args=FLAGS) as chromium:
-            yield chromium
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium.find(), args=FLAGS) as browser,
+    ):
+        yield browser
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # no longer: a relay left running would carry other tests' events
 def platform(_bank_server: BankProcess) -> Iterator[Platform]:
     """The processes that `manage.py up` starts, on free ports."""
     port = free_port()
