@@ -26,6 +26,8 @@ from typing import Any  # noqa: E402
 import pytest  # noqa: E402
 from django.db.backends.postgresql.operations import DatabaseOperations  # noqa: E402
 
+from payments import bank  # noqa: E402
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _flush_past_the_ledgers_guards() -> None:
@@ -42,5 +44,6 @@ def _flush_past_the_ledgers_guards() -> None:
 
 
 def pytest_unconfigure() -> None:
+    bank.disconnect()
     embedded.release()  # before the directory goes from under the engines
     _data.cleanup()

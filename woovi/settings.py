@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "woovi.threads.one_thread",  # the last
 ]
 ROOT_URLCONF = "woovi.urls"
 ASGI_APPLICATION = "woovi.asgi.application"

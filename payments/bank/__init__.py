@@ -6,22 +6,38 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
-from typing import TYPE_CHECKING
+import threading
+from typing import NamedTuple
 
+from django.conf import settings
+
+from payments.bank.connector import Connector
+from payments.bank.port import Bank
+from payments.bank.session import Session
 from payments.bank.wire import parse_callback
 
-if TYPE_CHECKING:
-    from payments.bank.port import Bank
+__all__ = ["current", "disconnect", "parse_callback"]
 
-__all__ = ["current", "parse_callback"]
+
+class _Address(NamedTuple):
+    """What a connection depends on. A forked worker must not write into its parent's sockets."""
+
+    pid: int
+    url: str
+    client_id: str
+    secret: str
+    certificate: str
+    timeout: int
+
+
+_lock = threading.Lock()
+_connected: tuple[_Address, Session, Connector] | None = None
 
 
 def current() -> Bank:
     """The bank of `settings.BANK_*`, with a connection pool and an access token that this process shares."""
-    from django.conf import settings
-
-    return _connect(
+    global _connected
+    address = _Address(
         os.getpid(),
         settings.BANK_URL,
         settings.BANK_CLIENT_ID,
@@ -29,12 +45,23 @@ def current() -> Bank:
         settings.BANK_CERTIFICATE,
         settings.BANK_TIMEOUT,
     )
+    with _lock:
+        if _connected is None or _connected[0] != address:
+            _disconnect()
+            _, url, client_id, secret, certificate, timeout = address
+            session = Session(url, client_id, secret, certificate=certificate, timeout=timeout)
+            _connected = address, session, Connector(session)
+        return _connected[2]
 
 
-@lru_cache(maxsize=4)
-def _connect(_pid: int, url: str, client_id: str, secret: str, certificate: str, timeout: int) -> Bank:
-    # The process id is in the key because a forked worker must not write into its parent's sockets.
-    from payments.bank.connector import Connector
-    from payments.bank.session import Session
+def disconnect() -> None:
+    """Close the connections. The next call of `current` opens others."""
+    with _lock:
+        _disconnect()
 
-    return Connector(Session(url, client_id, secret, certificate=certificate, timeout=timeout))
+
+def _disconnect() -> None:
+    global _connected
+    if _connected and _connected[0].pid == os.getpid():
+        _connected[1].close()
+    _connected = None

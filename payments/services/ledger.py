@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakSet
 
@@ -103,10 +105,18 @@ def post(*postings: Posting) -> list[Posted]:
     return _call(_packed(postings))
 
 
-def accounts(company_id: int) -> dict[Account.Kind, int]:
-    """Ids of the company's default accounts, by kind."""
+@lru_cache(maxsize=100_000)
+def accounts(company_id: int) -> Mapping[Account.Kind, int]:
+    """Ids of the company's default accounts, by kind. They never change, so a process reads them once.
+
+    Raises:
+        UnknownAccount: the company has none.
+    """
     rows = Account.objects.filter(company_id=company_id, is_default=True).values_list("kind", "id")
-    return {Account.Kind(kind): pk for kind, pk in rows}
+    found = {Account.Kind(kind): pk for kind, pk in rows}
+    if not found:
+        raise UnknownAccount(f"company {company_id} has no accounts")
+    return MappingProxyType(found)
 
 
 def hold(
@@ -121,7 +131,9 @@ def post_hold(
 ) -> Posting:
     """A posting that moves `value` centavos of a hold to an account and releases the rest."""
     company_id, account_id, reserved = _held(hold_id)
-    lines = (Line(account_id, -_positive(value), -reserved), Line(to_account_id, value))
+    if _positive(value) > reserved:
+        raise HoldResolved(f"hold {hold_id} reserves {reserved} centavos, not {value}", "value")
+    lines = (Line(account_id, -value, -reserved), Line(to_account_id, value))
     return Posting(company_id, kind, correlation_id, lines, hold_id, events)
 
 

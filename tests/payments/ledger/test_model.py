@@ -33,6 +33,8 @@ class Model:
         self.held: dict[str, int] = {}  # all
 
     def apply(self, name: str, key: str, value: int) -> None:
+        if name == "post" and value > self.held.get(key, value):
+            raise Refused(HoldResolved)
         if (name, key) in self.done:
             if self.done[name, key] != value:
                 raise Refused(IdempotencyConflict)
@@ -40,7 +42,7 @@ class Model:
         if name in {"post", "void"}:
             if key not in self.held:
                 raise Refused(LedgerError)
-            if key not in self.holds or value > self.held[key]:
+            if key not in self.holds:
                 raise Refused(HoldResolved)
             self.posted, self.pending = self.posted - value, self.pending - self.holds.pop(key)
         else:

@@ -146,9 +146,9 @@ def test_two_relays_claim_different_events(monkeypatch: pytest.MonkeyPatch) -> N
     assert not first & second
 
 
-def test_without_skip_locked_both_would_claim_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_skip_locked_both_would_claim_some_events(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = rival_claims(monkeypatch, claims.CLAIM.replace("FOR UPDATE SKIP LOCKED", ""))
-    assert first == second
+    assert first & second
 
 
 def test_without_a_lease_the_next_claim_takes_what_another_works_on() -> None:
