@@ -110,7 +110,7 @@ def test_it_says_when_it_cannot_be_read(open_page: Callable[..., Page], waiting:
     page.goto(f"/pay/{waiting.payment_link_id}")
     mark(page)
     page.route("**?seen=open", lambda route: route.fulfill(status=502, body="bad gateway"))
-    expect(page.locator("#banner")).to_contain_text("No momento não conseguimos ver se foi paga")
+    expect(page.locator("#banner")).to_contain_text("No momento não conseguimos ver se o pagamento chegou")
     expect(page.locator("#banner")).to_contain_text("Última leitura às")
     expect(page.locator("#code")).to_have_value(waiting.br_code)
     shoot(page, "pay-unread-375")
