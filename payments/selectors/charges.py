@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
@@ -48,6 +49,12 @@ def _public_id(identifier: str) -> str:
     except (binascii.Error, ValueError):
         return identifier
     return public_id if kind == "Charge" and public_id and "\0" not in public_id else identifier
+
+
+def by_payment_link(payment_link_id: UUID) -> Charge | None:
+    """The charge of a payment link, and its company: for whoever was given the link."""
+    charges = Charge.objects.filter(payment_link_id=payment_link_id, registered_at__isnull=False)
+    return charges.select_related("company").first()
 
 
 def listing(

@@ -41,6 +41,11 @@ def payer(received: ReceivedPix) -> Json:
     }
 
 
+def payment_link_url(charge: Charge) -> str:
+    """The shopper's page of the charge."""
+    return f"{settings.PUBLIC_URL}/pay/{charge.payment_link_id}"
+
+
 def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None) -> Json:
     """A charge; `settled` is the Pix that paid it."""
     image = f"{settings.PUBLIC_URL}/openpix/charge/brcode/image/{charge.payment_link_id}.png"
@@ -60,7 +65,7 @@ def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None)
         "comment": charge.comment,
         "correlationID": charge.correlation_id,
         "paymentLinkID": str(charge.payment_link_id),
-        "paymentLinkUrl": f"{settings.PUBLIC_URL}/pay/{charge.payment_link_id}",
+        "paymentLinkUrl": payment_link_url(charge),
         "globalID": global_id("Charge", charge.public_id),
         "pixKey": company.pix_key,
         "createdAt": time(charge.created_at),

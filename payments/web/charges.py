@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
-from urllib.parse import quote
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -16,10 +14,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from payments.models import Charge
 from payments.selectors import charges as select
+from payments.selectors.contract import payment_link_url
 from payments.services import charges as service
 from payments.services.errors import Duplicate, Invalid, Unavailable
 from payments.web.access import MerchantRequest, merchant
 from payments.web.forms import ChargeForm
+from payments.web.pay import simulated_bank_url
 
 PAGE = 25
 # The contract's names of what may be wrong, and the form's fields for them.
@@ -125,6 +125,7 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
         "yours": charge.value - fee - charge.refunded,
         "timeline": select.timeline(charge),
         "left": charge.value - charge.refunded,
-        "pay_url": "" if settings.PRODUCTION else f"{settings.BANK_URL}/pay?code={quote(charge.br_code, safe='')}",
+        "pay_url": simulated_bank_url(charge),
+        "link": payment_link_url(charge),
     }
     return render(request, "web/parts/charge.html" if request.htmx else "web/charge.html", context)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.contrib.auth.views import LogoutView
 from django.templatetags.static import static
-from django.urls import path
+from django.urls import path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from payments.web import charges, dashboard, refunds, sessions
+from payments.web import charges, dashboard, pay, refunds, sessions
 
 app_name = "web"
 urlpatterns = [
@@ -19,6 +19,8 @@ urlpatterns = [
     path("charges/new/<uuid:correlation_id>", charges.new, name="charge-form"),
     path("charges/<slug:public_id>", charges.show, name="charge"),
     path("charges/<slug:public_id>/refund", refunds.new, name="refund"),
+    path("pay/<uuid:payment_link_id>", pay.show, name="pay"),
+    re_path(r"^pay(?:/|$)", pay.missing),
     path("login", sessions.Login.as_view(), name="login"),
     path("logout", LogoutView.as_view(), name="logout"),
     path("language", set_language, name="language"),

@@ -8,7 +8,6 @@
 
   const pulse = document.getElementById("pulse");
   const banner = document.getElementById("banner");
-  const skew = Date.now() - Number(document.body.dataset.now) * 1000;
   const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", timeZone: "America/Sao_Paulo"});
 
   let socket = null, tries = 0, retry = 0, heard = 0, head = null;
@@ -51,7 +50,6 @@
     settledAt = Date.now();
     if (!failed) { fresh = settledAt; if (socket?.readyState === WebSocket.OPEN) lost = 0; }
     document.body.classList.remove("reading");
-    countdown();
     say();
     show();
     if (again) read();
@@ -113,7 +111,6 @@
   }
   setInterval(() => {
     if (socket && Date.now() - heard > SILENCE) lose();
-    countdown();
     show();
   }, 1000);
   addEventListener("online", wake);
@@ -122,25 +119,8 @@
   document.addEventListener("visibilitychange", wake);
 
   /* ── small helps ── */
-  function countdown() {
-    const time = document.querySelector("[data-until]");
-    if (!time) return;
-    const left = Math.ceil(Number(time.dataset.until) - (Date.now() - skew) / 1000);
-    const two = (n) => String(n).padStart(2, "0");
-    const hours = Math.floor(left / 3600);
-    time.textContent = left <= 0 ? time.dataset.over
-      : hours >= 48 ? time.dataset.shown ??= time.textContent
-      : `${hours ? `${hours}:` : ""}${two(Math.floor(left / 60) % 60)}:${two(left % 60)}`;
-  }
-  document.addEventListener("click", async (event) => {
+  document.addEventListener("click", (event) => {
     document.querySelectorAll("details.menu[open]").forEach((menu) => menu.contains(event.target) || menu.removeAttribute("open"));
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    const source = document.getElementById(button.dataset.copy);
-    const words = button.dataset.words ??= button.textContent;
-    try { await navigator.clipboard.writeText(source.value); button.textContent = button.dataset.done; }
-    catch { source.select(); button.textContent = button.dataset.failed; }
-    setTimeout(() => { button.textContent = words; }, 2500);
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; menu.firstElementChild.focus(); });
@@ -155,5 +135,5 @@
   });
 
   // After htmx, which takes up the page at the same event.
-  document.addEventListener("DOMContentLoaded", () => { countdown(); show(); connect(); });
+  document.addEventListener("DOMContentLoaded", () => { show(); connect(); });
 })();

@@ -1,0 +1,29 @@
+/* What a charge's code needs in the browser, for merchants and shoppers: a countdown and a button that copies. */
+"use strict";
+(() => {
+  const skew = Date.now() - Number(document.body.dataset.now) * 1000;
+
+  function countdown() {
+    const time = document.querySelector("[data-until]");
+    if (!time) return;
+    const left = Math.ceil(Number(time.dataset.until) - (Date.now() - skew) / 1000);
+    const two = (n) => String(n).padStart(2, "0");
+    const hours = Math.floor(left / 3600);
+    time.textContent = left <= 0 ? time.dataset.over
+      : hours >= 48 ? time.dataset.shown ??= time.textContent
+      : `${hours ? `${hours}:` : ""}${two(Math.floor(left / 60) % 60)}:${two(left % 60)}`;
+  }
+  setInterval(countdown, 1000);
+  document.addEventListener("htmx:afterRequest", countdown);
+  countdown();
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copy);
+    const words = button.dataset.words ??= button.textContent;
+    try { await navigator.clipboard.writeText(source.value); button.textContent = button.dataset.done; }
+    catch { source.select(); button.textContent = button.dataset.failed; }
+    setTimeout(() => { button.textContent = words; }, 2500);
+  });
+})();

@@ -1,0 +1,77 @@
+"""A charge's payment page, for the shopper: public to whoever has its unguessable link.
+
+It tells who asks, how much and what for, and nothing else: no customer, no payer, no fee, no id of the merchant's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import quote
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from payments.models import Charge
+from payments.selectors import charges as select
+from payments.web.errors import Words
+
+MISSING = Words(_("There is no such payment"), _("Check the link, or ask whoever sent it to you for a new one."))
+
+
+def shopper(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+    """A page without log-in that is read only, kept in no cache and listed by no search engine."""
+
+    @wraps(view)
+    @require_safe
+    @never_cache
+    def shown(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return shown
+
+
+@shopper
+def show(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
+    """The page. With `seen`, the state that a page shows already: the part that replaces it, or 204 if it still holds.
+
+    Polled, because a WebSocket for each anonymous reader would let anybody hold our connections open.
+    """
+    charge = select.by_payment_link(payment_link_id)
+    if charge is None:
+        return _missing(request)
+    state, seen = _state(charge), request.GET.get("seen", "")
+    if seen == state:
+        return HttpResponse(status=204)
+    context = {"charge": charge, "state": state, "part": bool(seen), "bank_url": simulated_bank_url(charge)}
+    return render(request, "web/parts/pay.html" if seen else "web/pay.html", context)
+
+
+@shopper
+def missing(request: HttpRequest) -> HttpResponse:
+    """What is below /pay and is no payment link's id."""
+    return _missing(request)
+
+
+def _missing(request: HttpRequest) -> HttpResponse:
+    return render(request, "web/pay_missing.html", {"status": 404, "words": MISSING}, status=404)
+
+
+def _state(charge: Charge) -> str:
+    """open, paid, expired; or over: its time is up, and a Pix that was sent in time may still show at the bank."""
+    if charge.status == Charge.Status.ACTIVE:
+        return "over" if timezone.now() >= charge.expires_at else "open"
+    return "paid" if charge.status == Charge.Status.COMPLETED else "expired"
+
+
+def simulated_bank_url(charge: Charge) -> str:
+    """Where the simulated bank pays the charge; empty in production."""
+    return "" if settings.PRODUCTION else f"{settings.BANK_URL}/pay?code={quote(charge.br_code, safe='')}"
