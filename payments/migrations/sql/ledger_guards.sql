@@ -1,5 +1,5 @@
 -- What the ledger promises, kept by the database itself. docs/ledger.md explains, docs/decisions/0002-ledger.md argues.
--- Every refusal here has an SQLSTATE of class LG; payments/services/ledger.py turns it into an exception.
+-- Every refusal here has an SQLSTATE of class LG; payments/services/ledger turns it into an exception.
 
 -- Append-only: facts are corrected by new facts. Statement triggers cost nothing a row.
 CREATE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

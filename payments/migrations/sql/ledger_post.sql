@@ -1,4 +1,4 @@
--- The one way to post: any number of instructions in one call, all or nothing. Called by payments/services/ledger.py.
+-- The one way to post: any number of instructions in one call, all or nothing. Called by payments/services/ledger.
 --
 -- Three tables come as arrays: instructions, their lines, their events. Lines and events name their instruction by its
 -- position, from 1.

@@ -1,0 +1,111 @@
+"""Postings as arguments of the database's function. What no ledger can hold is refused here, in words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from payments.services.ledger.postings import LedgerError, Posting, Unbalanced
+
+LARGEST = 2**63 - 1  # centavos in one line, either way
+MOST_LINES = 2**15 - 1  # in one posting
+
+
+def packed(postings: tuple[Posting, ...]) -> tuple[str, ...]:
+    """The arguments of `ledger_post` as array literals: joined text is ten times as fast as the driver's lists."""
+    for posting in postings:
+        _check(posting)
+    lines = [line for posting in postings for line in posting.lines]
+    events = [event for posting in postings for event in posting.events]
+    return (
+        _integers([p.company_id for p in postings]),
+        _texts([p.kind for p in postings]),
+        _texts([p.correlation_id for p in postings]),
+        _texts(["\\x" + _hash(p) for p in postings]),
+        _integers(["NULL" if p.resolves is None else p.resolves for p in postings]),
+        _integers([n for n, p in enumerate(postings, 1) for _ in p.lines]),
+        _integers([number for p in postings for number in range(1, len(p.lines) + 1)]),
+        _integers([line.account_id for line in lines]),
+        _integers([line.amount for line in lines]),
+        _integers([line.pending for line in lines]),
+        _integers([n for n, p in enumerate(postings, 1) for _ in p.events]),
+        _texts([event.topic for event in events]),
+        _texts([_json(event.payload) for event in events]),
+    )
+
+
+def _check(posting: Posting) -> None:
+    """Refuse what no ledger can hold, in words; the database would refuse it in its own."""
+    _whole("company_id", posting.company_id)
+    _short("kind", posting.kind, 40)
+    _short("correlation_id", posting.correlation_id, 255)
+    if posting.resolves is not None:
+        _whole("resolves", posting.resolves)
+    if not 0 < len(posting.lines) <= MOST_LINES:
+        raise LedgerError(f"a posting has 1 to {MOST_LINES} lines, not {len(posting.lines)}", "lines")
+    balance = 0
+    for line in posting.lines:
+        _whole("account_id", line.account_id)
+        _whole("amount", line.amount)
+        _whole("pending", line.pending)
+        if not line.amount and not line.pending:
+            raise LedgerError("a line must move something", "amount")
+        balance += line.amount
+    if balance:
+        raise Unbalanced(f"the amounts of {posting.kind} {posting.correlation_id} sum to {balance}, not to zero")
+    for event in posting.events:
+        _short("topic", event.topic, 100)
+
+
+def _whole(field: str, value: object) -> None:
+    # type(), because True is an int too
+    if type(value) is not int or not -LARGEST <= value <= LARGEST:
+        raise LedgerError(f"{field} must be a whole number of at most 64 bits, not {value!r}", field)
+
+
+def _short(field: str, value: object, most: int) -> None:
+    if not isinstance(value, str) or not 0 < len(value) <= most or "\0" in value or not _is_unicode(value):
+        raise LedgerError(f"{field} must be 1 to {most} characters of text, not {value!r}", field)
+
+
+def _is_unicode(value: str) -> bool:
+    """False for text with half a surrogate pair, which JSON can bring and UTF-8 cannot hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _hash(posting: Posting) -> str:
+    """SHA-256 of what the instruction moves, in hex. Not of its events: they are pictures of their moment."""
+    lines = sorted((line.account_id, line.amount, line.pending) for line in posting.lines)
+    return hashlib.sha256(repr((posting.resolves, lines)).encode()).hexdigest()
+
+
+def _integers(values: Iterable[object]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _texts(values: list[str]) -> str:
+    if not values:
+        return "{}"
+    # A character that no value has parts them, so that all are escaped at once.
+    quoted = "\0".join(values).replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+    return '{"' + quoted + '"}'
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _json(payload: dict[str, Any]) -> str:
+    try:
+        text = _ENCODER.encode(payload)
+        text.encode()
+    except (TypeError, ValueError) as error:
+        raise LedgerError(f"an event's payload is not JSON: {error}", "events") from error
+    if "\\u0000" in text.replace("\\\\", ""):
+        raise LedgerError("an event's payload has a NUL character", "events")
+    return text
