@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from payments.services import ledger
-from payments.services.ledger import Event, InsufficientFunds, LedgerError, Line, Posting, Unbalanced
+from payments.services.ledger import Event, InsufficientFunds, LedgerError, Line, Posting, Unbalanced, packing
 
 GOOD = Posting(1, "charge", "c", (Line(1, -5), Line(2, 5)))
 
@@ -72,9 +72,9 @@ def test_escapes_survive(books: Any) -> None:
 
 
 def test_a_balance_beyond_64_bits_is_refused(books: Any) -> None:
-    ledger.post(books.paid("most", ledger.LARGEST))
+    ledger.post(books.paid("most", packing.LARGEST))
     with pytest.raises(LedgerError), transaction.atomic():
         ledger.post(books.paid("more", 1))
     with pytest.raises(InsufficientFunds), transaction.atomic():
-        ledger.post(books.paid("out", -1), books.paid("all", -ledger.LARGEST))
-    assert books.balance() == (ledger.LARGEST, 0)
+        ledger.post(books.paid("out", -1), books.paid("all", -packing.LARGEST))
+    assert books.balance() == (packing.LARGEST, 0)
