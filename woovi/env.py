@@ -89,7 +89,7 @@ def database(url: str) -> dict[str, object]:
     """
     parts = _split("DATABASE_URL", url)
     if parts.scheme not in {"postgresql", "postgres"}:
-        raise ImproperlyConfigured(f"DATABASE_URL must begin with postgresql://, not {parts.scheme}://")
+        raise ImproperlyConfigured("DATABASE_URL must be a postgresql://user:password@host:port/name URL")
     options = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",

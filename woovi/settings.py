@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -111,6 +113,7 @@ LANGUAGES = [("pt-br", "Português"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "payments" / "locale"]
 TIME_ZONE = "America/Sao_Paulo"  # how pages show time; stored and sent times are UTC
 USE_TZ = True
+FORMAT_MODULE_PATH = ["woovi.formats"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"  # of `collectstatic`; without it WhiteNoise asks the finders
@@ -118,6 +121,10 @@ STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+# Cookies know no ports: two platforms on one machine would end each other's sessions.
+if WOOVI_ENV == "development":
+    _suffix = hashlib.sha256(os.fsencode(DATA_DIR)).hexdigest()[:8]
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"sessionid_{_suffix}", f"csrftoken_{_suffix}"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY = SESSION_COOKIE_SECURE, True

@@ -106,4 +106,4 @@ class Entry(models.Model):
         indexes = [models.Index(fields=["account", "id"], name="entry_by_account")]
 
     def __str__(self) -> str:
-        return f"{self.amount} ({self.pending} pending) on {self.account_id}"
+        return f"line {self.line} of transaction {self.transaction_id}"

@@ -75,7 +75,7 @@ def _book(received: BankReceived, now: datetime) -> ReceivedPix | None:
         if not _insert(pix, now):
             return ReceivedPix.objects.get(end_to_end_id=received.end_to_end_id)
         settled = charge if charge and outcome == Outcome.SETTLED else None
-        if settled:
+        if settled:  # as _insert has just written it: the events show the charge as it is now
             settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
         if outcome in CREDITED:
             ledger.post(_posting(pix, settled))

@@ -20,7 +20,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 
 from woovi import embedded, env
 from woovi.management.platform import Urls, describe, table, welcome
@@ -70,6 +70,13 @@ class Command(BaseCommand):
         log = Log(sys.stdout, [OWN, *(child.name for child in children)])
         if wanted not in {0, port}:
             log.line(OWN, f"port {wanted} is in use: taking {port}")
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            where = connection.settings_dict
+            raise CommandError(
+                f"no database at {where['HOST']}:{where['PORT'] or 5432} (DATABASE_URL): {error}"
+            ) from error
         call_command("migrate", verbosity=0, interactive=False)
         demo = _demo()
         connection.close_pool()  # type: ignore[attr-defined]
