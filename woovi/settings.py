@@ -78,7 +78,12 @@ TEMPLATES = [
 
 DATABASES = {"default": env.database(env.text("DATABASE_URL", embedded.database_url()))}
 # Under ASGI a thread a request would open a connection each and keep it; the pool bounds and shares them.
-DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": env.integer("DATABASE_POOL", 20, 1, 500)}  # type: ignore[index]
+# A thread that gets none in five seconds answers 503 (payments/web/errors.py), before its client gives up.
+DATABASES["default"]["OPTIONS"]["pool"] = {  # type: ignore[index]
+    "min_size": 0,
+    "max_size": env.integer("DATABASE_POOL", 20, 1, 500),
+    "timeout": 5,
+}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool gives no request a connection that died with PostgreSQL
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

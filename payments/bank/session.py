@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
+from woovi import database
 
 CONNECT_SECONDS = 3.0
 TOKEN_MARGIN = 30.0  # seconds before its end from which a token is not used any more
@@ -48,7 +49,9 @@ class Session:
 
         Raises:
             BankError: as `payments.bank.port` describes. The message never holds a token, a secret or a Pix key.
+            RuntimeError: a database transaction is open.
         """
+        database.let_go()
         token = self._access_token()
         answer = self._send(method, path, token, body, query)
         if answer.status_code == 401:  # revoked before its time: once more with a fresh one
