@@ -87,6 +87,23 @@ DATABASES["default"]["OPTIONS"]["pool"] = {  # type: ignore[index]
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool gives no request a connection that died with PostgreSQL
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# All to standard error, which the service manager keeps. An exception that nobody caught leaves its traceback
+# (django.request, ERROR); lines name ids and never a secret, a Pix key or a person. Celery's processes use this too.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": [], "level": "WARNING"},  # instead of Django's own: mail, and a console under DEBUG only
+        "django.request": {"level": "ERROR"},  # a client's 404 is no warning to us
+        "payments": {"level": "INFO"},
+        "realtime": {"level": "INFO"},
+        "woovi": {"level": "INFO"},
+    },
+}
+
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
