@@ -7,6 +7,7 @@ booked, so a reader that dies leaves the work to the next; two readers at once d
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -22,6 +23,7 @@ from payments.services.errors import Invalid, Unavailable
 log = logging.getLogger(__name__)
 
 BATCH = 500
+FINISH_SECONDS = 5.0  # of one look at half-made charges, so that a bank that hangs is given up until the next
 HALF_MADE = timedelta(minutes=1)  # age at which nobody is working on an unregistered charge any more
 
 
@@ -66,7 +68,10 @@ def finish_charges(now: datetime | None = None) -> int:
     now = now or timezone.now()
     finished = 0
     half_made = Charge.objects.filter(registered_at=None, created_at__lt=now - HALF_MADE).select_related("company")
+    deadline = time.monotonic() + FINISH_SECONDS
     for charge in half_made.order_by("created_at")[:BATCH]:
+        if time.monotonic() > deadline:
+            break
         try:
             bank.current().read_charge(charge.txid)
             finished += charges.register(charge, now)
