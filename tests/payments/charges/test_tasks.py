@@ -47,3 +47,10 @@ def test_the_outbox_starts_the_refund_with_what_its_task_takes(bank: BankProcess
 def test_the_sweeps_run(bank: BankProcess) -> None:
     tasks.reconcile()
     tasks.check_refunds()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bank_that_is_away_is_seen_in_the_log(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.BANK_URL = "http://127.0.0.1:9"
+    tasks.reconcile()
+    assert ("payments.tasks", "WARNING") in {(record.name, record.levelname) for record in caplog.records}
