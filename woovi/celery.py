@@ -1,6 +1,7 @@
 """The Celery application. Its messages are hints: what is due is read from PostgreSQL, so one may be lost or doubled.
 
-celery -A woovi worker    # threads: the tasks wait for banks and merchants, they do not compute
+celery -A woovi worker -Q webhooks     # threads: the tasks wait for merchants and banks, they do not compute
+celery -A woovi worker -Q bank -c 4    # a worker of its own: a bank that hangs must not keep webhooks waiting
 celery -A woovi beat
 """
 
@@ -56,6 +57,10 @@ app.conf.update(
     # Acknowledged when started, as hints may be: sweeps repeat what a dead worker began. Late acknowledgement was
     # rejected because kombu 5.7 ends the whole worker when Redis dies while it holds unacknowledged messages.
     task_acks_late=False,
+    task_default_queue="webhooks",
+    # Four threads bound what a bank that hangs can hold: the beat's messages expire before the next ones come, and a
+    # sweep looks at nothing more once its seconds are over. Two at once do the same harmless work.
+    task_routes={f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund")},
     task_serializer="json",
     worker_pool="threads",
     worker_concurrency=32,

@@ -80,9 +80,31 @@ TEMPLATES = [
 
 DATABASES = {"default": env.database(env.text("DATABASE_URL", embedded.database_url()))}
 # Under ASGI a thread a request would open a connection each and keep it; the pool bounds and shares them.
-DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": env.integer("DATABASE_POOL", 20, 1, 500)}  # type: ignore[index]
+# A thread that gets none in five seconds answers 503 (payments/web/errors.py), before its client gives up.
+DATABASES["default"]["OPTIONS"]["pool"] = {  # type: ignore[index]
+    "min_size": 0,
+    "max_size": env.integer("DATABASE_POOL", 20, 1, 500),
+    "timeout": 5,
+}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool gives no request a connection that died with PostgreSQL
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# All to standard error, which the service manager keeps. An exception that nobody caught leaves its traceback
+# (django.request, ERROR); lines name ids and never a secret, a Pix key or a person. Celery's processes use this too.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": [], "level": "WARNING"},  # instead of Django's own: mail, and a console under DEBUG only
+        "django.request": {"level": "ERROR"},  # a client's 404 is no warning to us
+        "payments": {"level": "INFO"},
+        "realtime": {"level": "INFO"},
+        "woovi": {"level": "INFO"},
+    },
+}
 
 CACHES = {
     "default": {

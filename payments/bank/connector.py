@@ -46,7 +46,10 @@ class Connector:
         return self._read(wire.received, "GET", f"/pix/{_part(end_to_end_id)}")
 
     def list_received(self, start: datetime, end: datetime) -> Iterator[BankReceived]:
-        """Every Pix received from `start` to `end`, both included, oldest first."""
+        """Every Pix received from `start` to `end`, both included, oldest first.
+
+        One that cannot be read is logged (ERROR) and left out: it must not keep all others from being booked.
+        """
         return self._pages(wire.received, "/pix", "pix", start, end)
 
     def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn:
@@ -86,7 +89,7 @@ class Connector:
             }
             answer = self._session.call("GET", path, query=query)
             pages = _understood(lambda body: int(body["parametros"]["paginacao"]["quantidadeDePaginas"]), answer)
-            yield from _understood(lambda body: [reader(item) for item in body[name]], answer)
+            yield from _understood(lambda body: wire.readable(reader, body[name]), answer)
             number += 1
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
+from woovi import database
 
 CONNECT_SECONDS = 3.0
 TOKEN_MARGIN = 30.0  # seconds before its end from which a token is not used any more
@@ -37,7 +38,7 @@ class Session:
             limits=httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=4.0),
         )
         self._basic = httpx.BasicAuth(client_id, secret)
-        self._lock = threading.Lock()
+        self._lock, self._patience = threading.Lock(), timeout
         self._token, self._token_until = "", 0.0
 
     def close(self) -> None:
@@ -48,7 +49,9 @@ class Session:
 
         Raises:
             BankError: as `payments.bank.port` describes. The message never holds a token, a secret or a Pix key.
+            RuntimeError: a database transaction is open.
         """
+        database.let_go()
         token = self._access_token()
         answer = self._send(method, path, token, body, query)
         if answer.status_code == 401:  # revoked before its time: once more with a fresh one
@@ -67,7 +70,10 @@ class Session:
 
     def _access_token(self, refused: str = "") -> str:
         """A token that still holds. `refused` is one that the bank no longer takes."""
-        with self._lock:
+        # Bounded: while the bank hangs, the threads must not queue up here, each for the time-outs of all before it.
+        if not self._lock.acquire(timeout=self._patience):
+            raise BankUnavailable("NoToken", "others wait for the access token")
+        try:
             if self._token and self._token != refused and time.monotonic() < self._token_until:
                 return self._token
             asked = time.monotonic()
@@ -83,6 +89,8 @@ class Session:
                 raise BankUnavailable(f"HTTP {answer.status_code}", "no access token") from None
             self._token, self._token_until = token, asked + seconds - min(TOKEN_MARGIN, seconds / 2)
             return token
+        finally:
+            self._lock.release()
 
 
 def _label(method: str, path: str) -> str:

@@ -6,9 +6,11 @@ Every reader raises ValueError, KeyError or TypeError for what it cannot read, a
 from __future__ import annotations
 
 import json
+import logging
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from payments.bank.port import (
     BankCharge,
@@ -21,6 +23,9 @@ from payments.bank.port import (
     SendStatus,
     StatementLine,
 )
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _VALUE = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
 _ID = re.compile(r"[a-zA-Z0-9]{1,35}")
@@ -75,6 +80,21 @@ def send_body(order: SendOrder) -> dict[str, Any]:
     return {**body, "mensagem": order.payer_message} if order.payer_message else body
 
 
+def readable(reader: Callable[[Any], T], items: Any, name: str = "endToEndId") -> list[T]:
+    """The items that `reader` can read. One that it cannot is logged by its `name`, and keeps no other from being read."""
+    if not isinstance(items, list):
+        raise TypeError("list expected")
+    found = []
+    for item in items:
+        try:
+            found.append(reader(item))
+        except UNREADABLE as error:
+            # Letters and digits only: what is in the id's place may be anything, also a person's data.
+            id_ = re.sub(r"[^a-zA-Z0-9-]", "?", str(item.get(name))[:40]) if isinstance(item, dict) else "?"
+            log.error("%s %s cannot be read (%s) and is left out", reader.__name__, id_, type(error).__name__)
+    return found
+
+
 def charge(body: Any) -> BankCharge:
     return BankCharge(
         txid=_matching(_ID, body["txid"]),
@@ -84,7 +104,7 @@ def charge(body: Any) -> BankCharge:
         br_code=str(body.get("pixCopiaECola", "")),
         created_at=moment(body["calendario"]["criacao"]),
         expires_in=int(body["calendario"]["expiracao"]),
-        received=tuple(received(each) for each in body.get("pix") or ()),
+        received=tuple(readable(received, body.get("pix") or [])),
     )
 
 
@@ -101,7 +121,7 @@ def received(body: Any) -> BankReceived:
         payer_name=_words(payer.get("nome"), 200),
         payer_tax_id=_words(payer.get("cpf") or payer.get("cnpj"), 14),
         payer_message=_words(body.get("infoPagador"), 140),
-        returns=tuple(returned(each) for each in body.get("devolucoes") or ()),
+        returns=tuple(readable(returned, body.get("devolucoes") or [], "id")),
     )
 
 
@@ -137,18 +157,19 @@ def balance(body: Any) -> int:
 
 
 def parse_callback(body: bytes) -> list[BankReceived]:
-    """The Pix of a bank's callback (`POST {webhookUrl}/pix`).
+    """The Pix of a bank's callback (`POST {webhookUrl}/pix`) that can be read. The others are logged.
 
     Raises:
-        ValueError: no callback. Fields that we do not know are skipped.
+        ValueError: no callback, or nothing in it can be read. Fields that we do not know are skipped.
     """
     try:
         items = json.loads(body)["pix"]
-        if not isinstance(items, list):
-            raise TypeError("pix is no list")
-        return [received(item) for item in items]
+        found = readable(received, items)
     except UNREADABLE as error:
         raise ValueError(f"not a Pix callback: {type(error).__name__}") from None
+    if items and not found:
+        raise ValueError("not a Pix callback: nothing in it can be read")
+    return found
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:

@@ -77,20 +77,44 @@ def create(
         raise Invalid("correlationID must not be empty", "correlationID")
     if not 0 < request.value <= MAX_VALUE:
         raise Invalid(f"value must be from 1 to {MAX_VALUE} centavos", "value")
-    charge = _row(company, request, now)
-    if not charge.registered_at:
-        if bytes(charge.request_hash) != request.digest():
-            raise Duplicate("There is a charge in progress with this correlationID and another body", "correlationID")
-        if register(charge, now):
-            return charge
-        charge.refresh_from_db()  # another process registered it first
+    try:
+        charge = _taken_up(company, request, now) or _inserted(company, request, now)
+        if not charge.registered_at:
+            if bytes(charge.request_hash) != request.digest():
+                raise Duplicate(
+                    "There is a charge in progress with this correlationID and another body", "correlationID"
+                )
+            if _registered(charge, now):
+                return charge
+            charge.refresh_from_db()  # another process registered it first
+    except Charge.DoesNotExist:  # or forgot it
+        raise Unavailable("The charge was given up meanwhile. Send the same request again") from None
     if return_existing:
         return charge
     raise Duplicate("There is already a charge with this correlationID", "correlationID")
 
 
-def _row(company: Company, request: ChargeRequest, now: datetime) -> Charge:
-    """Step 1: the charge of this correlationID, inserted where there is none."""
+def _registered(charge: Charge, now: datetime) -> bool:
+    """`register`, for a request. What the bank refuses is at no bank: its row goes, and the correlationID is free."""
+    try:
+        return register(charge, now)
+    except Invalid:
+        Charge.objects.filter(pk=charge.pk, registered_at=None).delete()
+        raise
+
+
+def _taken_up(company: Company, request: ChargeRequest, now: datetime) -> Charge | None:
+    """The charge of this correlationID, if there is one. Whatever made it valid then is not asked again.
+
+    `updated_at` says that somebody is at it, so that reconciliation does not forget it meanwhile.
+    """
+    same = Charge.objects.filter(company=company, correlation_id=request.correlation_id)
+    same.filter(registered_at=None, request_hash=request.digest()).update(updated_at=now)
+    return same.select_related("company").first()
+
+
+def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge:
+    """Step 1: the charge of this correlationID, inserted unless another process has just done so."""
     customer = _checked_customer(request)
     expires_in = _checked_expiry(company, request, now)
     Charge.objects.bulk_create(
@@ -182,13 +206,19 @@ def _order(charge: Charge) -> ChargeOrder:
 
 def _at_bank(order: ChargeOrder) -> BankCharge:
     """The bank's charge. Where its answer was lost, ask whether it has it, and tell it once more where not."""
+    refusal: BankRefused | None = None
     try:
         return bank.current().register_charge(order)
     except BankUnknown:
-        try:
-            return bank.current().read_charge(order.txid)
-        except BankNotFound:
-            return bank.current().register_charge(order)
+        pass
+    except BankRefused as error:
+        refusal = error  # "txid already used" is a refusal too, and says that the bank has it
+    try:
+        return bank.current().read_charge(order.txid)
+    except BankNotFound:
+        if refusal:
+            raise refusal from None
+        return bank.current().register_charge(order)
 
 
 @lru_cache(maxsize=10_000)

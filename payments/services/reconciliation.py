@@ -7,6 +7,7 @@ booked, so a reader that dies leaves the work to the next; two readers at once d
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -22,7 +23,8 @@ from payments.services.errors import Invalid, Unavailable
 log = logging.getLogger(__name__)
 
 BATCH = 500
-HALF_MADE = timedelta(minutes=1)  # age at which nobody is working on an unregistered charge any more
+FINISH_SECONDS = 5.0  # of one look at half-made charges, so that a bank that hangs is given up until the next
+HALF_MADE = timedelta(minutes=1)  # since its last touch: nobody is working on an unregistered charge any more
 
 
 def read_received(now: datetime | None = None) -> int:
@@ -61,17 +63,23 @@ def finish_charges(now: datetime | None = None) -> int:
     """Take up charges that were left half made. Returns how many were finished.
 
     One that the bank has is finished. One that it does not have is forgotten: its request was answered with an
-    error, and the correlationID is free again.
+    error, and the correlationID is free again. `updated_at` is a lease: who asks the bank sets it, and a row is forgotten
+    only if nobody else, a request that was sent again say, has set it since. It makes them take turns, too.
     """
     now = now or timezone.now()
     finished = 0
-    half_made = Charge.objects.filter(registered_at=None, created_at__lt=now - HALF_MADE).select_related("company")
-    for charge in half_made.order_by("created_at")[:BATCH]:
+    half_made = Charge.objects.filter(registered_at=None, updated_at__lt=now - HALF_MADE)
+    deadline = time.monotonic() + FINISH_SECONDS
+    for charge in half_made.select_related("company").order_by("updated_at")[:BATCH]:
+        if time.monotonic() > deadline:
+            break
+        if not half_made.filter(pk=charge.pk).update(updated_at=now):
+            continue  # somebody else is at it
         try:
             bank.current().read_charge(charge.txid)
             finished += charges.register(charge, now)
         except BankNotFound:
-            Charge.objects.filter(pk=charge.pk, registered_at=None).delete()
+            Charge.objects.filter(pk=charge.pk, registered_at=None, updated_at=now).delete()
         except (BankError, Unavailable, Invalid) as error:
             log.warning("Charge %s stays half made: %s", charge.txid, error)
     return finished

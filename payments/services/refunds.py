@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 import uuid
 from datetime import datetime, timedelta
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 WINDOW = timedelta(days=90)  # from the payment (API Pix, PixDevolucaoInvalida)
 CHECK_AFTER = timedelta(seconds=10)  # before the bank is asked about an open refund again
 CHECK_BATCH = 200
+CHECK_SECONDS = 5.0  # of one look, so that a bank that hangs is given up until the next
 
 
 def request(
@@ -163,13 +165,17 @@ def _ask(refund: Refund) -> BankReturn:
 
 
 def check_open(now: datetime | None = None) -> int:
-    """Ask the bank about refunds that are still open. Returns how many were looked at."""
+    """Ask the bank about refunds that are still open, the longest unasked first. Returns how many were looked at."""
     now = now or timezone.now()
-    due = _open_refunds().filter(Q(checked_at=None) | Q(checked_at__lt=now - CHECK_AFTER)).order_by("created_at")
-    refunds = list(due.filter(created_at__lt=now - CHECK_AFTER).values_list("pk", flat=True)[:CHECK_BATCH])
-    for refund_id in refunds:
+    due = _open_refunds().filter(Q(checked_at=None) | Q(checked_at__lt=now - CHECK_AFTER))
+    turn = due.filter(created_at__lt=now - CHECK_AFTER).order_by(F("checked_at").asc(nulls_first=True), "created_at")
+    looked_at, deadline = 0, time.monotonic() + CHECK_SECONDS
+    for refund_id in list(turn.values_list("pk", flat=True)[:CHECK_BATCH]):
+        if time.monotonic() > deadline:
+            break
         send(refund_id, now)
-    return len(refunds)
+        looked_at += 1
+    return looked_at
 
 
 def _open_refunds() -> QuerySet[Refund]:

@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.services import webhook_http, webhooks
 from payments.services.errors import Invalid
-from woovi import celery, outbox
+from woovi import celery, database, outbox
 from woovi.outbox.models import OutboxEvent
 
 Status = WebhookDelivery.Status
@@ -94,7 +94,7 @@ def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status
     endpoint, event = attempt.delivery.endpoint, attempt.delivery.event
     body = attempt.request_body.encode()
     headers = webhooks.headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
-    connection.close()  # back to the pool: a merchant may take its time, and workers wait for many
+    database.let_go()  # a merchant may take its time, and workers wait for many
     answer = webhook_http.post(endpoint.url, body, headers, settings.WEBHOOK_TIMEOUT)
     return _finish(attempt, answer, now or timezone.now())
 

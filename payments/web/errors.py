@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
@@ -20,6 +22,7 @@ WORDS = {
     403: Words(_("This is not yours to see"), _("Your log-in has no access to this page.")),
     404: Words(_("Nothing here"), _("The page does not exist, or it belongs to somebody else.")),
     500: Words(_("Something broke on our side"), _("It was written down. No money moved by half.")),
+    503: Words(_("Too much at once"), _("We could not answer just now. Try again in a moment.")),
 }
 CSRF = Words(
     _("This form is no longer valid"),
@@ -44,7 +47,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _page(request, 500, WORDS[500])
+    """500; 503 where the database is away or has no connection free, so that the client tries again."""
+    # Django calls this while it handles the exception. It has logged that, whichever status is answered.
+    status = 503 if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)) else 500
+    return _page(request, status, WORDS[status])
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

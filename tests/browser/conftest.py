@@ -75,6 +75,8 @@ def platform(_bank_server: BankProcess) -> Iterator[Platform]:
             "-A",
             "woovi",
             "worker",
+            "--queues",
+            "webhooks,bank",
             "--pool",
             "threads",
             "--concurrency",

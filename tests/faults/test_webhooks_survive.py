@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import time
 from collections.abc import Iterator
 
 import pytest
 import redis
+from celery import Celery
 from django.db import transaction
 
 from payments.models import WebhookDelivery, WebhookEndpoint
@@ -16,6 +18,7 @@ from payments.services import companies
 from tests.processes import Process, Valkey, own_valkey, wait_until
 from tests.receiver import Receiver, serve
 from woovi import outbox
+from woovi.celery import broker_url
 from woovi.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 EVENT = "OPENPIX:CHARGE_CREATED"
 BEAT = ("-m", "celery", "-A", "woovi", "beat")
 WORKER = ("-m", "celery", "-A", "woovi", "worker")
+BANK_WORKER = (*WORKER, "--queues", "bank", "--concurrency", "4", "--hostname", "bank@%h")
 RELAY = ("manage.py", "relay")
 
 
@@ -44,8 +48,8 @@ def valkey() -> Iterator[Valkey]:
         yield server
 
 
-def start(command: tuple[str, ...], valkey: Valkey) -> contextlib.AbstractContextManager[Process]:
-    return Process(*command, REDIS_URL=valkey.url)
+def start(command: tuple[str, ...], valkey: Valkey, **env: str) -> contextlib.AbstractContextManager[Process]:
+    return Process(*command, REDIS_URL=valkey.url, **env)
 
 
 def write(endpoint: WebhookEndpoint) -> OutboxEvent:
@@ -84,7 +88,7 @@ def test_hints_that_redis_lost_are_given_again(endpoint: WebhookEndpoint, valkey
     broker = redis.Redis.from_url(valkey.url)
     with start(RELAY, valkey):
         write(endpoint)
-        wait_until(lambda: broker.llen("celery") == 1)
+        wait_until(lambda: broker.llen("webhooks") == 1)
     broker.flushall()
     broker.close()
     end_leases()
@@ -111,3 +115,18 @@ def test_redis_away_stops_no_other_handler_and_loses_nothing(
         wait_until(lambda: delivered(2), 60)
         wait_until(lambda: OutboxEvent.objects.get(pk=event.pk).relayed_at, 40)
         assert relay.popen.poll() is None
+
+
+def test_a_bank_that_hangs_keeps_no_webhook_waiting(
+    endpoint: WebhookEndpoint, receiver: Receiver, valkey: Valkey
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        bank = {"BANK_URL": f"http://127.0.0.1:{frozen.getsockname()[1]}"}
+        with start(RELAY, valkey), start(WORKER, valkey, **bank), start(BANK_WORKER, valkey, **bank):
+            with Celery(broker=broker_url(valkey.url)) as sender:
+                for _ in range(40):  # more than either worker has threads
+                    sender.send_task("payments.reconcile", queue="bank")
+            frozen.settimeout(30)
+            frozen.accept()[0].close()  # the bank's worker hangs, and will for minutes
+            write(endpoint)
+            wait_until(delivered, 8)

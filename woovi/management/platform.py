@@ -42,9 +42,11 @@ def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
     celery = ("-m", "celery", "--app", "woovi", "--quiet")
+    worker = (*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle")
     children = [
         python("web", "-m", "woovi.supervisor.serve", str(listener), inherits=(listener,)),
-        python("worker", *celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
+        python("worker", *worker, "--queues", "webhooks", "--hostname", "webhooks@%h"),
+        python("bank-worker", *worker, "--queues", "bank", "--concurrency", "4", "--hostname", "bank@%h"),
         python("beat", *celery, "beat", "--loglevel", "WARNING"),
         python("relay", "manage.py", "relay"),
     ]

@@ -102,12 +102,27 @@ def test_text_of_strangers_fits_a_database() -> None:
         callback(horario="0001-01-01T00:00:00+23:59"),
         callback(infoPagador=["x"]),
         callback(pagador="Ana"),
-        callback(devolucoes=[{"id": "a"}]),
+        callback(devolucoes="x" * 9),
     ],
 )
 def test_nonsense(body: bytes) -> None:
     with pytest.raises(ValueError, match="not a Pix callback"):
         parse_callback(body)
+
+
+def test_an_item_that_cannot_be_read_does_not_take_its_neighbours_along(caplog: pytest.LogCaptureFixture) -> None:
+    bad = {**PIX, "endToEndId": "E-bad é", "pagador": {"nome": "Beatriz"}}
+    (pix,) = parse_callback(json.dumps({"pix": [bad, PIX, 1]}).encode())
+    assert pix.end_to_end_id == PIX["endToEndId"]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert "E-bad??" in caplog.text
+    assert "Beatriz" not in caplog.text
+
+
+def test_a_return_that_cannot_be_read_does_not_take_its_pix_along(caplog: pytest.LogCaptureFixture) -> None:
+    (pix,) = parse_callback(callback(devolucoes=[{"id": "a b"}, *PIX["devolucoes"]]))
+    assert [each.return_id for each in pix.returns] == ["000AAA111"]
+    assert "a?b" in caplog.text
 
 
 @given(st.binary() | JSON.map(lambda found: json.dumps({"pix": [found]}).encode()))

@@ -163,6 +163,88 @@ def test_paid_before_we_knew_that_it_was_registered(
     assert making.balances(shop)["MERCHANT"] == 950
 
 
+def half_made(shop: Company, monkeypatch: pytest.MonkeyPatch, name: str = "pedido-1", step: str = "_at_bank") -> Charge:
+    """A charge whose making died two minutes ago, before the bank had it (or after, in `_write`)."""
+    with monkeypatch.context() as broken:
+        broken.setattr(charges, step, lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            create(shop, ChargeRequest(name, 1000), now=timezone.now() - timedelta(minutes=2))
+    return Charge.objects.get(correlation_id=name)
+
+
+def test_a_request_sent_again_keeps_reconciliation_from_forgetting_its_charge(
+    bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reconciliation has heard from the bank that it has it not; the request registers it; then it would forget."""
+    txid = half_made(shop, monkeypatch).txid
+    read = type(current()).read_charge
+
+    def read_and_be_overtaken(self: Any, asked: str) -> Any:
+        try:
+            return read(self, asked)
+        finally:
+            with monkeypatch.context() as dying:
+                dying.setattr(charges, "_write", lambda *given: 1 / 0)
+                with pytest.raises(ZeroDivisionError):
+                    create(shop, ChargeRequest("pedido-1", 1000))
+
+    with monkeypatch.context() as race:
+        race.setattr(type(current()), "read_charge", read_and_be_overtaken)
+        reconciliation.finish_charges()
+
+    assert create(shop, ChargeRequest("pedido-1", 1000)).txid == txid
+
+
+def test_a_charge_that_is_forgotten_under_a_request_is_a_clean_answer(
+    bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_bank = charges._at_bank
+
+    def forgotten(order: Any) -> Any:
+        Charge.objects.filter(txid=order.txid).delete()
+        return at_bank(order)
+
+    with monkeypatch.context() as race:
+        race.setattr(charges, "_at_bank", forgotten)
+        with pytest.raises(Unavailable):
+            create(shop, ASKED)
+    assert create(shop, ASKED).registered_at
+
+
+def test_half_made_charges_take_turns(bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "BATCH", 2)
+    for name in "abcd":
+        half_made(shop, monkeypatch, name, "_write")
+    monkeypatch.setattr(charges, "register", lambda *given: (_ for _ in ()).throw(Unavailable("stuck")))
+    asked: list[str] = []
+    monkeypatch.setattr(type(current()), "read_charge", lambda self, txid: asked.append(txid))
+
+    for minute in (0, 2):
+        reconciliation.finish_charges(timezone.now() + timedelta(minutes=minute))
+
+    assert len(set(asked)) == 4
+
+
+def test_what_the_bank_refuses_may_be_corrected_under_its_id(bank: BankProcess, shop: Company) -> None:
+    key = shop.pix_key
+    Company.objects.update(pix_key="")  # no bank takes a charge without a key
+    with pytest.raises(Invalid, match="bank refused"):
+        create(shop, ASKED)
+    assert not Charge.objects.exists()
+
+    Company.objects.update(pix_key=key)
+    assert create(shop, ChargeRequest("pedido-1", 2000)).value == 2000
+
+
+def test_the_same_request_again_is_the_first_charge_when_its_end_has_come_near(
+    bank: BankProcess, shop: Company
+) -> None:
+    now = timezone.now()
+    asked = ChargeRequest("pedido-1", 1000, expires_at=now + timedelta(seconds=300))
+    first = create(shop, asked, now=now)
+    assert create(shop, asked, return_existing=True, now=now + timedelta(seconds=5)) == first
+
+
 def _at_once(shop: Company, times: int) -> list[Charge | Exception]:
     def one(_: int) -> Charge | Exception:
         try:

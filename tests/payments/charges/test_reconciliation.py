@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from payments.bank import current
@@ -80,6 +81,30 @@ def test_a_pix_that_cannot_be_booked_holds_the_cursor_and_not_the_others(
     reconciliation.read_received()
     assert BankCursor.objects.get().read_until > start
     assert making.balances(shop)["MERCHANT"] == 1900
+
+
+def test_a_pix_that_cannot_be_read_holds_neither_the_others_nor_the_cursor(
+    bank: BankProcess, shop: Company, caplog: pytest.LogCaptureFixture
+) -> None:
+    charge = create(shop, ChargeRequest("pedido-1", 1000))
+    with connection.cursor() as sql:
+        sql.execute(
+            "INSERT INTO bank_sim.simulator_pix (end_to_end_id, txid, pix_key, value, payer_tax_id, payer_name,"
+            " payer_message, paid_at) VALUES ('E123-of-another-shape', '', '', 1, '', 'Beatriz', '', now())"
+        )
+    try:
+        bank.pay(charge.txid, callback="lost")
+        now = timezone.now()
+        reconciliation.read_received(now)
+    finally:
+        with connection.cursor() as sql:
+            sql.execute("DELETE FROM bank_sim.simulator_pix WHERE end_to_end_id LIKE 'E123-%'")
+
+    charge.refresh_from_db()
+    assert charge.status == "COMPLETED"
+    assert BankCursor.objects.get().read_until == now
+    assert "E123-of-another-shape" in caplog.text
+    assert "Beatriz" not in caplog.text
 
 
 def test_nothing_expires_before_the_banks_list_was_read_past_its_end(shop: Company) -> None:

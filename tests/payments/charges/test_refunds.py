@@ -273,3 +273,27 @@ def test_without_the_lock_only_the_database_stops_them(paid: Charge, monkeypatch
 def test_the_database_refuses_refunds_above_the_value(paid: Charge) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Charge.objects.filter(pk=paid.pk).update(refunded=1001)
+
+
+def test_many_stuck_ones_starve_nobody(
+    bank: BankProcess, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look begins with those that were not asked about for longest, however old the others are."""
+    monkeypatch.setattr(refunds, "CHECK_BATCH", 3)
+    bank.faults(settle_ms=3_600_000)
+    opened = [ask(paid_at_bank, f"r{number}", 1).pk for number in range(5)]
+    now = timezone.now() + timedelta(minutes=1)
+
+    assert [refunds.check_open(now), refunds.check_open(now + timedelta(minutes=1))] == [3, 3]
+
+    assert set(Refund.objects.filter(checked_at__isnull=False).values_list("pk", flat=True)) == set(opened)
+
+
+def test_a_look_ends_when_its_seconds_are_over(
+    bank: BankProcess, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refunds, "CHECK_SECONDS", 0.05)
+    bank.faults(latency_ms=100)
+    for number in range(3):
+        ask(paid_at_bank, f"r{number}", 1)
+    assert refunds.check_open(timezone.now() + timedelta(minutes=1)) == 1

@@ -20,6 +20,18 @@ def test_every_task_of_the_beat_exists(settings: Any) -> None:
     assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)
 
 
+def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
+    app.loader.import_default_modules()
+    queues = {name: app.amqp.router.route({}, name)["queue"].name for name in app.tasks if name.startswith("payments.")}
+    assert queues == {
+        "payments.send_refund": "bank",
+        "payments.check_refunds": "bank",
+        "payments.reconcile": "bank",
+        "payments.deliver_webhook": "webhooks",
+        "payments.sweep_webhooks": "webhooks",
+    }
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_outbox_starts_the_refund_with_what_its_task_takes(bank: BankProcess) -> None:
     charge = making.charge(making.company())
@@ -35,3 +47,10 @@ def test_the_outbox_starts_the_refund_with_what_its_task_takes(bank: BankProcess
 def test_the_sweeps_run(bank: BankProcess) -> None:
     tasks.reconcile()
     tasks.check_refunds()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bank_that_is_away_is_seen_in_the_log(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.BANK_URL = "http://127.0.0.1:9"
+    tasks.reconcile()
+    assert ("payments.tasks", "WARNING") in {(record.name, record.levelname) for record in caplog.records}

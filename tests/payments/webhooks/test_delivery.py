@@ -39,7 +39,7 @@ class Hints:
 
     def take(self) -> set[tuple[int, int]]:
         told = set()
-        with celery.app.connection_for_read() as broker, broker.SimpleQueue("celery") as queue:
+        with celery.app.connection_for_read() as broker, broker.SimpleQueue("webhooks") as queue:
             while True:
                 try:
                     message = queue.get_nowait()
