@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from payments.models import Charge
-from tests.browser.conftest import DESKTOP, PHONE, Person, assert_never_reloaded, mark, shoot, state
+from payments.services import refunds
+from tests.browser.conftest import DESKTOP, PHONE, Person, Platform, assert_never_reloaded, mark, shoot, state
 from tests.processes import wait_until
 
 NBSP = "\u00a0"
@@ -88,6 +89,25 @@ def test_money_goes_back(make_person: Callable[..., Person]) -> None:
     expect(page.locator("#balance")).to_contain_text(f"R${NBSP}98,80")
     assert_never_reloaded(page)
     shoot(page, "charge-refunded-375")
+
+
+def test_a_return_that_the_bank_has_not_made_yet_is_shown(
+    make_person: Callable[..., Person], platform: Platform
+) -> None:
+    person = make_person()
+    page = person.page
+    charge = create(person)
+    pay(person)
+    expect(page.locator("#status")).to_have_text("Paga", timeout=15_000)
+    platform.bank.faults(settle_ms=60_000)
+    page.goto(f"/charges/{charge.public_id}")
+    state(page, "live")
+    mark(page)
+    refunds.request(person.company, charge, "by the API", 100)
+    # Well before the next heartbeat, 25 s after the socket was opened.
+    expect(page.locator("#timeline")).to_contain_text("Devolução pedida", timeout=12_000)
+    expect(page.locator("#timeline")).not_to_contain_text("Devolvido ao pagador")
+    assert_never_reloaded(page)
 
 
 def test_a_double_click_makes_one_charge(make_person: Callable[..., Person]) -> None:
