@@ -151,6 +151,22 @@ def test_the_code_is_copied_and_says_so(make_person: Callable[..., Person]) -> N
     wait_until(lambda: person.page.locator("#countdown").text_content() != before)
 
 
+def test_that_it_was_copied_is_said_also_when_the_page_is_read_meanwhile(make_person: Callable[..., Person]) -> None:
+    person = make_person()
+    page = person.page
+    charge = create(person)
+    state(page, "live")
+    page.evaluate(
+        "(() => { const real = setTimeout; window.setTimeout = (f, ms) => real(f, ms === 2500 ? 60000 : ms); })()"
+    )
+    page.click("#copy")
+    expect(page.locator("#copy")).to_have_text("Copiado")
+    Charge.objects.filter(pk=charge.pk).update(comment="Mesa 5")
+    page.evaluate("htmx.trigger('#charge', 'live')")
+    expect(page.locator(".charge-comment")).to_have_text("Mesa 5")
+    assert page.locator("#copy").text_content() == "Copiado"
+
+
 def test_a_refresh_keeps_focus_and_scroll(make_person: Callable[..., Person]) -> None:
     person = make_person({"width": 375, "height": 500})
     page = person.page
