@@ -30,6 +30,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
 
 def a_session_waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction the first look would stand
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         return bool(cursor.fetchone()[0])
 

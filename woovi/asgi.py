@@ -16,5 +16,6 @@ http = get_asgi_application()  # before what imports models
 
 from channels.routing import ProtocolTypeRouter
 from realtime import routing
+from woovi.body_limit import body_limit
 
-application = ProtocolTypeRouter({"http": http, "websocket": routing.application()})
+application = ProtocolTypeRouter({"http": body_limit(http), "websocket": routing.application()})

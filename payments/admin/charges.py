@@ -111,3 +111,5 @@ class RefundAdmin(Record):
 @admin.register(BankCursor)
 class BankCursorAdmin(Record):
     list_display = ("name", "read_until")
+    search_fields = ("name__exact",)
+    search_help_text = "The list's name"

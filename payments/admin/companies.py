@@ -12,10 +12,11 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from payments.admin.confirm import confirmed
-from payments.admin.records import rows_link
+from payments.admin.records import FoundByNumber, rows_link
 from payments.models import Account, Application, Charge, Company
 from payments.pix import keys
 from payments.services import companies
+from payments.services.errors import Invalid
 
 
 class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -27,6 +28,17 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_pix_key(self) -> str:
         return self._read("pix_key", keys.parse)
 
+    def clean(self) -> dict[str, Any]:
+        """The service judges the terms; asked here, so that its refusal stands at the field."""
+        data = super().clean() or {}
+        terms = {field: data[field] for field in companies.TERMS if field in data}
+        if self.instance.pk and len(terms) == len(companies.TERMS):
+            try:
+                companies.check_terms(**terms)
+            except Invalid as refusal:
+                self.add_error(refusal.field, refusal.message)
+        return data
+
     def _read(self, field: str, parse: Any) -> str:
         try:
             return str(parse(self.cleaned_data[field]))
@@ -35,7 +47,7 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Company)
-class CompanyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class CompanyAdmin(FoundByNumber):
     """Onboarded here with its accounts; names, fees and expiry may change, who it is may not."""
 
     form = CompanyForm
@@ -57,8 +69,16 @@ class CompanyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
         if obj is None:
             return self.onboarding
-        fees = ("fee_basis_points", "fee_minimum", "fee_maximum", "charge_expires_in")
-        return ("public_id", "correlation_id", *self.onboarding, "city", *fees, "created_at", "accounts", "charges")
+        return (
+            "public_id",
+            "correlation_id",
+            *self.onboarding,
+            "city",
+            *companies.TERMS,
+            "created_at",
+            "accounts",
+            "charges",
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
         fixed = ("public_id", "correlation_id", "tax_id", "pix_key", "created_at", "accounts", "charges")
@@ -66,7 +86,7 @@ class CompanyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
         if change:
-            obj.save()
+            companies.update_terms(obj, **{f: form.cleaned_data[f] for f in (*companies.NAMES, *companies.TERMS)})
         else:
             made = companies.onboard(**{field: form.cleaned_data[field] for field in self.onboarding})
             obj.pk, obj.public_id = made.pk, made.public_id
@@ -81,7 +101,7 @@ class CompanyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Application)
-class ApplicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApplicationAdmin(FoundByNumber):
     """Credentials are issued and revoked; nothing of them is edited."""
 
     list_display = ("client_id", "name", "company", "is_active", "created_at")

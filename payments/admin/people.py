@@ -9,7 +9,10 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.http import HttpRequest
 
+from payments.admin.records import FoundByNumber
 from payments.models import User
+
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewUser(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -20,7 +23,7 @@ class NewUser(AdminUserCreationForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(FoundByNumber, UserAdmin):  # type: ignore[type-arg]
     """People are switched off, not deleted: what they did names them."""
 
     add_form = NewUser
@@ -33,11 +36,22 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     autocomplete_fields = ("company",)
     fieldsets = (
         (None, {"fields": ("email", "password", "company", "is_active")}),
-        ("Operator", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Operator", {"fields": RIGHTS}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
     add_fieldsets = ((None, {"fields": ("email", "company", "usable_password", "password1", "password2")}),)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Another operator, and with it its password and so its rights, is changed by superusers only."""
+        operator = obj is not None and (obj.is_superuser or obj.is_staff) and obj != request.user
+        if operator and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Rights are given by superusers only: who may edit people could else give themselves any."""
+        return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *RIGHTS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

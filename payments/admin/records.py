@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
@@ -14,7 +15,19 @@ from django.utils.safestring import SafeString
 from payments.money import format_reais
 
 
-class Record(admin.ModelAdmin):  # type: ignore[type-arg]
+class FoundByNumber(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A row is found by its number too, which is what `check_ledger` and logs name."""
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        found, doubled = super().get_search_results(request, queryset, search_term)
+        number = search_term.strip()
+        has_number = isinstance(self.model._meta.pk, models.AutoField)  # also the big ones
+        if has_number and number.isascii() and number.isdecimal() and len(number) < 20:
+            found |= queryset.filter(pk=number)
+        return found, doubled
+
+
+class Record(FoundByNumber):
     """A record of fact: everybody with the right may read it, nobody may add, change or delete one.
 
     Without the right to delete, Django offers no bulk deletion either.

@@ -43,7 +43,8 @@ def _refused_body(request: HttpRequest) -> HttpResponse | None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
         return error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large")
-    if length != "0" and request.content_type != "application/json":
+    has_body = length != "0" or "Transfer-Encoding" in request.headers  # of chunks the length is not told
+    if has_body and request.content_type != "application/json":
         return error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
     return None
 

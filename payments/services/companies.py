@@ -6,13 +6,26 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 import secrets
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
 from payments.models import Account, Application, Company, User
+from payments.services.errors import Invalid
+
+log = logging.getLogger(__name__)
+
+NAMES = ("official_name", "trade_name", "city")
+TERMS = {  # from, to
+    "fee_basis_points": (0, 10_000),
+    "fee_minimum": (0, 100_000_00),  # centavos
+    "fee_maximum": (0, 100_000_00),
+    "charge_expires_in": (300, 31_536_000),  # seconds: as for a charge itself
+}
 
 
 def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -> Company:
@@ -25,6 +38,36 @@ def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -
             Account(company=company, kind=kind, may_go_negative=kind == Account.Kind.CLEARING) for kind in Account.Kind
         )
     return company
+
+
+def update_terms(company: Company, **terms: Any) -> Company:
+    """Change what may change of a company: its names and city, its fees, and how long its charges last.
+
+    Arguments: those of TERMS and NAMES. Raises Invalid, naming the field.
+    """
+    unknown = set(terms) - set(TERMS) - set(NAMES)
+    if unknown:
+        raise TypeError(f"not a company's terms: {', '.join(sorted(unknown))}")
+    with transaction.atomic():
+        company = Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+        before = {field: getattr(company, field) for field in terms}
+        for field, value in terms.items():
+            setattr(company, field, value)
+        check_terms(**{field: getattr(company, field) for field in TERMS})
+        company.save(update_fields=list(terms))
+    changed = {field: (old, terms[field]) for field, old in before.items() if old != terms[field]}
+    if changed:
+        log.info("Terms of company %s changed: %s", company.public_id, changed)
+    return company
+
+
+def check_terms(**terms: int) -> None:
+    """Raise Invalid, naming the field, where a value of TERMS is out of its bounds."""
+    for field, (lowest, highest) in TERMS.items():
+        if not lowest <= terms[field] <= highest:
+            raise Invalid(f"{field} must be from {lowest} to {highest}", field)
+    if terms["fee_minimum"] > terms["fee_maximum"]:
+        raise Invalid("fee_minimum must not be above fee_maximum", "fee_minimum")
 
 
 def issue_application(company: Company, name: str) -> tuple[Application, str]:

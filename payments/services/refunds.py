@@ -124,7 +124,8 @@ def _open(refund: Refund, kind: Account.Kind, *before: Posting) -> Refund:
     hold = ledger.hold(refund.company_id, refund.return_id, "refund_hold", account, refund.value)
     refund.hold_id = ledger.post(*before, hold)[-1].transaction_id
     refund.save(force_insert=True)
-    outbox.write("task:send_refund", str(refund.company_id), {"refund_id": refund.pk})
+    tenant, told = str(refund.company_id), {"refund_id": refund.pk}
+    outbox.write_many([("refund.requested", tenant, told), ("task:send_refund", tenant, told)])  # tasks wake no page
     return refund
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -77,10 +77,13 @@ def sweep(limit: int = 500, now: datetime | None = None) -> int:
     return len(due)
 
 
-def next_due(endpoint_id: int) -> tuple[int, int] | None:
-    """The endpoint's delivery that is due longest and that nobody works on, with the number of its tries."""
-    idle = _idle(timezone.now()).filter(endpoint_id=endpoint_id)
-    return idle.order_by("next_attempt_at").values_list("pk", "attempts").first()
+def next_due(company_id: int, full: Collection[int] = ()) -> tuple[int, int, int] | None:
+    """The company's delivery that is due longest and that nobody works on: its id, number of tries and endpoint.
+
+    Not of the endpoints `full`.
+    """
+    idle = _idle(timezone.now()).filter(endpoint__company_id=company_id).exclude(endpoint_id__in=full)
+    return idle.order_by("next_attempt_at").values_list("pk", "attempts", "endpoint_id").first()
 
 
 def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status | None:

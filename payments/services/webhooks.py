@@ -17,6 +17,7 @@ from payments.services.webhook_signing import hmac_signature, rsa_signature
 
 DEFAULT_EVENT = "OPENPIX:TRANSACTION_RECEIVED"
 TEST_TIMEOUT = 10.0  # seconds: somebody waits for the answer
+MAX_ENDPOINTS = 100  # active ones of a company: each multiplies every event
 
 EVENTS = (
     "OPENPIX:CHARGE_CREATED",
@@ -83,13 +84,17 @@ def create(
         webhook_http.check_url(url)
     except webhook_http.Refused as refusal:
         raise Invalid(f"url cannot be called: {refusal}", "url") from refusal
+    _check_room(company)
     endpoint = WebhookEndpoint(
         company=company, name=name, event=event, url=url, authorization=authorization, is_active=is_active,
         secret=secrets.token_urlsafe(32), created_at=now, updated_at=now,
     )  # fmt: skip
     if is_active:
         _test(endpoint, now)
-    endpoint.save()
+    with transaction.atomic():
+        Company.objects.select_for_update(no_key=True).get(pk=company.pk)  # one at a time counts and saves
+        _check_room(company)
+        endpoint.save()
     return endpoint
 
 
@@ -117,6 +122,11 @@ def headers(endpoint: WebhookEndpoint, body: bytes) -> dict[str, str]:
         "X-OpenPix-Signature": hmac_signature(endpoint.secret, body),
     }
     return signed | ({"Authorization": endpoint.authorization} if endpoint.authorization else {})
+
+
+def _check_room(company: Company) -> None:
+    if listing(company).count() >= MAX_ENDPOINTS:
+        raise Invalid(f"webhook: a company may have at most {MAX_ENDPOINTS}; delete one first", "webhook")
 
 
 def _test(endpoint: WebhookEndpoint, now: datetime) -> None:

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from payments.models import Charge
-from tests.browser.conftest import DESKTOP, PHONE, Person, assert_never_reloaded, mark, shoot, state
+from payments.services import refunds
+from tests.browser.conftest import DESKTOP, PHONE, Person, Platform, assert_never_reloaded, mark, shoot, state
 from tests.processes import wait_until
 
 NBSP = "\u00a0"
@@ -90,6 +91,25 @@ def test_money_goes_back(make_person: Callable[..., Person]) -> None:
     shoot(page, "charge-refunded-375")
 
 
+def test_a_return_that_the_bank_has_not_made_yet_is_shown(
+    make_person: Callable[..., Person], platform: Platform
+) -> None:
+    person = make_person()
+    page = person.page
+    charge = create(person)
+    pay(person)
+    expect(page.locator("#status")).to_have_text("Paga", timeout=15_000)
+    platform.bank.faults(settle_ms=60_000)
+    page.goto(f"/charges/{charge.public_id}")
+    state(page, "live")
+    mark(page)
+    refunds.request(person.company, charge, "by the API", 100)
+    # Well before the next heartbeat, 25 s after the socket was opened.
+    expect(page.locator("#timeline")).to_contain_text("Devolução pedida", timeout=12_000)
+    expect(page.locator("#timeline")).not_to_contain_text("Devolvido ao pagador")
+    assert_never_reloaded(page)
+
+
 def test_a_double_click_makes_one_charge(make_person: Callable[..., Person]) -> None:
     person = make_person()
     page = person.page
@@ -129,6 +149,22 @@ def test_the_code_is_copied_and_says_so(make_person: Callable[..., Person]) -> N
     assert int(person.page.locator(".qr").evaluate("image => image.naturalWidth")) > 0
     before = person.page.locator("#countdown").text_content()
     wait_until(lambda: person.page.locator("#countdown").text_content() != before)
+
+
+def test_that_it_was_copied_is_said_also_when_the_page_is_read_meanwhile(make_person: Callable[..., Person]) -> None:
+    person = make_person()
+    page = person.page
+    charge = create(person)
+    state(page, "live")
+    page.evaluate(
+        "(() => { const real = setTimeout; window.setTimeout = (f, ms) => real(f, ms === 2500 ? 60000 : ms); })()"
+    )
+    page.click("#copy")
+    expect(page.locator("#copy")).to_have_text("Copiado")
+    Charge.objects.filter(pk=charge.pk).update(comment="Mesa 5")
+    page.evaluate("htmx.trigger('#charge', 'live')")
+    expect(page.locator(".charge-comment")).to_have_text("Mesa 5")
+    assert page.locator("#copy").text_content() == "Copiado"
 
 
 def test_a_refresh_keeps_focus_and_scroll(make_person: Callable[..., Person]) -> None:

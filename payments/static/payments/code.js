@@ -17,13 +17,23 @@
   document.addEventListener("htmx:afterRequest", countdown);
   countdown();
 
+  const said = new Map();  // what the button of a source says for a moment, also where a reading swaps the button
+  function speak() {
+    document.querySelectorAll("[data-copy]").forEach((button) => {
+      const words = button.dataset.words ??= button.textContent;
+      const now = said.get(button.dataset.copy) ?? words;
+      if (button.textContent !== now) button.textContent = now;
+    });
+  }
+  document.addEventListener("htmx:afterRequest", speak);
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
-    const source = document.getElementById(button.dataset.copy);
-    const words = button.dataset.words ??= button.textContent;
-    try { await navigator.clipboard.writeText(source.value); button.textContent = button.dataset.done; }
-    catch { source.select(); button.textContent = button.dataset.failed; }
-    setTimeout(() => { button.textContent = words; }, 2500);
+    const id = button.dataset.copy, {done, failed} = button.dataset;
+    try { await navigator.clipboard.writeText(document.getElementById(id).value); said.set(id, done); }
+    catch { document.getElementById(id).select(); said.set(id, failed); }
+    speak();
+    setTimeout(() => { said.delete(id); speak(); }, 2500);
   });
 })();

@@ -10,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -32,6 +33,7 @@ from payments.models import (
 )
 from payments.pix import keys
 from payments.services import companies, receiving, refunds
+from payments.services.errors import Invalid
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent
 
@@ -168,6 +170,15 @@ def test_everything_is_found_by_any_of_its_ids(operator: Client) -> None:
 
 
 @pytest.mark.parametrize("model", [*FACTS, Company, User, Application])
+def test_everything_is_found_by_its_number(operator: Client, model: Any) -> None:
+    one, other = world(making.company())[model], world(making.company())[model]
+    found = rows(operator.get(url(model, "changelist"), {"q": f" {one.pk} "}))
+    assert one in found
+    assert len(found) == 1 or other not in found
+    assert rows(operator.get(url(model, "changelist"), {"q": "9" * 19})) == []
+
+
+@pytest.mark.parametrize("model", [*FACTS, Company, User, Application])
 @pytest.mark.parametrize("odd", ["nothing", "a\0b", "'; --", "x" * 3000])
 def test_odd_searches_do_no_harm(operator: Client, model: Any, odd: str) -> None:
     assert operator.get(url(model, "changelist"), {"q": odd}).status_code in {200, 302}
@@ -225,6 +236,72 @@ def test_fees_change_and_identity_does_not(operator: Client) -> None:
     changed = Company.objects.get()
     assert (changed.fee_basis_points, changed.trade_name) == (50, "B")
     assert (changed.tax_id, changed.pix_key, changed.public_id) == (company.tax_id, company.pix_key, company.public_id)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("fee_basis_points", 10_001),
+        ("fee_minimum", 401),  # above the maximum
+        ("fee_maximum", 10_000_001),
+        ("charge_expires_in", 299),
+        ("charge_expires_in", 31_536_001),
+    ],
+)
+def test_terms_have_bounds_and_the_error_stands_at_its_field(operator: Client, field: str, value: int) -> None:
+    company = making.company()
+    fees = {"fee_basis_points": 50, "fee_minimum": 10, "fee_maximum": 400, "charge_expires_in": 600}
+    names = {"official_name": "A", "trade_name": "B", "city": "RECIFE"}
+    answer = operator.post(url(Company, "change", company.pk), {**names, **fees, field: value})
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors.keys() == {field}
+    with pytest.raises(Invalid) as refused:
+        companies.update_terms(company, **{**fees, field: value})
+    assert refused.value.field == field
+    assert (
+        Company.objects.values().get()
+        == Company.objects.filter(fee_basis_points=80, trade_name=company.trade_name).values().get()
+    )
+
+
+def test_a_change_of_terms_is_logged(db: None, caplog: pytest.LogCaptureFixture) -> None:
+    company = making.company()
+    with caplog.at_level("INFO", logger="payments"):
+        assert companies.update_terms(company, fee_minimum=20, fee_maximum=500).fee_minimum == 20
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Terms of company {company.public_id} changed: {{'fee_minimum': (50, 20)}}"
+    ]
+
+
+def test_who_may_edit_people_gives_no_rights_and_leaves_superusers_alone(client: Client, db: None) -> None:
+    boss = User.objects.create_superuser("boss@example.com", "x")
+    clerk = User.objects.create_user("clerk@example.com", "x", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client.force_login(clerk)
+    right = Permission.objects.get(codename="change_company").pk
+    asked = {
+        "email": "new@example.com",
+        "is_active": "on",
+        "is_staff": "on",
+        "is_superuser": "on",
+        "user_permissions": right,
+    }
+    assert client.post(url(User, "change", clerk.pk), asked).status_code == 302
+    clerk.refresh_from_db()
+    assert clerk.email == "new@example.com", "what is no right may change"
+    assert not clerk.is_superuser
+    assert set(clerk.user_permissions.values_list("codename", flat=True)) == {"view_user", "change_user"}
+    page = client.get(url(User, "change", clerk.pk)).content.decode()
+    assert 'name="is_superuser"' not in page
+    colleague = User.objects.create_user("colleague@example.com", "x", is_staff=True)
+    assert client.post(url(User, "change", colleague.pk), asked).status_code == 403
+    assert client.post(url(User, "change", boss.pk), {**asked, "email": "b@example.com"}).status_code == 403
+    password = reverse("admin:auth_user_password_change", args=[boss.pk])
+    stolen = {"password1": "correct horse 7", "password2": "correct horse 7", "usable_password": "true"}
+    assert client.post(password, stolen).status_code == 403
+    boss.refresh_from_db()
+    assert boss.email == "boss@example.com"
+    assert boss.check_password("x")
 
 
 def test_an_app_id_is_shown_once_and_works_until_it_is_revoked(operator: Client) -> None:

@@ -82,7 +82,7 @@ def test_what_settles_nothing_goes_back(charged: dict[str, Any], paid: dict[str,
     assert making.balances(charge.company)["SUSPENSE"] == received.value
     assert making.balances(charge.company)["MERCHANT"] == 0
     assert (refund.automatic, refund.value, refund.charge_id) == (True, received.value, None)
-    assert topics() == ["task:send_refund"]
+    assert topics() == ["refund.requested", "task:send_refund"], "pages are woken too"
 
 
 def test_paid_at_the_last_moment_is_in_time_however_late_we_hear() -> None:

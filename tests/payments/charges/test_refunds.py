@@ -63,6 +63,7 @@ def test_the_value_is_held_and_the_bank_is_asked_later(paid: Charge) -> None:
     assert (refund.value, refund.status, refund.automatic) == (1000, "IN_PROCESSING", False)
     assert merchant(paid) == (950 + 4950 + 0, 1000)
     assert topics("task:") == ["task:send_refund"]
+    assert topics("refund.") == ["refund.requested"], "the company's pages are woken"
 
 
 def test_parts_add_up_to_the_whole_and_no_further(paid: Charge) -> None:

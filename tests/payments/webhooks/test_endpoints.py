@@ -77,6 +77,16 @@ def test_refuses_our_own_network_in_production(company: Company, settings: Any, 
         webhooks.create(company, name="Loja", url=f"http://{host}/")
 
 
+def test_a_company_has_at_most_a_hundred_active_endpoints(company: Company, receiver: Receiver) -> None:
+    rows = {"company": company, "name": "x", "event": webhooks.DEFAULT_EVENT, "url": receiver.url, "secret": "s"}
+    WebhookEndpoint.objects.bulk_create(WebhookEndpoint(**rows) for _ in range(100))
+    with pytest.raises(Invalid, match="at most 100"):
+        webhooks.create(company, name="Loja", url=receiver.url)
+    assert not receiver.got, "nobody was called"
+    webhooks.delete(company, WebhookEndpoint.objects.latest("id").public_id)
+    webhooks.create(company, name="Loja", url=receiver.url)
+
+
 def test_lists_and_deletes_only_the_companys_own(company: Company, receiver: Receiver) -> None:
     other = companies.onboard(official_name="B", trade_name="B", tax_id="2" * 14, pix_key="b@example.com")
     mine = webhooks.create(company, name="mine", url=receiver.url)

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection, transaction
 
 from payments.models import Company, WebhookDelivery, WebhookEndpoint
-from payments.services import webhook_work
+from payments.services import companies, webhook_work
 from payments.services.webhook_delivery import fan_out
 from tests.processes import wait_until
-from tests.receiver import Receiver
+from tests.receiver import Receiver, serve
 from woovi import outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,16 +20,17 @@ EVENT = "OPENPIX:CHARGE_CREATED"
 
 
 class Workers:
-    """Ten workers of one process, each with a hint of another delivery of one hanging endpoint."""
+    """Workers of one process, each with a hint of another delivery of a company whose endpoints hang."""
 
-    def __init__(self, company: Company, receiver: Receiver) -> None:
-        WebhookEndpoint.objects.create(company=company, name="a", event=EVENT, url=receiver.url, secret="s")
+    def __init__(self, company: Company, receiver: Receiver, endpoints: int = 1, events: int = 10) -> None:
+        rows = {"company": company, "name": "a", "event": EVENT, "url": receiver.url, "secret": "s"}
+        WebhookEndpoint.objects.bulk_create(WebhookEndpoint(**rows) for _ in range(endpoints))
         with transaction.atomic():
-            events = outbox.write_many((EVENT, str(company.pk), {"n": n}) for n in range(10))
-        fan_out(events)
+            written = outbox.write_many((EVENT, str(company.pk), {"n": n}) for n in range(events))
+        fan_out(written)
         hints = WebhookDelivery.objects.values_list("pk", "attempts", "endpoint_id")
         self.threads = [threading.Thread(target=self.work, args=hint) for hint in hints]
-        receiver.answers = [receiver.hang] * 10
+        receiver.answers = [receiver.hang] * endpoints * events
         for thread in self.threads:
             thread.start()
 
@@ -56,10 +57,28 @@ def test_a_hanging_endpoint_holds_a_few_workers(company: Company, receiver: Rece
     assert set(WebhookDelivery.objects.values_list("attempts", flat=True)) == {1}
 
 
+def test_a_company_that_hangs_everywhere_holds_a_quarter_of_the_workers(company: Company, receiver: Receiver) -> None:
+    workers = Workers(company, receiver, endpoints=9, events=2)
+    wait_until(lambda: len(receiver.got) == 8 == workers.busy())
+    other = companies.onboard(official_name="B", trade_name="B", tax_id="2" * 14, pix_key="b@example.com")
+    with serve() as healthy:
+        WebhookEndpoint.objects.create(company=other, name="b", event=EVENT, url=healthy.url, secret="s")
+        with transaction.atomic():
+            event = outbox.write(EVENT, str(other.pk), {})
+        fan_out([event])
+        webhook_work.work(*WebhookDelivery.objects.values_list("pk", "attempts", "endpoint_id").get(event=event))
+        assert len(healthy.got) == 1
+    receiver.answers = []
+    receiver.release.set()
+    wait_until(lambda: not workers.busy())
+    assert len(receiver.got) == 18, "the eight went on with what the company's other endpoints are owed"
+
+
 def test_without_the_bound_it_would_hold_all(
     company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook_work, "AT_ONCE", 100)
+    monkeypatch.setattr(webhook_work, "ENDPOINT_AT_ONCE", 100)
+    monkeypatch.setattr(webhook_work, "COMPANY_AT_ONCE", 100)
     workers = Workers(company, receiver)
     wait_until(lambda: len(receiver.got) == 10 == workers.busy())
     receiver.release.set()

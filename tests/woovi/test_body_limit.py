@@ -1,0 +1,81 @@
+"""Bodies that are too long, sent to the real server: it answers before they have come."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from tests.processes import Process, free_port
+
+pytestmark = pytest.mark.django_db
+
+MEGABYTE = b"x" * 1_000_000
+
+
+@pytest.fixture(scope="module")
+def port(django_db_setup: None) -> Iterator[int]:
+    port = free_port()
+    with Process("-m", "uvicorn", "woovi.asgi:application", "--port", str(port), "--lifespan", "off") as process:
+        process.wait_for("Uvicorn running")
+        yield port
+
+
+def answer(port: int, path: str, headers: str, body: Iterable[bytes] = ()) -> tuple[bytes, int]:
+    """What the server says to a POST, and how many bytes of `body` it let us send before."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n".encode())
+        with contextlib.suppress(ConnectionError):  # it hung up
+            for piece in body:
+                client.sendall(piece)
+                sent += len(piece)
+        said = b""
+        with contextlib.suppress(ConnectionError):
+            while more := client.recv(65_536):
+                said += more
+    return said, sent
+
+
+def chunks(*pieces: bytes) -> Iterator[bytes]:
+    for piece in pieces:
+        yield b"%x\r\n%s\r\n" % (len(piece), piece)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/charge", "/bank/pix", "/login", "/admin/login/", "/nothing"])
+def test_a_long_body_is_refused_when_it_is_announced(port: int, path: str) -> None:
+    said, _ = answer(port, path, "Content-Type: application/json\r\nContent-Length: 300000000")
+    assert said.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in said.lower()
+    is_json = path.startswith(("/api", "/bank"))
+    assert said.endswith(b'{"error": "The body is too large"}' if is_json else b"\r\n\r\nThe body is too large")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/charge", "/login"])
+def test_a_long_body_in_chunks_is_refused_once_it_is_too_long(port: int, path: str) -> None:
+    headers = "Content-Type: application/json\r\nTransfer-Encoding: chunked"
+    said, _ = answer(port, path, headers, chunks(MEGABYTE, b"x" * 50_000))  # and there is no end
+    assert said.startswith(b"HTTP/1.1 413")
+
+
+def test_it_hangs_up_on_who_goes_on(port: int) -> None:
+    headers = "Content-Type: application/json\r\nTransfer-Encoding: chunked"
+    _, sent = answer(port, "/api/v1/charge", headers, chunks(*[MEGABYTE] * 300))
+    assert sent < 50_000_000
+
+
+@pytest.mark.parametrize("kind", ["Content-Type: text/plain\r\n", ""])
+def test_chunks_need_the_right_type_too(port: int, kind: str) -> None:
+    body = chunks(b'{"correlationID": "a", "value": 100}', b"")
+    said, _ = answer(port, "/api/v1/charge", f"{kind}Connection: close\r\nTransfer-Encoding: chunked", body)
+    assert said.startswith(b"HTTP/1.1 415")
+    assert b"application/json" in said
+
+
+def test_a_body_in_chunks_is_read(port: int) -> None:
+    body = chunks(b'{"correlationID": "a", ', b'"value": 100}', b"")
+    headers = "Content-Type: application/json\r\nConnection: close\r\nTransfer-Encoding: chunked"
+    said, _ = answer(port, "/api/v1/charge", headers, body)
+    assert said.startswith(b"HTTP/1.1 401"), "it came as far as to be asked who it is"

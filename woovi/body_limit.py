@@ -1,0 +1,50 @@
+"""No body is received further than it may be long. Django alone would take all of it to disk before it looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.conf import settings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+JSON_PATHS = ("/api", "/bank")
+
+
+def body_limit(app: App) -> App:
+    """`app` for bodies of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes; 413 and a closed connection for others."""
+
+    async def limited(scope: Message, receive: Receive, send: Send) -> None:
+        limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if length.isdigit() and int(length) > limit:
+            await _too_large(scope["path"], send)
+            return
+        came = 0
+
+        async def counted() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            # To the application, who sends too much has gone: it stops reading and answers nothing.
+            return message if came <= limit else {"type": "http.disconnect"}
+
+        await app(scope, counted, send)
+        if came > limit:
+            await _too_large(scope["path"], send)
+
+    return limited
+
+
+async def _too_large(path: str, send: Send) -> None:
+    words = "The body is too large"
+    kind, body = ("application/json", json.dumps({"error": words})) if path.startswith(JSON_PATHS) else ("text/plain", words)  # fmt: skip
+    headers = {"content-type": kind, "content-length": str(len(body)), "connection": "close"}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 413, "headers": raw})
+    await send({"type": "http.response.body", "body": body.encode()})
