@@ -87,7 +87,7 @@ sentinel failover-timeout {PRIMARY} 3000
         """Kill the primary and wait until the replica was promoted. Returns the dead one."""
         dead = self.primary()
         dead.kill()
-        wait_until(lambda: self.primary() is not dead and self._role(self.primary()) == "master")
+        wait_until(lambda: self.primary() is not dead and self.role(self.primary()) == "master")
         return dead
 
     def heal(self) -> None:
@@ -107,7 +107,7 @@ sentinel failover-timeout {PRIMARY} 3000
         """One primary, which all Sentinels name, with its replica in line, and every Sentinel knows the others."""
         try:
             named = {self._named(each) for each in self.sentinels}
-            roles = sorted(self._role(each) for each in self.data)
+            roles = sorted(self.role(each) for each in self.data)
             primary = self.primary()
             with primary.ask() as client:
                 online = client.info("replication").get("slave0", {}).get("state") == "online"
@@ -121,7 +121,7 @@ sentinel failover-timeout {PRIMARY} 3000
         fine = not (state["is_odown"] or state["is_sdown"] or "failover_in_progress" in state["flags"])
         return state["port"], int(fine and state["num-slaves"] >= 1), state["num-other-sentinels"]
 
-    def _role(self, server: Server) -> str:
+    def role(self, server: Server) -> str:
         with server.ask() as client:
             return str(client.info("replication")["role"])
 

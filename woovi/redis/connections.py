@@ -18,7 +18,7 @@ from woovi.redis.roles import POLICIES, Role
 Locate = Callable[[], Host]
 
 
-class Guarded:
+class Guarded(redis.connection.AbstractConnection):
     """What every connection does besides talking: find the primary, tell the breaker, notice a dead socket.
 
     locate: asks the Sentinels for the primary before each connect. redis-py's own Sentinel connection was rejected: it
@@ -33,7 +33,7 @@ class Guarded:
         try:
             if self.locate:
                 self.host, self.port = self.locate()
-            sock = super()._connect()  # type: ignore[misc]
+            sock = super()._connect()  # type: ignore[safe-super, no-untyped-call]
         except (exceptions.ConnectionError, OSError) as error:
             self.guard.failed(error)
             raise
@@ -47,14 +47,14 @@ class Guarded:
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         if "timeout" in kwargs:  # a subscriber that looks for messages: their absence is no failure
-            return super().read_response(*args, **kwargs)  # type: ignore[misc]
+            return super().read_response(*args, **kwargs)
         try:
-            response = super().read_response(*args, **kwargs)  # type: ignore[misc]
+            response = super().read_response(*args, **kwargs)
         except exceptions.ReadOnlyError as error:
             self.guard.answered()
             if self.locate is None:
                 raise
-            self.disconnect()  # type: ignore[attr-defined]
+            self.disconnect()  # type: ignore[no-untyped-call]
             raise exceptions.ConnectionError("the primary became a replica") from error
         except exceptions.ResponseError:
             self.guard.answered()
