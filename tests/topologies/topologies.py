@@ -68,9 +68,11 @@ class Sentinels(Topology):
         self.data = [first, Server(binary, folder, **replica)]
         text = f"""sentinel monitor {PRIMARY} 127.0.0.1 {first.port} 2
 sentinel down-after-milliseconds {PRIMARY} {self.DOWN_AFTER}
-sentinel failover-timeout {PRIMARY} 3000
+sentinel failover-timeout {PRIMARY} 1000
 """
         self.sentinels = [Server(binary, folder, sentinel=text) for _ in range(3)]
+        for each in self.sentinels:
+            self._hurry(each)
         self.servers = [*self.data, *self.sentinels]
         self.url = f"redis+sentinel://{','.join(f'127.0.0.1:{each.port}' for each in self.sentinels)}/{PRIMARY}/0"
         wait_until(self._settled)
@@ -90,18 +92,41 @@ sentinel failover-timeout {PRIMARY} 3000
         wait_until(lambda: self.primary() is not dead and self.role(self.primary()) == "master")
         return dead
 
+    def hand_over(self) -> Server:
+        """Let the Sentinels make the replica the primary while both live. Returns the old one, a replica now."""
+        old = self.primary()
+        wait_until(self._promotes)
+        wait_until(lambda: self.primary() is not old and self.role(old) == "slave")
+        return old
+
+    def _promotes(self) -> bool:
+        try:
+            with self.sentinels[0].ask() as client:
+                return bool(client.sentinel_failover(PRIMARY))
+        except redis.exceptions.ResponseError:  # it has not heard from the replica yet, or is at it already
+            return False
+
     def heal(self) -> None:
         for server in self.servers:
             if server.alive:
                 server.thaw()
-            else:
-                # A killed primary comes back as the new one's replica, as its Sentinels would make it in a while.
-                with self.sentinels[0].ask() as client:
-                    host, port = client.sentinel_get_master_addr_by_name(PRIMARY)
-                server.options["replicaof"] = f"{host} {port}"
+        for sentinel in self.sentinels:
+            if not sentinel.alive:
+                sentinel.start()
+                self._hurry(sentinel)
+        primary = self.primary()
+        for server in self.data:
+            if not server.alive:
+                # What was the primary comes back as a replica, as its Sentinels would make it in a while.
+                server.options["replicaof"] = "no one" if server is primary else f"127.0.0.1 {primary.port}"
                 server.start()
         wait_until(self._settled)
         super().heal()
+
+    def _hurry(self, sentinel: Server) -> None:
+        """Look often: a Sentinel notices some changes within ten seconds otherwise."""
+        with sentinel.ask() as client:
+            client.execute_command("SENTINEL", "DEBUG", "info-period", "200", "publish-period", "200")
 
     def _settled(self) -> bool:
         """One primary, which all Sentinels name, with its replica in line, and every Sentinel knows the others."""

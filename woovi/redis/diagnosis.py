@@ -57,6 +57,10 @@ def examine(role: Role) -> Findings:
     try:
         connection = client(role)
         info = _info(connection)
+        if str(info[0].get("redis_mode")) == "sentinel":  # which has no data, and knows few commands
+            mend = f"Write {SCHEMES['sentinel']} in {variable(role)}."
+            found.problems.append(Problem(4, "this is a Sentinel", mend))
+            return found
         _measure(found, connection)
     except RedisError as error:
         found.problems.append(Problem(1, f"does not answer: {error}", f"Start it, or correct {variable(role)}."))
@@ -102,7 +106,7 @@ def _judge(found: Findings, place: Address, info: list[dict[str, Any]]) -> Itera
             f"CONFIG SET maxmemory-policy noeviction, or point {own} to a server that has it.",
         )
     mode = str(info[0].get("redis_mode") or info[0].get("server_mode"))
-    if mode == "sentinel" or (mode == "cluster") != (place.topology == "cluster"):
+    if (mode == "cluster") != (place.topology == "cluster"):
         yield Problem(4, f"{name} says {place.topology}, but it runs as {mode}", f"Write {SCHEMES[mode]} in {name}.")
     elif any(each.get("role") != "master" for each in info):
         yield Problem(4, "it is a read-only replica", f"Name its primary in {name}, or the Sentinels that follow it.")
