@@ -57,7 +57,7 @@ def examine(role: Role) -> Findings:
     try:
         connection = client(role)
         info = _info(connection)
-        if str(info[0].get("redis_mode")) == "sentinel":  # which has no data, and knows few commands
+        if _mode(info) == "sentinel":  # which has no data, and knows few commands
             mend = f"Write {SCHEMES['sentinel']} in {variable(role)}."
             found.problems.append(Problem(4, "this is a Sentinel", mend))
             return found
@@ -79,6 +79,11 @@ def _info(connection: redis.Redis) -> list[dict[str, Any]]:
     if isinstance(connection, redis.RedisCluster):
         return [connection.info(target_nodes=node) for node in connection.get_primaries()]
     return [dict(connection.info())]
+
+
+def _mode(info: list[dict[str, Any]]) -> str:
+    """standalone, cluster or sentinel; Valkey calls it by another name unless it is told to pass for a Redis."""
+    return str(info[0].get("server_mode") or info[0].get("redis_mode"))
 
 
 def _measure(found: Findings, connection: redis.Redis) -> None:
@@ -105,7 +110,7 @@ def _judge(found: Findings, place: Address, info: list[dict[str, Any]]) -> Itera
             f"maxmemory-policy is {found.policy}, so the server may drop what {found.role} wrote",
             f"CONFIG SET maxmemory-policy noeviction, or point {own} to a server that has it.",
         )
-    mode = str(info[0].get("redis_mode") or info[0].get("server_mode"))
+    mode = _mode(info)
     if (mode == "cluster") != (place.topology == "cluster"):
         yield Problem(4, f"{name} says {place.topology}, but it runs as {mode}", f"Write {SCHEMES[mode]} in {name}.")
     elif any(each.get("role") != "master" for each in info):
