@@ -12,5 +12,16 @@
 
 from woovi.locks.errors import LockLost, LockNotAvailable, LocksUnavailable, StaleFence
 from woovi.locks.lock import Lock
+from woovi.locks.manager import RowLockManager, RowLockManagerMixin
+from woovi.locks.models import FencedModel
 
-__all__ = ["Lock", "LockLost", "LockNotAvailable", "LocksUnavailable", "StaleFence"]
+__all__ = [
+    "FencedModel",
+    "Lock",
+    "LockLost",
+    "LockNotAvailable",
+    "LocksUnavailable",
+    "RowLockManager",
+    "RowLockManagerMixin",
+    "StaleFence",
+]

@@ -29,6 +29,7 @@ from woovi.redis import Script
 
 GRANT = 1.0  # seconds that a handed-over row is its waiter's, which may be dead
 POLL = 0.25  # seconds after which a waiter asks by itself; jittered, and no later than the holder's lease ends
+WITHOUT_REDIS = "without-redis"
 DEAF_POLL = 0.02  # the same while this process does not hear hand-overs
 
 # The locks of this task (or thread), by row: what makes them re-entrant.
@@ -81,7 +82,8 @@ class Lock:
         self.labels = {row.label for row in self.rows}
         self.fences: dict[Row, int] = {}  # what is held, and with which fence
         self.lost = False
-        self._timeout, self._lease, self._max_hold = timeout, lease, max_hold
+        self.timeout, self._lease, self._max_hold = timeout, lease, max_hold
+        self.nowait, self.skips = nowait, skip_locked
         self._mode = "some" if skip_locked else "all" if nowait else "wait"
         self._terms = [int(lease * 1000), int(timeout * 1000)]  # ms
         self._fair, self._auto_renew = int(fair), auto_renew
@@ -116,7 +118,7 @@ class Lock:
     async def arelease(self) -> None:
         """`release` for a task; a cancelled one has still given back."""
         if self._leave():
-            await _unbroken(self._adrive(self._give_back()))
+            await unbroken(self._adrive(self._give_back()))
 
     def check(self) -> None:
         """Raises LockLost if the rows may be somebody else's by now. Asks nobody: our own clock says enough."""
@@ -131,6 +133,17 @@ class Lock:
         keys, args = self.extension(floors)
         self.renewed(EXTEND(redis.client("locks"), keys, args))
         return not self.lost
+
+    def assume(self, fences: dict[Row, int]) -> None:
+        """Be the holder by other means than Redis, so that inner locks of this task find it."""
+        self._context, self._pid, self._owner = _context(), os.getpid(), WITHOUT_REDIS
+        self.fences |= fences
+        self._ends = time.monotonic() + self._lease
+        _here.set(_here.get() | dict.fromkeys(fences, self))
+
+    def move_here(self) -> None:
+        """From now on this thread is the holder, to whom inner locks are re-entrant."""
+        self._context = _context()
 
     def __enter__(self) -> Self:
         return self.acquire()
@@ -153,20 +166,27 @@ class Lock:
         if self._owner or self._outer:
             raise RuntimeError("this lock is in use: make one for each acquisition")
         self._context = _context()
-        if outer := self._find_outer():
+        if outer := self.find_outer():
             self._outer, self.fences = outer, {row: outer.fences[row] for row in self.rows}
             return True
         self._owner, self._pid, self.lost = wake.listener.new_owner(), os.getpid(), False
         return False
 
-    def _find_outer(self) -> Lock | None:
-        held = {row: lock for row, lock in _here.get().items() if lock._context == self._context and lock.alive}
+    def find_outer(self) -> Lock | None:
+        """The lock of this task that holds our rows already. Raises RuntimeError where it holds only some of them."""
+        here = _context()
+        held = {row: lock for row, lock in _here.get().items() if lock._context == here and lock.alive}
         mine = [held[row] for row in self.rows if row in held]
         if not mine:
             return None
         if len(mine) < len(self.rows) or len(set(map(id, mine))) > 1:
             raise RuntimeError("a lock inside another may only lock what that one holds: take all rows in the outer")
         return mine[0]
+
+    @property
+    def nested(self) -> bool:
+        """Whether an outer lock of this task holds the rows for us."""
+        return self._outer is not None
 
     @property
     def alive(self) -> bool:
@@ -208,7 +228,7 @@ class Lock:
             if not left or mode == "some":
                 self._hold(zip(group, fences, strict=True), asked + self._lease)
                 return
-            remaining = began + self._timeout - time.monotonic()
+            remaining = began + self.timeout - time.monotonic()
             if self._mode == "all" or remaining <= 0:
                 raise LockNotAvailable(f"{', '.join(map(names.key, group))}: held by another")
             if mode == "all":
@@ -244,7 +264,9 @@ class Lock:
             return False
         _here.set({row: lock for row, lock in _here.get().items() if lock is not self})
         renewal.renewer.forget(self)
-        return True
+        if self._owner == WITHOUT_REDIS:
+            self._owner, self.fences = "", {}
+        return bool(self._owner)
 
     def _give_back(self) -> Steps:
         """For each group, also those that we only waited for. May be called again after it failed."""
@@ -316,7 +338,7 @@ class Lock:
                     else:
                         # A command that was sent is waited for: cancelled half-way it might be carried out after
                         # the release that follows it.
-                        answer = await _unbroken(_arun(step, client))
+                        answer = await unbroken(_arun(step, client))
                 except BaseException as error:
                     step = steps.throw(error)
                 else:
@@ -358,7 +380,7 @@ async def _arun(ask: Ask, client: Any) -> Any:
         raise LocksUnavailable(f"Redis does not answer: {error}") from error
 
 
-async def _unbroken(work: Any) -> Any:
+async def unbroken(work: Any) -> Any:
     """Finish `work` even when the task is cancelled meanwhile; the cancellation is raised after it."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
