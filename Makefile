@@ -18,6 +18,7 @@ run: $(BIN)/.installed $(BIN)/.embedded  ## everything, on embedded engines, wit
 
 test: lint $(BIN)/.embedded  ## every test
 	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m tests.redis_server
 	@$(BIN)/python -m pytest
 
 lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down

@@ -18,7 +18,7 @@ from woovi import embedded  # noqa: E402
 embedded.ensure()
 django.setup()
 
-pytest_plugins = ["tests.bank_process"]
+pytest_plugins = ["tests.bank_process", "tests.topologies.fixtures"]
 
 from collections.abc import Callable  # noqa: E402
 from typing import Any  # noqa: E402

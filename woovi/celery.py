@@ -12,7 +12,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -22,33 +21,16 @@ from woovi import embedded, outbox, redis
 if TYPE_CHECKING:
     from woovi.outbox.models import OutboxEvent
 
-TIMEOUT = redis.TIMEOUTS["broker"]
 VISIBILITY_TIMEOUT = (
     1800  # seconds until an unacknowledged message is given to another worker: 10 times the longest task
 )
-
-
-def broker_url(url: str) -> str:
-    """The URL as kombu spells it: a unix socket is `redis+socket://`, and TLS says that it verifies."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        number = parse_qs(parts.query).get("db", ["0"])[0]
-        return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={number}"
-    if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
-        return f"{url}{'&' if parts.query else '?'}ssl_cert_reqs=required"
-    return url
 
 
 embedded.ensure()
 app = Celery("woovi")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
-    broker_url=broker_url(redis.url("broker")),
-    broker_transport_options={
-        "visibility_timeout": VISIBILITY_TIMEOUT,
-        "socket_timeout": TIMEOUT,
-        "socket_connect_timeout": TIMEOUT,
-    },
+    **redis.celery_broker(visibility_timeout=VISIBILITY_TIMEOUT),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # a worker waits for Redis as long as it takes
     task_ignore_result=True,

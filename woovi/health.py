@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import psycopg
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
@@ -15,7 +13,7 @@ from woovi import redis
 def health(request: HttpRequest) -> JsonResponse:
     """200 where everything answers; else 503, and `unavailable` names what does not."""
     unavailable = [] if _database_answers() else ["database"]
-    unavailable += [f"redis {role}" for role in get_args(redis.Role) if not _redis_answers(role)]
+    unavailable += [f"redis {role}" for role in redis.ROLES if not _redis_answers(role)]
     status = "unavailable" if unavailable else "ok"
     return JsonResponse({"status": status, "unavailable": unavailable}, status=503 if unavailable else 200)
 

@@ -81,20 +81,8 @@ DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": env.intege
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool gives no request a connection that died with PostgreSQL
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": redis.url("cache"),
-        "KEY_PREFIX": "django",
-        "OPTIONS": {"SOCKET_TIMEOUT": 0.25, "SOCKET_CONNECT_TIMEOUT": 0.25},
-    }
-}
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [redis.url("channels")], "prefix": "channels"},
-    }
-}
+CACHES = {"default": redis.django_cache()}
+CHANNEL_LAYERS = {"default": redis.channel_layer()}
 
 AUTH_USER_MODEL = "payments.User"
 AUTH_PASSWORD_VALIDATORS = [

@@ -1,41 +1,33 @@
-"""One door to Redis: which URL serves which role.
+"""One door to Redis: which server serves which role, and how it is asked.
+
+    client("locks")     # this process's client; aclient("locks") the running event loop's
+    Script(path)        # a Lua script, called with a client
+    metrics()           # calls, errors, refusals and breakers since the start, by role and server
 
 Roles are `cache`, `locks`, `limits`, `broker` and `channels`. `REDIS_URL` serves all of them, `REDIS_LOCKS_URL` and
-its like serve one. Where nothing is set, or the value is `embedded://`, the embedded Valkey serves.
+its like serve one; where nothing is set, the embedded Valkey serves. docs/redis.md says what happens when it does not.
 """
 
-from __future__ import annotations
+from woovi.redis.address import Address
+from woovi.redis.clients import aclient, client, close
+from woovi.redis.derived import celery_broker, channel_layer, django_cache
+from woovi.redis.guard import BreakerOpen, metrics
+from woovi.redis.roles import POLICIES, ROLES, Role, address
+from woovi.redis.script import Script
 
-import os
-from typing import Literal
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from woovi import embedded, env
-
-Role = Literal["cache", "locks", "limits", "broker", "channels"]
-# Seconds. redis-py would otherwise wait for a silent server without end.
-TIMEOUTS: dict[Role, float] = {"cache": 0.25, "locks": 0.1, "limits": 0.1, "broker": 2.0, "channels": 1.0}
-
-_clients: dict[tuple[int, Role], redis.Redis] = {}
-
-
-def url(role: Role) -> str:
-    """The URL that serves `role`."""
-    value = env.text(f"REDIS_{role.upper()}_URL", "") or env.text("REDIS_URL", "embedded://")
-    if value == "embedded://":
-        return embedded.redis_url()
-    return value.replace("valkey://", "redis://", 1).replace("valkeys://", "rediss://", 1)
-
-
-def client(role: Role) -> redis.Redis:
-    """This process's client of `role`. It does not retry: redis-py resends even INCR, up to ten times."""
-    key = (os.getpid(), role)
-    if key not in _clients:
-        timeout = TIMEOUTS[role]
-        _clients[key] = redis.Redis.from_url(
-            url(role), socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
-    return _clients[key]
+__all__ = [
+    "POLICIES",
+    "ROLES",
+    "Address",
+    "BreakerOpen",
+    "Role",
+    "Script",
+    "aclient",
+    "address",
+    "celery_broker",
+    "channel_layer",
+    "client",
+    "close",
+    "django_cache",
+    "metrics",
+]

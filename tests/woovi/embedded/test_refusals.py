@@ -15,7 +15,7 @@ from tests.woovi.embedded.conftest import Engines
 from woovi.embedded import engines, privileges
 from woovi.embedded.engines import MissingWheel, Postgres, Valkey
 from woovi.embedded.layout import REDIS_ROLES, Layout
-from woovi.redis import TIMEOUTS
+from woovi.redis import ROLES
 
 
 def refused(environment: dict[str, str]) -> str:
@@ -89,4 +89,4 @@ def test_root_without_an_unprivileged_user_is_told(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_roles_are_those_of_the_clients() -> None:
-    assert set(REDIS_ROLES) == set(TIMEOUTS)
+    assert set(REDIS_ROLES) == set(ROLES)

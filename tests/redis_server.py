@@ -1,0 +1,29 @@
+"""The Redis that the suites also run on. `python -m tests.redis_server` installs one where none is, for `make test`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+MISSING = "no redis-server here: install Redis (`apt-get install redis-server`), or set REDIS_SERVER to its path"
+
+
+def find() -> str | None:
+    """Path of a redis-server, or None. REDIS_SERVER names another."""
+    return shutil.which(os.environ.get("REDIS_SERVER") or "redis-server")
+
+
+def install() -> bool:
+    """As root from the system's packages. The package's own service is not wanted and not started."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
+        for step in (["update"], ["install", "-y", "--no-install-recommends", "redis-server"]):
+            subprocess.run([*apt, *step], env=environment, stdin=subprocess.DEVNULL, check=False)
+    return find() is not None
+
+
+if __name__ == "__main__" and not find() and not install():
+    sys.exit(f"The tests also run on Redis, and there is {MISSING}.")

@@ -1,0 +1,66 @@
+"""The fixtures: `topology` (each in turn), and `valkey`, `sentinel`, `cluster` for tests that are about one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.topologies.topologies import NAMES, Cluster, Sentinels, Standalone, Topology, make
+from woovi import redis
+
+
+class Park:
+    """The topologies that this run has started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.running: dict[str, Topology] = {}
+
+    def get(self, name: str) -> Topology:
+        if name not in self.running:
+            self.running[name] = make(name, self.folder)
+        self.running[name].heal()
+        return self.running[name]
+
+    def stop(self) -> None:
+        for each in self.running.values():
+            each.stop()
+
+
+@pytest.fixture(scope="session")
+def topologies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Park]:
+    park = Park(tmp_path_factory.mktemp("topologies"))
+    yield park
+    park.stop()
+
+
+@pytest.fixture(params=NAMES)
+def topology(request: pytest.FixtureRequest, topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topology]:
+    yield from _serving(topologies.get(request.param), monkeypatch)
+
+
+@pytest.fixture
+def valkey(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standalone]:
+    yield from _serving(topologies.get("valkey"), monkeypatch)  # type: ignore[misc]
+
+
+@pytest.fixture
+def sentinel(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sentinels]:
+    yield from _serving(topologies.get("sentinel"), monkeypatch)  # type: ignore[misc]
+
+
+@pytest.fixture
+def cluster(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    yield from _serving(topologies.get("cluster"), monkeypatch)  # type: ignore[misc]
+
+
+def _serving(each: Topology, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topology]:
+    """All roles at this topology, through clients that know nothing of the test before."""
+    monkeypatch.setenv("REDIS_URL", each.url)
+    for role in redis.ROLES:
+        monkeypatch.delenv(f"REDIS_{role.upper()}_URL", raising=False)
+    redis.close()
+    yield each
+    redis.close()

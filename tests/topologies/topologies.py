@@ -1,0 +1,186 @@
+"""The four ways in which Redis is run, each on loopback: a Valkey, a Redis, Sentinels with a primary, a Cluster."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import redis
+from redis.cluster import key_slot
+
+from tests import redis_server
+from tests.processes import free_port, wait_until
+from tests.topologies.servers import Server, valkey
+
+SLOTS = 16384
+PRIMARY = "primary"  # the primary's name at its Sentinels
+
+
+class Topology:
+    """Servers and the URL that reaches them."""
+
+    name: str
+    url: str
+    servers: list[Server]
+
+    def primaries(self) -> list[Server]:
+        """The servers that take writes now."""
+        return self.servers
+
+    def server_of(self, key: str) -> Server:
+        """The server that holds `key` now."""
+        return self.primaries()[0]
+
+    def heal(self) -> None:
+        """Everything runs, answers and is empty: what each test starts with."""
+        for server in self.servers:
+            if server.alive:
+                server.thaw()
+            else:
+                server.start()
+        for server in self.primaries():
+            with server.ask() as client:
+                client.flushall()
+                client.script_flush()
+
+    def stop(self) -> None:
+        for server in self.servers:
+            server.kill()
+
+
+class Standalone(Topology):
+    def __init__(self, name: str, binary: str, folder: Path) -> None:
+        self.name = name
+        self.servers = [Server(binary, folder)]
+        self.url = f"redis://127.0.0.1:{self.servers[0].port}/0"
+
+
+class Sentinels(Topology):
+    """A primary, a replica and three Sentinels, of which two must agree."""
+
+    name = "sentinel"
+    DOWN_AFTER = 500  # milliseconds without an answer
+
+    def __init__(self, folder: Path) -> None:
+        binary = valkey()
+        first = Server(binary, folder, **{"repl-diskless-sync-delay": "0"})
+        replica = {"replicaof": f"127.0.0.1 {first.port}", "repl-diskless-sync-delay": "0"}
+        self.data = [first, Server(binary, folder, **replica)]
+        text = f"""sentinel monitor {PRIMARY} 127.0.0.1 {first.port} 2
+sentinel down-after-milliseconds {PRIMARY} {self.DOWN_AFTER}
+sentinel failover-timeout {PRIMARY} 3000
+"""
+        self.sentinels = [Server(binary, folder, sentinel=text) for _ in range(3)]
+        self.servers = [*self.data, *self.sentinels]
+        self.url = f"redis+sentinel://{','.join(f'127.0.0.1:{each.port}' for each in self.sentinels)}/{PRIMARY}/0"
+        wait_until(self._settled)
+
+    def primaries(self) -> list[Server]:
+        return [self.primary()]
+
+    def primary(self) -> Server:
+        with self.sentinels[0].ask() as client:
+            _, port = client.sentinel_get_master_addr_by_name(PRIMARY)
+        return next(each for each in self.data if each.port == port)
+
+    def failover(self) -> Server:
+        """Kill the primary and wait until the replica was promoted. Returns the dead one."""
+        dead = self.primary()
+        dead.kill()
+        wait_until(lambda: self.primary() is not dead and self._role(self.primary()) == "master")
+        return dead
+
+    def heal(self) -> None:
+        for server in self.servers:
+            if server.alive:
+                server.thaw()
+            else:
+                # A killed primary comes back as the new one's replica, as its Sentinels would make it in a while.
+                with self.sentinels[0].ask() as client:
+                    host, port = client.sentinel_get_master_addr_by_name(PRIMARY)
+                server.options["replicaof"] = f"{host} {port}"
+                server.start()
+        wait_until(self._settled)
+        super().heal()
+
+    def _settled(self) -> bool:
+        """One primary, which all Sentinels name, with its replica in line, and every Sentinel knows the others."""
+        try:
+            named = {self._named(each) for each in self.sentinels}
+            roles = sorted(self._role(each) for each in self.data)
+            primary = self.primary()
+            with primary.ask() as client:
+                online = client.info("replication").get("slave0", {}).get("state") == "online"
+        except redis.exceptions.RedisError:
+            return False
+        return online and roles == ["master", "slave"] and named == {(primary.port, 1, 2)}
+
+    def _named(self, sentinel: Server) -> tuple[int, int, int]:
+        with sentinel.ask() as client:
+            state = client.sentinel_master(PRIMARY)
+        fine = not (state["is_odown"] or state["is_sdown"] or "failover_in_progress" in state["flags"])
+        return state["port"], int(fine and state["num-slaves"] >= 1), state["num-other-sentinels"]
+
+    def _role(self, server: Server) -> str:
+        with server.ask() as client:
+            return str(client.info("replication")["role"])
+
+
+class Cluster(Topology):
+    """Three primaries that share the slots."""
+
+    name = "cluster"
+
+    def __init__(self, folder: Path) -> None:
+        options = {"cluster-enabled": "yes", "cluster-node-timeout": "2000", "cluster-require-full-coverage": "no"}
+        # Without a port of its own the bus takes one 10,000 above, which may be no port at all.
+        self.servers = [Server(valkey(), folder, **options, **{"cluster-port": str(free_port())}) for _ in range(3)]
+        bounds = [SLOTS * number // 3 for number in range(4)]
+        self.ranges = [(low, high - 1) for low, high in itertools.pairwise(bounds)]
+        first = self.servers[0]
+        for server, (low, high) in zip(self.servers, self.ranges, strict=True):
+            with server.ask() as client:
+                client.execute_command("CLUSTER ADDSLOTSRANGE", low, high)
+                client.execute_command("CLUSTER MEET", "127.0.0.1", first.port, first.options["cluster-port"])
+        self.url = f"redis+cluster://{','.join(f'127.0.0.1:{each.port}' for each in self.servers)}"
+        wait_until(self._settled)
+
+    def server_of(self, key: str) -> Server:
+        slot = key_slot(key.encode())
+        return next(s for s, (low, high) in zip(self.servers, self.ranges, strict=True) if low <= slot <= high)
+
+    def heal(self) -> None:
+        super().heal()
+        wait_until(self._settled)
+
+    def _settled(self) -> bool:
+        try:
+            return all(self._knows_all(server) for server in self.servers)
+        except redis.exceptions.RedisError:
+            return False
+
+    def _knows_all(self, server: Server) -> bool:
+        with server.ask() as client:
+            info = client.execute_command("CLUSTER INFO")
+        text = info if isinstance(info, dict) else dict(line.split(":", 1) for line in info.decode().split())
+        return (
+            text["cluster_state"] == "ok"
+            and text["cluster_slots_ok"] == str(SLOTS)
+            and text["cluster_known_nodes"] == "3"
+        )
+
+
+def make(name: str, folder: Path) -> Topology:
+    """The topology of that name, running. Raises AssertionError where its server is not to be had."""
+    if name == "sentinel":
+        return Sentinels(folder)
+    if name == "cluster":
+        return Cluster(folder)
+    if name == "valkey":
+        return Standalone(name, valkey(), folder)
+    binary = redis_server.find()
+    assert binary, redis_server.MISSING
+    return Standalone(name, binary, folder)
+
+
+NAMES = ("valkey", "redis", "sentinel", "cluster")

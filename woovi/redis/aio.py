@@ -1,0 +1,138 @@
+"""The asyncio twins of `connections`. Everything that is no input or output is shared with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import redis.asyncio.connection
+from redis import exceptions
+
+from woovi.redis.address import Host
+from woovi.redis.guard import Guard
+from woovi.redis.roles import POLICIES, Role
+
+Locate = Callable[[], Awaitable[Host]]
+
+
+class Guarded:
+    def __init__(self, *, guard: Guard, locate: Locate | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.guard, self.locate = guard, locate
+
+    async def _connect(self) -> None:
+        try:
+            if self.locate:
+                self.host, self.port = await self.locate()
+            await super()._connect()  # type: ignore[misc]
+        except (exceptions.ConnectionError, OSError) as error:
+            self.guard.failed(error)
+            raise
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        if "timeout" in kwargs:  # a subscriber that looks for messages: their absence is no failure
+            return await super().read_response(*args, **kwargs)  # type: ignore[misc]
+        try:
+            response = await super().read_response(*args, **kwargs)  # type: ignore[misc]
+        except exceptions.ReadOnlyError as error:
+            self.guard.answered()
+            if self.locate is None:
+                raise
+            await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+            raise exceptions.ConnectionError("the primary became a replica") from error
+        except exceptions.ResponseError:
+            self.guard.answered()
+            raise
+        except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+            self.guard.failed(error)
+            raise
+        self.guard.answered()
+        return response
+
+
+class Tcp(Guarded, redis.asyncio.connection.Connection):
+    pass
+
+
+class Tls(Guarded, redis.asyncio.connection.SSLConnection):
+    pass
+
+
+class Unix(Guarded, redis.asyncio.connection.UnixDomainSocketConnection):
+    async def on_connect(self) -> None:
+        """Nothing: redis-py 8.1 calls this while it connects, and its caller shakes hands once more."""
+
+
+class Node(Tcp):
+    """A connection to a node of a Cluster, whose pools are not ours: it asks the breaker itself."""
+
+    let_in = False
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if not self.guard.is_open or self.let_in:
+            return await super().send_packed_command(command, check_health)
+        self.guard.admit()
+        self.let_in = True  # the handshake, if there must be one, belongs to the same probe
+        try:
+            await super().send_packed_command(command, check_health)
+        finally:
+            self.let_in = False
+
+
+class TlsNode(Node, Tls):
+    pass
+
+
+class Pool(redis.asyncio.connection.ConnectionPool):
+    """One event loop's connections to one server: bounded, and who finds none free waits in line."""
+
+    def __init__(self, role: Role, guard: Guard, **kwargs: Any) -> None:
+        self.guard, self.patience = guard, POLICIES[role].timeout
+        self._line: deque[asyncio.Future[None]] = deque()
+        super().__init__(guard=guard, max_connections=POLICIES[role].connections, **kwargs)
+
+    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+        if self.guard.is_open:
+            self.guard.admit()
+        while not self.can_get_connection():
+            await self._wait()
+        connection = self.get_available_connection()  # type: ignore[no-untyped-call]
+        try:
+            await self.ensure_connection(connection)
+        except BaseException:
+            await self.release(connection)
+            raise
+        return connection
+
+    async def _wait(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        try:
+            async with asyncio.timeout(self.patience):
+                await turn
+        except TimeoutError as error:
+            raise exceptions.MaxConnectionsError(
+                f"all {self.max_connections} connections of {self.guard.name} were busy for {self.patience} s"
+            ) from error
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._next()  # our turn came as we were cancelled: pass it on
+            raise
+
+    async def release(self, connection: Any) -> None:
+        if connection not in self._in_use_connections:
+            return
+        self._in_use_connections.remove(connection)
+        self._available_connections.append(connection)
+        if connection.should_reconnect():
+            await connection.disconnect()
+        self._next()
+
+    def _next(self) -> None:
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return

@@ -1,0 +1,94 @@
+"""redis-py's Cluster clients, made to use our connections: bounded, guarded a node, with the role's time-outs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis import exceptions
+from redis.asyncio.cluster import ClusterNode as AsyncClusterNode
+from redis.cluster import ClusterNode
+
+from woovi.redis import aio, connections
+from woovi.redis.address import Address
+from woovi.redis.guard import guard
+from woovi.redis.roles import POLICIES, Role, limits
+
+
+class Cluster(redis.RedisCluster):
+    """Raises a ConnectionError where no node answers; redis-py's RedisClusterException is no RedisError."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        try:
+            super().__init__(**kwargs)
+        except exceptions.RedisClusterException as error:
+            raise _plain(error) from error
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().execute_command(*args, **kwargs)  # type: ignore[no-untyped-call]
+        except exceptions.RedisClusterException as error:
+            raise _plain(error) from error
+
+
+class AsyncCluster(redis.asyncio.RedisCluster):
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super().execute_command(*args, **kwargs)
+        except exceptions.RedisClusterException as error:
+            raise _plain(error) from error
+
+    async def aclose(self, close_connection_pool: bool = True) -> None:
+        """With the argument that redis.asyncio.Redis has; a Cluster's client shares its pools with nobody."""
+        await super().aclose()
+
+
+def connect(role: Role, place: Address) -> Cluster:
+    kind = connections.Tls if place.tls else connections.Tcp
+
+    def pool(**known: Any) -> connections.Pool:
+        node = guard(role, f"{known['host']}:{known['port']}")
+        for ours in ("connection_class", "max_connections", "timeout"):
+            known.pop(ours, None)
+        return connections.Pool(role, node, connection_class=kind, **known)
+
+    host, port = place.hosts[0]
+    return Cluster(
+        # Only a client made of a URL lets us choose its pools.
+        url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
+        startup_nodes=[ClusterNode(*each) for each in place.hosts[1:]],  # type: ignore[no-untyped-call]
+        connection_pool_class=pool,
+        retry=POLICIES[role].retry,
+        **limits(role),
+        **place.login,
+    )
+
+
+def aconnect(role: Role, place: Address) -> AsyncCluster:
+    made = AsyncCluster(
+        startup_nodes=[AsyncClusterNode(*each) for each in place.hosts],
+        retry=POLICIES[role].aretry,
+        max_connections=POLICIES[role].connections,
+        ssl=place.tls,
+        **limits(role),
+        **place.login,
+    )
+
+    def connection(**known: Any) -> aio.Node:
+        node = guard(role, f"{known['host']}:{known['port']}")
+        return (aio.TlsNode if place.tls else aio.Node)(guard=node, **known)
+
+    # As redis-py's own maintenance notifications do it: for nodes to come, and for those made already.
+    made.connection_kwargs["connection_class"] = connection
+    for node in made.nodes_manager.startup_nodes.values():
+        node.connection_class = connection  # type: ignore[assignment]
+    return made
+
+
+def _plain(error: exceptions.RedisClusterException) -> Exception:
+    return (
+        exceptions.ConnectionError(str(error))
+        if isinstance(error.__cause__, exceptions.RedisError | OSError)
+        else error
+    )

@@ -1,0 +1,139 @@
+"""Connections that report to the breaker, and the pool that bounds them. `aio` has their twins."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import redis.connection
+from redis import exceptions
+
+from woovi.redis.address import Host
+from woovi.redis.guard import Guard
+from woovi.redis.roles import POLICIES, Role
+
+Locate = Callable[[], Host]
+
+
+class Guarded:
+    """What every connection does besides talking: find the primary, tell the breaker, notice a dead socket.
+
+    locate: asks the Sentinels for the primary before each connect. redis-py's own Sentinel connection was rejected: it
+        keeps its socket after a time-out, and the late answer would be taken for the next command's.
+    """
+
+    def __init__(self, *, guard: Guard, locate: Locate | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.guard, self.locate = guard, locate
+
+    def _connect(self) -> Any:
+        try:
+            if self.locate:
+                self.host, self.port = self.locate()
+            sock = super()._connect()  # type: ignore[misc]
+        except (exceptions.ConnectionError, OSError) as error:
+            self.guard.failed(error)
+            raise
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        return sock
+
+    def stale(self) -> bool:
+        """Whether the idle connection has something to read: the server closed it, or an answer came late."""
+        return bool(self._poll.poll(0))
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        if "timeout" in kwargs:  # a subscriber that looks for messages: their absence is no failure
+            return super().read_response(*args, **kwargs)  # type: ignore[misc]
+        try:
+            response = super().read_response(*args, **kwargs)  # type: ignore[misc]
+        except exceptions.ReadOnlyError as error:
+            self.guard.answered()
+            if self.locate is None:
+                raise
+            self.disconnect()  # type: ignore[attr-defined]
+            raise exceptions.ConnectionError("the primary became a replica") from error
+        except exceptions.ResponseError:
+            self.guard.answered()
+            raise
+        except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+            self.guard.failed(error)
+            raise
+        self.guard.answered()
+        return response
+
+
+class Tcp(Guarded, redis.connection.Connection):
+    pass
+
+
+class Tls(Guarded, redis.connection.SSLConnection):
+    pass
+
+
+class Unix(Guarded, redis.connection.UnixDomainSocketConnection):
+    pass
+
+
+class Pool(redis.connection.ConnectionPool):
+    """At most so many connections of this process; who finds none free waits as long as the role may.
+
+    redis-py's BlockingConnectionPool does the same at three times the price. Safe after a fork: the child finds its
+    process id changed and begins with no connection.
+    """
+
+    def __init__(self, role: Role, guard: Guard, **kwargs: Any) -> None:
+        self.guard, self.patience = guard, POLICIES[role].timeout
+        super().__init__(guard=guard, max_connections=POLICIES[role].connections, **kwargs)
+
+    def reset(self) -> None:
+        # New, because another thread may have held the parent's at the fork.
+        self._lock = threading.RLock()
+        self._freed = threading.Condition(self._lock)
+        super().reset()
+
+    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+        if self.pid != os.getpid():
+            self._checkpid()
+        if self.guard.is_open:
+            self.guard.admit()
+        connection = self._take()
+        try:
+            if connection._sock is not None and connection.stale():
+                connection.disconnect()
+            if connection._sock is None:
+                connection.connect()
+        except BaseException:
+            self.release(connection)
+            raise
+        return connection
+
+    def _take(self) -> Any:
+        with self._lock:
+            if not self._available_connections and self._created_connections >= self.max_connections:
+                self._freed.wait_for(lambda: self._available_connections, self.patience)
+            try:
+                connection = self._available_connections.pop()
+            except IndexError:
+                if self._created_connections >= self.max_connections:
+                    raise exceptions.MaxConnectionsError(
+                        f"all {self.max_connections} connections of {self.guard.name} were busy for {self.patience} s"
+                    ) from None
+                connection = self.make_connection()
+            self._in_use_connections.add(connection)
+            return connection
+
+    def release(self, connection: Any) -> None:
+        if connection.pid != os.getpid():
+            return  # taken before the fork: the parent's
+        with self._lock:
+            if connection not in self._in_use_connections:
+                return
+            self._in_use_connections.remove(connection)
+            if connection.should_reconnect():
+                connection.disconnect()
+            self._available_connections.append(connection)
+            self._freed.notify()

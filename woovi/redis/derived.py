@@ -1,0 +1,107 @@
+"""What Django's cache, Channels and Celery are told, from the same addresses: one variable moves one role.
+
+None of the three works on a Cluster, which is refused at the start. django-redis has no Cluster client; channels_redis
+would subscribe at one node only; kombu's queues and their index lie in different slots.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import redis
+from django.core.exceptions import ImproperlyConfigured
+
+from woovi.redis.address import Address
+from woovi.redis.clients import client
+from woovi.redis.roles import POLICIES, Role, address, limits, variable
+
+
+def django_cache() -> dict[str, Any]:
+    """CACHES["default"]: django-redis on our client, so it shares the pool, the time-outs and the breaker."""
+    place = _no_cluster("cache", "Django's cache")
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": str(place),
+        "KEY_PREFIX": "django",
+        "OPTIONS": {"CONNECTION_FACTORY": "woovi.redis.derived.CacheConnections"},
+    }
+
+
+class CacheConnections:
+    """django-redis's connection factory."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        pass
+
+    def connect(self, url: str) -> redis.Redis:
+        return client("cache")
+
+    def disconnect(self, connection: redis.Redis) -> None:
+        connection.connection_pool.disconnect()
+
+
+def channel_layer() -> dict[str, Any]:
+    """CHANNEL_LAYERS["default"]: Redis's own pub/sub, at the primary that the Sentinels name where there are some."""
+    place = _no_cluster("channels", "Channels")
+    host: dict[str, Any] = {**limits("channels")}
+    if place.topology == "sentinel":
+        host |= {
+            "master_name": place.service,
+            "sentinels": list(place.hosts),
+            "sentinel_kwargs": _sentinel(place),
+            "ssl": place.tls,
+            **place.login,
+            "db": place.db,
+        }
+    else:
+        host["address"] = place.url
+    return {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [host], "prefix": "channels"},
+    }
+
+
+def celery_broker(visibility_timeout: int) -> dict[str, Any]:
+    """Celery's settings of its broker. visibility_timeout: seconds until an unacknowledged message is given again."""
+    place = _no_cluster("broker", "Celery's broker")
+    timeout = POLICIES["broker"].timeout
+    options: dict[str, Any] = {
+        "visibility_timeout": visibility_timeout,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "client_name": "woovi-broker",
+    }
+    if place.topology == "sentinel":
+        options |= {"master_name": place.service, "sentinel_kwargs": _sentinel(place)}
+    found = {"broker_url": kombu_url(place), "broker_transport_options": options}
+    if place.tls and place.topology == "sentinel":
+        found["broker_use_ssl"] = dict(place.tls_options) or {"ssl_cert_reqs": "required"}
+    return found
+
+
+def kombu_url(place: Address) -> str:
+    """The address as kombu spells it."""
+    user = f"{quote(place.username, safe='')}:{quote(place.password, safe='')}@" if place.password else ""
+    if place.path:
+        return f"redis+socket://{user}{quote(place.path)}?virtual_host={place.db}"
+    if place.topology == "sentinel":
+        return ";".join(f"sentinel://{user}{host}:{port}/{place.db}" for host, port in place.hosts)
+    if place.tls and "ssl_cert_reqs" not in dict(place.tls_options):
+        return f"{place.url}{'&' if place.tls_options else '?'}{urlencode({'ssl_cert_reqs': 'required'})}"
+    return place.url
+
+
+def _sentinel(place: Address) -> dict[str, Any]:
+    login = {"username": place.sentinel_username, "password": place.sentinel_password}
+    return {**{name: value for name, value in login.items() if value}, **({"ssl": True} if place.tls else {})}
+
+
+def _no_cluster(role: Role, what: str) -> Address:
+    place = address(role)
+    if place.topology == "cluster":
+        raise ImproperlyConfigured(
+            f"{variable(role)}: {what} does not work on a Cluster: "
+            f"point REDIS_{role.upper()}_URL to a server or to Sentinels"
+        )
+    return place
