@@ -93,7 +93,7 @@ class Listener:
                 self._thread.start()
 
     def _run(self) -> None:
-        while True:
+        while listener is self:
             try:
                 with redis.client("locks").pubsub() as pubsub:
                     pubsub.subscribe(f"lk:wake:{self.process}")
@@ -104,7 +104,7 @@ class Listener:
 
     def _listen(self, pubsub: Any) -> None:
         pinged = False
-        while True:
+        while listener is self:
             message = pubsub.get_message(timeout=PING)
             if message is None:
                 if pinged:

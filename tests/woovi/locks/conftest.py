@@ -1,4 +1,4 @@
-"""A server of each topology, two tables, and threads that end."""
+"""Every topology, two tables, and threads that end."""
 
 from __future__ import annotations
 
@@ -10,28 +10,15 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections
 
-from tests.processes import own_valkey
+from tests.topologies.topologies import Topology
 from tests.woovi.locks.models import Account, Owner
-from woovi import redis
-
-redis_client = redis.client
-
-
-@pytest.fixture(scope="session")
-def topology_url() -> Iterator[str]:
-    with own_valkey() as server:
-        yield server.url
+from woovi.locks import wake
 
 
 @pytest.fixture(autouse=True)
-def server(topology_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The locks' Redis, empty."""
-    monkeypatch.setenv("REDIS_LOCKS_URL", topology_url)
-    redis.close()
-    client = redis_client("locks")
-    client.flushall()
-    yield client
-    redis.close()
+def _everywhere(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test of locks runs on each topology, and its process begins to listen anew."""
+    monkeypatch.setattr(wake, "listener", wake.Listener())
 
 
 @pytest.fixture(scope="session")
