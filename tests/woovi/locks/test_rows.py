@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import threading
-from collections.abc import Callable
-from typing import TypeVar
 
 import pytest
 from django.db import connection, transaction
 
 from tests.processes import wait_until
+from tests.woovi.locks import others
 from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account, Owner
+from tests.woovi.locks.others import elsewhere
 from woovi.locks import Lock, LockNotAvailable, StaleFence, metrics
 from woovi.locks.claims import claim
 
 LABEL = "vault.account"
-T = TypeVar("T")
 
 
 def free(*pks: int) -> bool:
     """Whether Redis would give the rows to somebody else at once."""
-
-    def look() -> bool:
-        try:
-            with Lock(*((LABEL, pk) for pk in pks), nowait=True):
-                return True
-        except LockNotAvailable:
-            return False
-
-    return elsewhere(look)
-
-
-def elsewhere(act: Callable[[], T]) -> T:
-    """As somebody else: a lock that is taken here is not known there, nor the other way round."""
-    return contextvars.Context().run(act)
+    return others.free(*((LABEL, pk) for pk in pks))
 
 
 def balance(pk: int = 9) -> int:
@@ -130,7 +115,9 @@ def test_a_fence_that_fell_behind_its_row_heals(account: Account) -> None:
         assert locked.row.lock_fence > ahead + 1
 
 
-def test_waiting_for_a_row_whose_stopped_holder_has_an_open_transaction_ends(account: Account, threads: Threads) -> None:
+def test_waiting_for_a_row_whose_stopped_holder_has_an_open_transaction_ends(
+    account: Account, threads: Threads
+) -> None:
     claimed, go_on = threading.Event(), threading.Event()
 
     def stopped() -> None:
@@ -148,6 +135,7 @@ def test_waiting_for_a_row_whose_stopped_holder_has_an_open_transaction_ends(acc
 def test_nowait_and_skip_locked(account: Account, threads: Threads) -> None:
     Account.objects.create(pk=10)
     with Lock((LABEL, 9)):
+
         def refused() -> None:
             with pytest.raises(LockNotAvailable), Account.objects.lock_for_update(pk__in=[9, 10], nowait=True):
                 raise AssertionError
@@ -335,6 +323,7 @@ async def test_tasks(account: Account, close_connections: None) -> None:
     assert sorted(left) == [50, 60, 70, 80, 90]
 
     async with Account.objects.lock_rows(pk=9) as lock:
+
         def write(rows: dict[int, Account]) -> None:
             rows[9].balance = 1
             rows[9].save()
