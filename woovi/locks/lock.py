@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
+import functools
 import random
 import threading
 import time
@@ -78,7 +78,7 @@ class Lock:
             raise ValueError("nowait and skip_locked exclude each other")
         if not rows:
             raise ValueError("a lock needs a row")
-        self.rows = sorted({Row(*row) for row in rows})
+        self.rows = sorted({Row(*row) for row in rows}) if len(rows) > 1 else [Row(*rows[0])]
         self.labels = {row.label for row in self.rows}
         self.fences: dict[Row, int] = {}  # what is held, and with which fence
         self.lost = False
@@ -90,8 +90,9 @@ class Lock:
         self._owner = ""  # "" while nothing is, or may be, ours
         self._outer: Lock | None = None
         self._context: object = None
+        self._groups: list[tuple[list[Row], list[str]]] = []
         self._ring: wake.ThreadRing | wake.TaskRing | None = None
-        self._pid = 0
+        self._home: wake.Listener | None = None  # of the process that took it; a forked child has another
         self._taken_at = self._ends = 0.0
 
     # ── what the holder calls ────────────────────────────────────────────────────────────────────────────────────
@@ -123,7 +124,7 @@ class Lock:
     def check(self) -> None:
         """Raises LockLost if the rows may be somebody else's by now. Asks nobody: our own clock says enough."""
         held = self._outer or self
-        if held.lost or held._pid != os.getpid() or not held._owner or time.monotonic() > held._ends:
+        if held.lost or held._home is not wake.listener or not held._owner or time.monotonic() > held._ends:
             raise LockLost(f"{', '.join(map(names.key, self.rows))} may be somebody else's")
 
     def raise_fences(self, floors: dict[Row, int]) -> bool:
@@ -136,7 +137,7 @@ class Lock:
 
     def assume(self, fences: dict[Row, int]) -> None:
         """Be the holder by other means than Redis, so that inner locks of this task find it."""
-        self._context, self._pid, self._owner = _context(), os.getpid(), WITHOUT_REDIS
+        self._context, self._home, self._owner = _context(), wake.listener, WITHOUT_REDIS
         self.fences |= fences
         self._ends = time.monotonic() + self._lease
         _here.set(_here.get() | dict.fromkeys(fences, self))
@@ -169,7 +170,8 @@ class Lock:
         if outer := self.find_outer():
             self._outer, self.fences = outer, {row: outer.fences[row] for row in self.rows}
             return True
-        self._owner, self._pid, self.lost = wake.listener.new_owner(), os.getpid(), False
+        self._home = wake.listener
+        self._owner, self.lost = self._home.new_owner(), False
         return False
 
     def find_outer(self) -> Lock | None:
@@ -191,13 +193,14 @@ class Lock:
     @property
     def alive(self) -> bool:
         """Whether it is held, by this process."""
-        return bool(self._owner) and self._pid == os.getpid()
+        return bool(self._owner) and self._home is wake.listener
 
     def _take(self, ring: type[wake.ThreadRing | wake.TaskRing]) -> Steps:
         began = time.monotonic()
         try:
-            for group in self._groups():
-                yield from self._take_group(group, began, ring)
+            self._groups = self._grouped()
+            for group, keys in self._groups:
+                yield from self._take_group(group, keys, began, ring)
         except BaseException as error:
             if isinstance(error, LockNotAvailable):
                 metrics.count(self.labels, "refused")
@@ -211,12 +214,15 @@ class Lock:
         self._taken_at = time.monotonic()
         metrics.waited(self.labels, self._taken_at - began)
 
-    def _groups(self) -> list[list[Row]]:
-        """Rows that one script may take at once: all of them, but in a Cluster each has a slot of its own."""
-        return [[row] for row in self.rows] if _is_cluster() else [self.rows]
+    def _grouped(self) -> list[tuple[list[Row], list[str]]]:
+        """Rows that one script may take at once, and its KEYS: all, but in a Cluster each row has a slot of its own."""
+        groups = [[row] for row in self.rows] if _is_cluster() else [self.rows]
+        return [(group, names.keys(group)) for group in groups]
 
-    def _take_group(self, group: list[Row], began: float, ring: type[wake.ThreadRing | wake.TaskRing]) -> Steps:
-        keys, listener = names.keys(group), wake.listener
+    def _take_group(
+        self, group: list[Row], keys: list[str], began: float, ring: type[wake.ThreadRing | wake.TaskRing]
+    ) -> Steps:
+        listener = wake.listener
         # Nobody is handed a row that could not hear it: the first time, a process only looks.
         mode = self._mode if self._mode != "wait" or listener.hears.is_set() else "all"
         if mode == "wait":
@@ -273,8 +279,8 @@ class Lock:
         owner, held = self._owner, dict(self.fences)
         ends = [owner, *self._terms, int(GRANT * 1000), int(not _is_cluster())]
         kept = 0
-        for group in self._groups():
-            reply = yield Ask(RELEASE, names.keys(group), ends)
+        for group, keys in self._groups:
+            reply = yield Ask(RELEASE, keys, ends)
             kept += sum(1 for row, fence in zip(group, reply, strict=True) if fence and row in held)
         self._owner, self.fences = "", {}
         if held:
@@ -348,7 +354,12 @@ class Lock:
 
 
 def _is_cluster() -> bool:
-    return isinstance(redis.client("locks"), RedisCluster)
+    return _is_cluster_client(type(redis.client("locks")))
+
+
+@functools.cache
+def _is_cluster_client(kind: type) -> bool:
+    return issubclass(kind, RedisCluster)  # slow: its bases are abstract
 
 
 def _context() -> object:
