@@ -28,6 +28,7 @@ from woovi.locks.scripts import ACQUIRE, EXTEND, RELEASE
 from woovi.redis import Script
 
 GRANT = 1.0  # seconds that a handed-over row is its waiter's, which may be dead
+GRANT_MS = int(GRANT * 1000)
 POLL = 0.25  # seconds after which a waiter asks by itself; jittered, and no later than the holder's lease ends
 WITHOUT_REDIS = "without-redis"
 DEAF_POLL = 0.02  # the same while this process does not hear hand-overs
@@ -100,7 +101,8 @@ class Lock:
     def acquire(self) -> Self:
         """Raises LockNotAvailable, or LocksUnavailable where Redis does not answer; nothing is held then."""
         if not self._begin():
-            self._drive(self._take(wake.ThreadRing))
+            if not self._take_at_once():
+                self._drive(self._take(wake.ThreadRing))
             self._entered()
         return self
 
@@ -113,7 +115,7 @@ class Lock:
 
     def release(self) -> None:
         """Give back what is held. Does nothing the second time, nor in a forked child."""
-        if self._leave():
+        if self._leave() and not self._give_back_at_once():
             self._drive(self._give_back())
 
     async def arelease(self) -> None:
@@ -194,6 +196,49 @@ class Lock:
     def alive(self) -> bool:
         """Whether it is held, by this process."""
         return bool(self._owner) and self._home is wake.listener
+
+    def _take_at_once(self) -> bool:
+        """The short way of a thread that meets nobody: half of a lock's price was the long way's steps.
+
+        False: nothing is known to be taken, and the long way begins, which asks again.
+        """
+        self._groups = self._grouped()
+        ((group, keys), *more) = self._groups
+        if more or self._mode != "wait" or wake.listener.rings:  # with waiters about, it would be in vain too often
+            return False
+        asked, (lease, patience) = time.monotonic(), self._terms
+        try:
+            *fences, left = ACQUIRE(redis.client("locks"), keys, [self._owner, lease, "all", patience, self._fair])
+        except (RedisError, OSError):
+            return False
+        except BaseException:
+            self._drive(self._give_back())
+            raise
+        if left:
+            return False
+        self.fences = dict(zip(group, fences, strict=True))
+        self._ends = asked + self._lease
+        self._taken_at = time.monotonic()
+        metrics.waited(self.labels, self._taken_at - asked)
+        return True
+
+    def _give_back_at_once(self) -> bool:
+        ((group, keys), *more) = self._groups
+        if more:
+            return False
+        ends = [self._owner, *self._terms, GRANT_MS, 0 if _is_cluster() else 1]
+        try:
+            reply = RELEASE(redis.client("locks"), keys, ends)
+        except (RedisError, OSError):
+            return False
+        self._given_back(self._handed_over(group, reply) >= len(self.fences))
+        return True
+
+    def _handed_over(self, group: list[Row], reply: list[Any]) -> int:
+        """Wake whom the release names in this process. Returns how many rows were ours until now."""
+        for message in reply[len(group) :]:
+            wake.listener.heard(message)
+        return sum(1 for row, fence in zip(group, reply, strict=False) if fence and row in self.fences)
 
     def _take(self, ring: type[wake.ThreadRing | wake.TaskRing]) -> Steps:
         began = time.monotonic()
@@ -276,17 +321,19 @@ class Lock:
 
     def _give_back(self) -> Steps:
         """For each group, also those that we only waited for. May be called again after it failed."""
-        owner, held = self._owner, dict(self.fences)
-        ends = [owner, *self._terms, int(GRANT * 1000), int(not _is_cluster())]
+        ends = [self._owner, *self._terms, GRANT_MS, 0 if _is_cluster() else 1]
         kept = 0
         for group, keys in self._groups:
             reply = yield Ask(RELEASE, keys, ends)
-            kept += sum(1 for row, fence in zip(group, reply, strict=True) if fence and row in held)
-        self._owner, self.fences = "", {}
-        if held:
+            kept += self._handed_over(group, reply)
+        self._given_back(kept >= len(self.fences))
+
+    def _given_back(self, kept: bool) -> None:
+        if self.fences:
             metrics.held(self.labels, time.monotonic() - self._taken_at)
-            if kept < len(held) and not self.lost:
+            if not (kept or self.lost):
                 self._lose()
+        self._owner, self.fences = "", {}
 
     # ── renewal ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -92,6 +92,12 @@ class Listener:
                 self._thread = threading.Thread(target=self._run, name="woovi-locks-wake", daemon=True)
                 self._thread.start()
 
+    def heard(self, message: bytes) -> None:
+        """Wake the waiter whom the message, "owner:fence:key", names."""
+        owner, fence, key = message.decode().split(":", 2)
+        if ring := self.rings.get(owner):
+            ring.ring(key, int(fence))
+
     def _run(self) -> None:
         while listener is self:
             try:
@@ -105,7 +111,7 @@ class Listener:
     def _listen(self, pubsub: Any) -> None:
         pinged = False
         while listener is self:
-            message = pubsub.get_message(timeout=PING)
+            message = pubsub.parse_response(block=False, timeout=PING)  # get_message() would dress it up
             if message is None:
                 if pinged:
                     raise ConnectionError("silent")
@@ -113,11 +119,9 @@ class Listener:
                 pinged = True
                 continue
             pinged = False
-            if message["type"] == "message":
-                owner, fence, key = message["data"].decode().split(":", 2)
-                if ring := self.rings.get(owner):
-                    ring.ring(key, int(fence))
-            elif message["type"] == "subscribe":
+            if message[0] == b"message":
+                self.heard(message[2])
+            elif message[0] == b"subscribe":
                 self.hears.set()
 
 
