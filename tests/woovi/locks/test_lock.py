@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from redis.exceptions import ConnectionError
+from redis import exceptions
 
 from tests.processes import wait_until
 from tests.topologies.topologies import Sentinels, Topology
@@ -43,14 +43,14 @@ class Losing:
         answer = self.script(client, keys, args)
         if not self.lost:
             self.lost = True
-            raise ConnectionError("the reply was lost")
+            raise exceptions.ConnectionError("the reply was lost")
         return answer
 
     async def acall(self, client: Any, keys: list[str], args: list[Any]) -> Any:
         answer = await self.script.acall(client, keys, args)
         if not self.lost:
             self.lost = True
-            raise ConnectionError("the reply was lost")
+            raise exceptions.ConnectionError("the reply was lost")
         return answer
 
 

@@ -40,7 +40,7 @@ def test_the_body_sees_the_row_under_its_claim_and_the_lock_ends_after_the_commi
 
 
 def test_a_body_that_raises_writes_nothing_and_gives_back(account: Account) -> None:
-    with pytest.raises(ZeroDivisionError), Account.objects.lock_for_update(pk=9) as locked:
+    with pytest.raises(ZeroDivisionError), Account.objects.lock_for_update(pk=9) as locked:  # noqa: PT012
         locked.row.balance = 0
         locked.row.save()
         raise ZeroDivisionError
@@ -262,7 +262,7 @@ def test_nested_the_inner_block_fails_and_the_outer_still_writes(account: Accoun
     with Account.objects.lock_for_update(pk=9) as outer:
         outer.row.balance -= 30
         outer.row.save()
-        with pytest.raises(ZeroDivisionError), Account.objects.lock_for_update(pk=9) as inner:
+        with pytest.raises(ZeroDivisionError), Account.objects.lock_for_update(pk=9) as inner:  # noqa: PT012
             assert inner.row.lock_fence == outer.row.lock_fence
             assert inner.row.balance == 70
             inner.row.balance = 0
@@ -271,9 +271,9 @@ def test_nested_the_inner_block_fails_and_the_outer_still_writes(account: Accoun
         outer.row.balance -= 30
         outer.row.save()
     assert balance() == 40
-    with Account.objects.lock_for_update(pk=9), pytest.raises(RuntimeError):
-        with Account.objects.lock_for_update(pk__in=[9, 10]):
-            raise AssertionError
+    more = Account.objects.lock_for_update(pk__in=[9, 10])
+    with Account.objects.lock_for_update(pk=9), pytest.raises(RuntimeError), more:
+        raise AssertionError
 
 
 # ── split ────────────────────────────────────────────────────────────────────────────────────────────────────────────
