@@ -55,6 +55,11 @@ def claim_without_redis(
     return _claim(model, using, dict.fromkeys(pks, 0), timeout, fence="t.lock_fence + 1", unless="", wait=wait)
 
 
+def raise_in_database(model: type[models.Model], using: str, pk: Any, fence: int) -> None:
+    """Make the row's fence at least `fence`. Raises LockNotAvailable where an open transaction holds the row."""
+    _claim(model, using, {pk: fence}, 0.5)
+
+
 def _claim(
     model: type[models.Model], using: str, fences: dict[Any, int], timeout: float,
     fence: str = "wanted.fence", unless: str = "AND t.lock_fence < wanted.fence", wait: str = "",
@@ -63,7 +68,7 @@ def _claim(
         return {}
     connection, meta = connections[using], model._meta
     sql = CLAIM.format(
-        pk=connection.ops.quote_name(meta.pk.column), type=meta.pk.rel_db_type(connection),
+        pk=connection.ops.quote_name(str(meta.pk.column)), type=meta.pk.rel_db_type(connection),
         table=connection.ops.quote_name(meta.db_table), fence=fence, unless=unless,
         wait=wait,
     )  # fmt: skip

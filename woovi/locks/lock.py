@@ -92,7 +92,7 @@ class Lock:
         self._outer: Lock | None = None
         self._context: object = None
         self._groups: list[tuple[list[Row], list[str]]] = []
-        self._ring: wake.ThreadRing | wake.TaskRing | None = None
+        self._ring: Any = None  # ThreadRing or TaskRing, as the driver needs
         self._home: wake.Listener | None = None  # of the process that took it; a forked child has another
         self._taken_at = self._ends = 0.0
 

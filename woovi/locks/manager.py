@@ -63,7 +63,7 @@ class LockedRows(Mapping[Any, Any]):
 class RowLockManagerMixin:
     """Adds row locks to the manager of a FencedModel."""
 
-    model: type[models.Model]
+    model: type[Any]
     _db: str | None
 
     @contextlib.contextmanager
@@ -142,7 +142,8 @@ class RowLockManagerMixin:
 
         by_redis = await fallback.aacquired(lock)
         try:
-            return await unbroken(sync_to_async(run)(by_redis))
+            done: T = await unbroken(sync_to_async(run)(by_redis))
+            return done
         finally:
             await lock.arelease()
 
@@ -190,7 +191,8 @@ class SplitLock:
             with self.write() as rows:
                 return fn(rows)
 
-        return await unbroken(sync_to_async(run)())
+        done: T = await unbroken(sync_to_async(run)())
+        return done
 
     def check(self) -> None:
         """Raises LockLost if the lease ended: ask before the bank is asked."""
@@ -248,4 +250,4 @@ def _rows(model: type[models.Model], pks: list[Any]) -> list[Row]:
 def _in_transaction(using: str) -> bool:
     """Whether an atomic() is open, one of Django's TestCase aside, as `durable=True` sees it."""
     blocks = connections[using].atomic_blocks
-    return bool(blocks) and not blocks[-1]._from_testcase
+    return bool(blocks) and not blocks[-1]._from_testcase  # type: ignore[attr-defined]

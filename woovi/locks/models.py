@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.db import models
@@ -22,20 +21,17 @@ class FencedModel(models.Model):
 
     lock_fence = models.BigIntegerField(default=0, editable=False)
 
-    objects: ClassVar[RowLockManager[Any]] = RowLockManager()
+    objects: ClassVar[RowLockManager] = RowLockManager()
 
     class Meta:
         abstract = True
 
-    def _do_update(
-        self, base_qs: models.QuerySet[Any], using: str | None, pk_val: Any, values: Iterable[Any],
-        update_fields: Iterable[str] | None, forced_update: bool,
-    ) -> bool:  # fmt: skip
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *rest: Any) -> Any:
         # Django's own place for a condition of an UPDATE; from __dict__, because a deferred fence must not be read anew.
         fence = self.__dict__.get("lock_fence")
         others = [value for value in values if value[0].attname != "lock_fence"]
         fenced = base_qs.filter(lock_fence=fence)
-        updated: bool = super()._do_update(fenced, using, pk_val, others, update_fields, forced_update)  # type: ignore[misc]
+        updated = super()._do_update(fenced, using, pk_val, others, *rest)
         if not updated and (not self._state.adding or base_qs.filter(pk=pk_val).exists()):
             metrics.count([self._meta.label_lower], "stale")
             raise StaleFence(f"{self._meta.label_lower} {pk_val} was claimed after it was read: nothing was written")

@@ -101,7 +101,7 @@ class Listener:
     def _run(self) -> None:
         while listener is self:
             try:
-                with redis.client("locks").pubsub() as pubsub:
+                with redis.client("locks").pubsub() as pubsub:  # type: ignore[no-untyped-call]
                     pubsub.subscribe(f"lk:wake:{self.process}")
                     self._listen(pubsub)
             except (RedisError, OSError):
