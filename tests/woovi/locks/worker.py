@@ -1,4 +1,4 @@
-"""One of many processes that move money between rows: `python -m tests.faults.locks_worker DATABASE_URL TRANSFERS`."""
+"""One of many processes that move money between rows: `python -m tests.woovi.locks.worker DATABASE_URL TRANSFERS`."""
 
 import random
 import sys

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,29 +12,20 @@ from django.db.models import Sum
 
 from tests.processes import Process
 from tests.topologies.topologies import Cluster, Sentinels, Topology
-from tests.woovi.locks.models import Account, Owner
+from tests.woovi.locks.models import Account
 from woovi import embedded
 
 WORKERS, TRANSFERS = 4, 400
 
 
 @pytest.fixture
-def accounts(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    with django_db_blocker.unblock():
-        with connection.schema_editor() as editor:
-            editor.create_model(Owner)
-            editor.create_model(Account)
-        Account.objects.bulk_create(Account(pk=pk, balance=1000) for pk in range(1, 11))
-        yield
-        with connection.schema_editor() as editor:
-            editor.delete_model(Account)
-            editor.delete_model(Owner)
-        connection.close()
+def accounts(tables: None) -> None:
+    Account.objects.bulk_create(Account(pk=pk, balance=1000) for pk in range(1, 11))
 
 
 def test_the_sum_stays_whatever_happens_to_redis_and_to_holders(accounts: None, topology: Topology) -> None:
     url = embedded.database_url(str(connection.settings_dict["NAME"]))
-    workers = [Process("-m", "tests.faults.locks_worker", url, str(TRANSFERS)) for _ in range(WORKERS)]
+    workers = [Process("-m", "tests.woovi.locks.worker", url, str(TRANSFERS)) for _ in range(WORKERS)]
     try:
         for worker in workers:
             worker.wait_for("ready")
