@@ -68,9 +68,11 @@ class Sentinels(Topology):
         self.data = [first, Server(binary, folder, **replica)]
         text = f"""sentinel monitor {PRIMARY} 127.0.0.1 {first.port} 2
 sentinel down-after-milliseconds {PRIMARY} {self.DOWN_AFTER}
-sentinel failover-timeout {PRIMARY} 3000
+sentinel failover-timeout {PRIMARY} 1000
 """
         self.sentinels = [Server(binary, folder, sentinel=text) for _ in range(3)]
+        for each in self.sentinels:
+            self._hurry(each)
         self.servers = [*self.data, *self.sentinels]
         self.url = f"redis+sentinel://{','.join(f'127.0.0.1:{each.port}' for each in self.sentinels)}/{PRIMARY}/0"
         wait_until(self._settled)
@@ -87,27 +89,56 @@ sentinel failover-timeout {PRIMARY} 3000
         """Kill the primary and wait until the replica was promoted. Returns the dead one."""
         dead = self.primary()
         dead.kill()
-        wait_until(lambda: self.primary() is not dead and self._role(self.primary()) == "master")
+        wait_until(lambda: self.primary() is not dead and self.role(self.primary()) == "master")
         return dead
+
+    def hand_over(self) -> Server:
+        """Let the Sentinels make the replica the primary while both live. Returns the old one, a replica now."""
+        old = self.primary()
+        wait_until(self._promotes)
+        wait_until(lambda: self._demoted(old))
+        return old
+
+    def _demoted(self, server: Server) -> bool:
+        try:
+            return self.primary() is not server and self.role(server) == "slave"
+        except redis.exceptions.RedisError:  # its Sentinels close everybody's connections to it
+            return False
+
+    def _promotes(self) -> bool:
+        try:
+            with self.sentinels[0].ask() as client:
+                return bool(client.sentinel_failover(PRIMARY))
+        except redis.exceptions.ResponseError:  # it has not heard from the replica yet, or is at it already
+            return False
 
     def heal(self) -> None:
         for server in self.servers:
             if server.alive:
                 server.thaw()
-            else:
-                # A killed primary comes back as the new one's replica, as its Sentinels would make it in a while.
-                with self.sentinels[0].ask() as client:
-                    host, port = client.sentinel_get_master_addr_by_name(PRIMARY)
-                server.options["replicaof"] = f"{host} {port}"
+        for sentinel in self.sentinels:
+            if not sentinel.alive:
+                sentinel.start()
+                self._hurry(sentinel)
+        primary = self.primary()
+        for server in self.data:
+            if not server.alive:
+                # What was the primary comes back as a replica, as its Sentinels would make it in a while.
+                server.options["replicaof"] = "no one" if server is primary else f"127.0.0.1 {primary.port}"
                 server.start()
         wait_until(self._settled)
         super().heal()
+
+    def _hurry(self, sentinel: Server) -> None:
+        """Look often: a Sentinel notices some changes within ten seconds otherwise."""
+        with sentinel.ask() as client:
+            client.execute_command("SENTINEL", "DEBUG", "info-period", "200", "publish-period", "200")
 
     def _settled(self) -> bool:
         """One primary, which all Sentinels name, with its replica in line, and every Sentinel knows the others."""
         try:
             named = {self._named(each) for each in self.sentinels}
-            roles = sorted(self._role(each) for each in self.data)
+            roles = sorted(self.role(each) for each in self.data)
             primary = self.primary()
             with primary.ask() as client:
                 online = client.info("replication").get("slave0", {}).get("state") == "online"
@@ -121,7 +152,7 @@ sentinel failover-timeout {PRIMARY} 3000
         fine = not (state["is_odown"] or state["is_sdown"] or "failover_in_progress" in state["flags"])
         return state["port"], int(fine and state["num-slaves"] >= 1), state["num-other-sentinels"]
 
-    def _role(self, server: Server) -> str:
+    def role(self, server: Server) -> str:
         with server.ask() as client:
             return str(client.info("replication")["role"])
 

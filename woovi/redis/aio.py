@@ -17,7 +17,7 @@ from woovi.redis.roles import POLICIES, Role
 Locate = Callable[[], Awaitable[Host]]
 
 
-class Guarded:
+class Guarded(redis.asyncio.connection.AbstractConnection):
     def __init__(self, *, guard: Guard, locate: Locate | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.guard, self.locate = guard, locate
@@ -26,21 +26,32 @@ class Guarded:
         try:
             if self.locate:
                 self.host, self.port = await self.locate()
-            await super()._connect()  # type: ignore[misc]
+            await super()._connect()  # type: ignore[safe-super, no-untyped-call]
         except (exceptions.ConnectionError, OSError) as error:
             self.guard.failed(error)
             raise
 
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Write, and leave the waiting to the read: redis-py makes a task of each write to bound it in time."""
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        if self._writer is None or self._writer.transport.is_closing():
+            await self.disconnect(nowait=True)
+            error = exceptions.ConnectionError("the server closed the connection")
+            self.guard.failed(error)
+            raise error
+        self._writer.writelines([command] if isinstance(command, bytes) else command)
+
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:
         if "timeout" in kwargs:  # a subscriber that looks for messages: their absence is no failure
-            return await super().read_response(*args, **kwargs)  # type: ignore[misc]
+            return await super().read_response(*args, **kwargs)
         try:
-            response = await super().read_response(*args, **kwargs)  # type: ignore[misc]
+            response = await super().read_response(*args, **kwargs)
         except exceptions.ReadOnlyError as error:
             self.guard.answered()
             if self.locate is None:
                 raise
-            await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+            await self.disconnect(nowait=True)
             raise exceptions.ConnectionError("the primary became a replica") from error
         except exceptions.ResponseError:
             self.guard.answered()
@@ -100,7 +111,10 @@ class Pool(redis.asyncio.connection.ConnectionPool):
             await self._wait()
         connection = self.get_available_connection()  # type: ignore[no-untyped-call]
         try:
-            await self.ensure_connection(connection)
+            if connection.is_connected and await connection.can_read():  # closed by the server, or a late answer
+                await connection.disconnect(nowait=True)
+            if not connection.is_connected:
+                await connection.connect()
         except BaseException:
             await self.release(connection)
             raise
@@ -112,14 +126,14 @@ class Pool(redis.asyncio.connection.ConnectionPool):
         try:
             async with asyncio.timeout(self.patience):
                 await turn
-        except TimeoutError as error:
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self._next()  # our turn came as we left: pass it on
+            if not isinstance(error, TimeoutError):
+                raise
             raise exceptions.MaxConnectionsError(
                 f"all {self.max_connections} connections of {self.guard.name} were busy for {self.patience} s"
             ) from error
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._next()  # our turn came as we were cancelled: pass it on
-            raise
 
     async def release(self, connection: Any) -> None:
         if connection not in self._in_use_connections:

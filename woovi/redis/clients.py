@@ -72,15 +72,24 @@ def aclient(role: Role) -> redis.asyncio.Redis:
 
 
 def close() -> None:
-    """Forget every client and breaker of this process: the next call reads the addresses anew. For tests and forks."""
+    """Close this process's connections and forget every breaker: the next call reads the addresses anew. For tests."""
+    for each in _clients.values():
+        if isinstance(each, redis.RedisCluster):
+            each.close()
+        else:
+            each.connection_pool.disconnect()
+    _forget()
+
+
+def _forget() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.Lock()  # another thread may have held it at the fork
     _clients.clear()
     _loops.clear()
     guard.forget()
 
 
-os.register_at_fork(after_in_child=close)
+os.register_at_fork(after_in_child=_forget)
 
 
 def connect(role: Role, place: Address) -> redis.Redis:

@@ -35,6 +35,9 @@ class Cluster(redis.RedisCluster):
 class AsyncCluster(redis.asyncio.RedisCluster):
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            # redis-py 8.1 sends what is asked before it knows the slots to any node, and closes every connection,
+            # those in use too, after five redirections (hence `reinitialize_steps` below).
+            await self.initialize()
             return await super().execute_command(*args, **kwargs)
         except exceptions.RedisClusterException as error:
             raise _plain(error) from error
@@ -70,6 +73,7 @@ def aconnect(role: Role, place: Address) -> AsyncCluster:
         startup_nodes=[AsyncClusterNode(*each) for each in place.hosts],
         retry=POLICIES[role].aretry,
         max_connections=POLICIES[role].connections,
+        reinitialize_steps=0,
         ssl=place.tls,
         **limits(role),
         **place.login,
@@ -87,8 +91,5 @@ def aconnect(role: Role, place: Address) -> AsyncCluster:
 
 
 def _plain(error: exceptions.RedisClusterException) -> Exception:
-    return (
-        exceptions.ConnectionError(str(error))
-        if isinstance(error.__cause__, exceptions.RedisError | OSError)
-        else error
-    )
+    """Misuse has no cause and stays what it is."""
+    return exceptions.ConnectionError(str(error)) if error.__cause__ else error

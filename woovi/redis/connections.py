@@ -18,7 +18,7 @@ from woovi.redis.roles import POLICIES, Role
 Locate = Callable[[], Host]
 
 
-class Guarded:
+class Guarded(redis.connection.AbstractConnection):
     """What every connection does besides talking: find the primary, tell the breaker, notice a dead socket.
 
     locate: asks the Sentinels for the primary before each connect. redis-py's own Sentinel connection was rejected: it
@@ -33,7 +33,7 @@ class Guarded:
         try:
             if self.locate:
                 self.host, self.port = self.locate()
-            sock = super()._connect()  # type: ignore[misc]
+            sock = super()._connect()  # type: ignore[safe-super, no-untyped-call]
         except (exceptions.ConnectionError, OSError) as error:
             self.guard.failed(error)
             raise
@@ -46,15 +46,15 @@ class Guarded:
         return bool(self._poll.poll(0))
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        if "timeout" in kwargs:  # a subscriber that looks for messages: their absence is no failure
-            return super().read_response(*args, **kwargs)  # type: ignore[misc]
+        if kwargs and "timeout" in kwargs:  # a subscriber that looks for messages: their absence is no failure
+            return super().read_response(*args, **kwargs)
         try:
-            response = super().read_response(*args, **kwargs)  # type: ignore[misc]
+            response = super().read_response(*args, **kwargs)
         except exceptions.ReadOnlyError as error:
             self.guard.answered()
             if self.locate is None:
                 raise
-            self.disconnect()  # type: ignore[attr-defined]
+            self.disconnect()  # type: ignore[no-untyped-call]
             raise exceptions.ConnectionError("the primary became a replica") from error
         except exceptions.ResponseError:
             self.guard.answered()
@@ -93,6 +93,7 @@ class Pool(redis.connection.ConnectionPool):
         # New, because another thread may have held the parent's at the fork.
         self._lock = threading.RLock()
         self._freed = threading.Condition(self._lock)
+        self._waiting = 0
         super().reset()
 
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
@@ -100,7 +101,9 @@ class Pool(redis.connection.ConnectionPool):
             self._checkpid()
         if self.guard.is_open:
             self.guard.admit()
-        connection = self._take()
+        with self._lock:
+            connection: Any = self._available_connections.pop() if self._available_connections else self._another()
+            self._in_use_connections.add(connection)
         try:
             if connection._sock is not None and connection.stale():
                 connection.disconnect()
@@ -111,20 +114,18 @@ class Pool(redis.connection.ConnectionPool):
             raise
         return connection
 
-    def _take(self) -> Any:
-        with self._lock:
-            if not self._available_connections and self._created_connections >= self.max_connections:
-                self._freed.wait_for(lambda: self._available_connections, self.patience)
-            try:
-                connection = self._available_connections.pop()
-            except IndexError:
-                if self._created_connections >= self.max_connections:
-                    raise exceptions.MaxConnectionsError(
-                        f"all {self.max_connections} connections of {self.guard.name} were busy for {self.patience} s"
-                    ) from None
-                connection = self.make_connection()
-            self._in_use_connections.add(connection)
-            return connection
+    def _another(self) -> Any:
+        """A new connection, or one that is released while we may wait. The lock is held."""
+        if self._created_connections < self.max_connections:
+            return self.make_connection()
+        self._waiting += 1
+        found = self._freed.wait_for(lambda: self._available_connections, self.patience)
+        self._waiting -= 1
+        if not found:
+            raise exceptions.MaxConnectionsError(
+                f"all {self.max_connections} connections of {self.guard.name} were busy for {self.patience} s"
+            )
+        return self._available_connections.pop()
 
     def release(self, connection: Any) -> None:
         if connection.pid != os.getpid():
@@ -132,8 +133,9 @@ class Pool(redis.connection.ConnectionPool):
         with self._lock:
             if connection not in self._in_use_connections:
                 return
-            self._in_use_connections.remove(connection)
+            self._in_use_connections.discard(connection)
             if connection.should_reconnect():
                 connection.disconnect()
             self._available_connections.append(connection)
-            self._freed.notify()
+            if self._waiting:
+                self._freed.notify()

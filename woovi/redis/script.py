@@ -40,7 +40,7 @@ class Script:
 
     def __call__(self, client: redis.Redis, keys: Sequence[Value], args: Sequence[Value] = ()) -> Any:
         """Run the script and return its answer. Raises redis.exceptions.RedisError, BreakerOpen among them."""
-        if isinstance(client, RedisCluster):
+        if type(client) is not redis.Redis and isinstance(client, RedisCluster):  # the first is much cheaper
             return self._in_cluster(client, keys, args)
         pool: Any = client.connection_pool
         return self._on(pool, keys, args)

@@ -1,0 +1,108 @@
+"""Connections are bounded, shared by threads, and belong to one process and one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+
+import pytest
+from redis.exceptions import MaxConnectionsError
+
+from tests.processes import wait_until
+from tests.topologies.topologies import Standalone, Topology
+from woovi.redis import POLICIES, aclient, client, close
+from woovi.redis.roles import Policy
+
+
+@pytest.fixture
+def two_connections(monkeypatch: pytest.MonkeyPatch, valkey: Standalone) -> Standalone:
+    monkeypatch.setitem(POLICIES, "locks", Policy(timeout=0.1, connections=2))
+    close()
+    return valkey
+
+
+def named(topology: Topology, name: str = "woovi-locks") -> int:
+    """Connections at the server that bear this name."""
+    with topology.primaries()[0].ask() as direct:
+        return sum(each["name"] == name for each in direct.client_list())
+
+
+def test_threads_share_a_bounded_pool(two_connections: Standalone) -> None:
+    door = client("locks")
+    threads = [threading.Thread(target=lambda: [door.incr("key") for _ in range(20)]) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert door.get("key") == b"200"
+    assert named(two_connections) <= 2
+
+
+def test_who_finds_every_connection_busy_waits_in_time(two_connections: Standalone) -> None:
+    pool = client("locks").connection_pool
+    held = [pool.get_connection(), pool.get_connection()]
+    start = time.monotonic()
+    with pytest.raises(MaxConnectionsError, match="all 2 connections of locks"):
+        client("locks").ping()
+    assert 0.1 <= time.monotonic() - start < 0.4
+    threading.Timer(0.03, pool.release, [held.pop()]).start()
+    assert client("locks").ping()
+    pool.release(held.pop())
+
+
+def test_tasks_share_a_bounded_pool(two_connections: Standalone) -> None:
+    async def run() -> None:
+        door = aclient("locks")
+        await asyncio.gather(*(door.incr("key") for _ in range(100)))
+        assert named(two_connections) <= 2
+        held = [await door.connection_pool.get_connection() for _ in range(2)]
+        waiting = [asyncio.create_task(door.ping()) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()  # the first in line leaves, and the line goes on
+        await door.connection_pool.release(held.pop())
+        assert await waiting[1]
+        assert await waiting[2]
+        held.append(await door.connection_pool.get_connection())
+        with pytest.raises(MaxConnectionsError, match="all 2 connections of locks"):
+            await door.ping()
+        for connection in held:
+            await door.connection_pool.release(connection)
+
+    asyncio.run(run())
+    assert client("locks").get("key") == b"100"
+
+
+def test_each_loop_has_its_own_connections_and_takes_them_with_it(topology: Topology) -> None:
+    async def run() -> bool:
+        await asyncio.gather(*(aclient("locks").set(f"key-{number}", "x") for number in range(10)))
+        return named(topology) > 0
+
+    seen: list[bool] = []
+    threads = [threading.Thread(target=lambda: seen.append(asyncio.run(run()))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seen.append(asyncio.run(run()))
+    assert seen == [True] * 3
+    wait_until(lambda: named(topology) == 0)
+
+
+def test_a_fork_shares_no_connection(topology: Topology) -> None:
+    """Parent and child ask the same client different things at once; with a shared socket answers would be swapped."""
+    door = client("locks")
+    for key in ("parent", "child"):
+        door.set(key, key)
+    pid = os.fork()
+    name = "parent" if pid else "child"
+    try:
+        right = all(door.get(name) == name.encode() and client("locks").get(name) == name.encode() for _ in range(300))
+    finally:
+        if pid == 0:
+            os._exit(0 if right else 1)
+    _, status = os.waitpid(pid, 0)
+    assert right
+    assert status == 0
+    assert door.get("parent") == b"parent"
