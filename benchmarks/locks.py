@@ -27,8 +27,7 @@ from woovi import redis
 from woovi.embedded.layout import Layout
 from woovi.locks import FencedModel, Lock
 
-ROUNDS = 5
-CALLS = 400
+TURNS, CALLS = 60, 25
 THREADS, PROCESSES, SECTIONS = 16, 8, 50
 SECONDS = 1.5
 Taking = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -72,7 +71,7 @@ def _uncontended(node: dict[str, dict[str, float]]) -> list[Row]:
 
     measures = {"floor": floor, "ours": pair(lambda: Lock(A)), "two": pair(lambda: Lock(A, B))}
     measures |= {name: pair(make) for name, make in _peers(client).items()}
-    seen = medians(ROUNDS, **{name: (lambda act=act: _microseconds(act)) for name, act in measures.items()})
+    seen = _microseconds(measures)
     others = {name: seen[name] for name in seen if name not in ("floor", "ours", "two")}
     others |= {name: figures["one"] for name, figures in node.items()}
     ours, two, least = seen["ours"], seen["two"], seen["floor"]
@@ -84,13 +83,16 @@ def _uncontended(node: dict[str, dict[str, float]]) -> list[Row]:
     ]
 
 
-def _microseconds(act: Callable[[], None]) -> float:
-    seen = []
-    for _ in range(CALLS):
-        began = time.perf_counter()
-        act()
-        seen.append(time.perf_counter() - began)
-    return median(seen) * 1e6
+def _microseconds(measures: dict[str, Callable[[], None]]) -> dict[str, float]:
+    """The p50 of each, in short turns: a noisy moment meets all of them."""
+    seen: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(TURNS):
+        for name, act in measures.items():
+            for _ in range(CALLS):
+                began = time.perf_counter()
+                act()
+                seen[name].append(time.perf_counter() - began)
+    return {name: median(values) * 1e6 for name, values in seen.items()}
 
 
 # ── many wait ────────────────────────────────────────────────────────────────────────────────────────────────────────

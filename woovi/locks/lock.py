@@ -28,6 +28,7 @@ from woovi.locks.scripts import ACQUIRE, EXTEND, RELEASE
 from woovi.redis import Script
 
 GRANT = 1.0  # seconds that a handed-over row is its waiter's, which may be dead
+CROWDED = 0.1  # seconds after a wait in which this process takes the long way at once
 GRANT_MS = int(GRANT * 1000)
 POLL = 0.25  # seconds after which a waiter asks by itself; jittered, and no later than the holder's lease ends
 WITHOUT_REDIS = "without-redis"
@@ -92,6 +93,7 @@ class Lock:
         self._outer: Lock | None = None
         self._context: object = None
         self._groups: list[tuple[list[Row], list[str]]] = []
+        self._in_cluster = False
         self._ring: Any = None  # ThreadRing or TaskRing, as the driver needs
         self._home: wake.Listener | None = None  # of the process that took it; a forked child has another
         self._taken_at = self._ends = 0.0
@@ -169,7 +171,7 @@ class Lock:
         if self._owner or self._outer:
             raise RuntimeError("this lock is in use: make one for each acquisition")
         self._context = _context()
-        if outer := self.find_outer():
+        if _here.get() and (outer := self.find_outer()):
             self._outer, self.fences = outer, {row: outer.fences[row] for row in self.rows}
             return True
         self._home = wake.listener
@@ -202,9 +204,13 @@ class Lock:
 
         False: nothing is known to be taken, and the long way begins, which asks again.
         """
-        self._groups = self._grouped()
+        try:
+            self._groups = self._grouped()
+        except LocksUnavailable:
+            self._owner = ""
+            raise
         ((group, keys), *more) = self._groups
-        if more or self._mode != "wait" or wake.listener.rings:  # with waiters about, it would be in vain too often
+        if more or self._mode != "wait" or time.monotonic() < wake.listener.crowded_until:
             return False
         asked, (lease, patience) = time.monotonic(), self._terms
         try:
@@ -226,7 +232,7 @@ class Lock:
         ((group, keys), *more) = self._groups
         if more:
             return False
-        ends = [self._owner, *self._terms, GRANT_MS, 0 if _is_cluster() else 1]
+        ends = [self._owner, *self._terms, GRANT_MS, 0 if self._in_cluster else 1]
         try:
             reply = RELEASE(redis.client("locks"), keys, ends)
         except (RedisError, OSError):
@@ -261,7 +267,8 @@ class Lock:
 
     def _grouped(self) -> list[tuple[list[Row], list[str]]]:
         """Rows that one script may take at once, and its KEYS: all, but in a Cluster each row has a slot of its own."""
-        groups = [[row] for row in self.rows] if _is_cluster() else [self.rows]
+        self._in_cluster = _is_cluster()
+        groups = [[row] for row in self.rows] if self._in_cluster else [self.rows]
         return [(group, names.keys(group)) for group in groups]
 
     def _take_group(
@@ -288,6 +295,7 @@ class Lock:
                 mode = "wait"
                 continue
             poll = POLL if listener.hears.is_set() else DEAF_POLL
+            listener.crowded_until = asked + CROWDED
             rang = yield Pause(min(poll * random.uniform(0.5, 1), remaining, left / 1000 + 0.001))  # noqa: S311
             if rang and len(group) == 1 and time.monotonic() < asked + GRANT / 2:
                 # Handed over since we asked, so for GRANT / 2 at least it is surely ours: no need to ask again.
@@ -321,7 +329,7 @@ class Lock:
 
     def _give_back(self) -> Steps:
         """For each group, also those that we only waited for. May be called again after it failed."""
-        ends = [self._owner, *self._terms, GRANT_MS, 0 if _is_cluster() else 1]
+        ends = [self._owner, *self._terms, GRANT_MS, 0 if self._in_cluster else 1]
         kept = 0
         for group, keys in self._groups:
             reply = yield Ask(RELEASE, keys, ends)
@@ -401,7 +409,10 @@ class Lock:
 
 
 def _is_cluster() -> bool:
-    return _is_cluster_client(type(redis.client("locks")))
+    try:
+        return _is_cluster_client(type(redis.client("locks")))
+    except (RedisError, OSError) as error:  # a Cluster's client asks for the slots when it is made
+        raise LocksUnavailable(f"Redis does not answer: {error}") from error
 
 
 @functools.cache

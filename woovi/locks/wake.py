@@ -77,6 +77,7 @@ class Listener:
         self.process = f"{host}/{os.getpid()}/{secrets.token_hex(6)}"
         self.rings: dict[str, Ring] = {}
         self.hears = threading.Event()
+        self.crowded_until = 0.0  # by the monotonic clock: somebody here had to wait a moment ago
         self._numbers = itertools.count(1)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
