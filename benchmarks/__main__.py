@@ -11,7 +11,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-ROOMS = ["flow", "ledger"]
+ROOMS = ["flow", "ledger", "locks"]
 
 
 def main() -> None:

@@ -1,0 +1,42 @@
+"""Who holds, who waits, and force-release."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.processes import wait_until
+from tests.woovi.locks.conftest import Threads
+from tests.woovi.locks.models import Account
+from woovi.locks import Lock, StaleFence
+from woovi.locks.holders import current, force_release
+
+LABEL = "vault.account"
+
+
+def test_holders_and_waiters_are_listed_and_a_hanging_one_is_put_out(account: Account, threads: Threads) -> None:
+    with Account.objects.lock_rows(pk=9) as hanging:
+        threads.start(lambda: Lock((LABEL, 9), timeout=10).acquire().release())
+        wait_until(lambda: [len(each.waiting) for each in current(LABEL)] == [1])
+        (held,) = current()
+        assert (held.label, held.pk, held.fence) == (LABEL, "9", hanging.rows.row.lock_fence)
+        assert 0 < held.seconds_left <= 10
+        assert current("vault.owner") == []
+
+        assert force_release(Account, "9")
+        threads.join()
+        with pytest.raises(StaleFence), hanging.write():
+            raise AssertionError
+    assert current() == []
+
+
+def test_control_a_plain_delete_lets_the_hanging_holder_write(account: Account) -> None:
+    with Account.objects.lock_rows(pk=9) as hanging, hanging.write() as rows:
+        rows.row.save()
+
+
+def test_a_holder_in_its_transaction_keeps_the_row_until_it_ends(account: Account, threads: Threads) -> None:
+    answers: list[bool] = []
+    with Account.objects.lock_for_update(pk=9):
+        threads.start(lambda: answers.append(force_release(Account, 9)))
+        threads.join()
+    assert answers == [False]

@@ -1,0 +1,110 @@
+"""Redis is gone: the database does it alone, or the lock refuses, as the setting says."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.processes import wait_until
+from tests.topologies.topologies import Sentinels, Topology
+from tests.woovi.locks.conftest import Threads
+from tests.woovi.locks.models import Account
+from woovi import redis
+from woovi.locks import Lock, LockNotAvailable, LocksUnavailable, metrics
+
+LABEL = "vault.account"
+
+
+@pytest.fixture(autouse=True)
+def _gone(topology: Topology, tables: None) -> None:
+    redis.client("locks").ping()  # a process that knew its Cluster
+    for server in topology.servers:
+        if isinstance(topology, Sentinels):
+            server.freeze()  # killed, all at once, Sentinels would not find back to who was the primary
+        else:
+            server.kill()
+
+
+def test_a_lock_refuses() -> None:
+    with pytest.raises(LocksUnavailable):
+        Lock((LABEL, 9)).acquire()
+
+
+def test_by_setting_rows_refuse_too(settings: Any, account: Account) -> None:
+    settings.LOCKS_WITHOUT_REDIS = "refuse"
+    with pytest.raises(LocksUnavailable), Account.objects.lock_for_update(pk=9):
+        raise AssertionError
+    with pytest.raises(LocksUnavailable), Account.objects.lock_rows(pk=9):
+        raise AssertionError
+
+
+def test_the_database_locks_alone_and_it_is_counted(account: Account, threads: Threads) -> None:
+    before = metrics.read().get(LABEL, {}).get("fallbacks", 0)
+
+    def move() -> None:
+        for _ in range(20):
+            with Account.objects.lock_for_update(pk=9, timeout=10) as locked:
+                balance = locked.row.balance
+                with Account.objects.lock_for_update(pk=9) as inner:
+                    assert inner.row.balance == balance
+                locked.row.balance = balance - 1
+                locked.row.save()
+
+    for _ in range(4):
+        threads.start(move)
+    threads.join()
+    account.refresh_from_db()
+    assert account.balance == 20
+    assert metrics.read()[LABEL]["fallbacks"] >= before + 80
+
+
+def test_nowait_and_skip_locked(account: Account, threads: Threads) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with Account.objects.lock_for_update(pk=9):
+            held.set()
+            go_on.wait(10)
+
+    threads.start(hold)
+    assert held.wait(10)
+    with pytest.raises(LockNotAvailable), Account.objects.lock_for_update(pk=9, nowait=True):
+        raise AssertionError
+    with Account.objects.lock_for_update(pk__in=[9], skip_locked=True) as locked:
+        assert list(locked) == []
+    go_on.set()
+
+
+def test_split_one_at_a_time_without_a_transaction(account: Account, threads: Threads) -> None:
+    with Account.objects.lock_rows(pk=9) as lock:
+        assert not connection.in_atomic_block
+
+        def refused() -> None:
+            with pytest.raises(LockNotAvailable), Account.objects.lock_rows(pk=9, timeout=0.1):
+                raise AssertionError
+
+        threads.start(refused).join()
+        with lock.write() as rows:
+            rows.row.balance = 1
+            rows.row.save()
+    account.refresh_from_db()
+    assert account.balance == 1
+    with Account.objects.lock_rows(pk=9, nowait=True):
+        pass
+
+
+def test_back_again_redis_is_used(account: Account, topology: Topology) -> None:
+    with Account.objects.lock_for_update(pk=9) as locked:
+        fence = locked.row.lock_fence
+    topology.heal()
+
+    def used() -> bool:
+        before = metrics.read()[LABEL]["fallbacks"]
+        with Account.objects.lock_for_update(pk=9) as locked:
+            assert locked.row.lock_fence > fence
+        return metrics.read()[LABEL]["fallbacks"] == before
+
+    wait_until(used)
