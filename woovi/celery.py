@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.signals import beat_init, celeryd_init
 from kombu.exceptions import OperationalError
 
 from woovi import embedded, outbox, redis
@@ -27,7 +28,6 @@ VISIBILITY_TIMEOUT = (
 )
 
 
-embedded.ensure()
 app = Celery("woovi")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
@@ -53,6 +53,15 @@ app.conf.update(
     enable_utc=True,
 )
 app.autodiscover_tasks()
+
+
+def _start_engines(**_: object) -> None:
+    """Where a worker or beat starts, and not where this module is imported: mypy and the checks import it too."""
+    embedded.ensure()
+
+
+celeryd_init.connect(_start_engines)
+beat_init.connect(_start_engines)
 
 
 def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
