@@ -32,7 +32,7 @@ class BankNotFound(BankRefused):
 
 
 class BankUnavailable(BankError):
-    """The bank did not take the request (no connection, 429, 503): nothing happened, it may be sent again."""
+    """The bank did not take the request (no connection, 401, 403, 429, 503): nothing happened, it may be sent again."""
 
 
 class BankUnknown(BankError):

@@ -122,7 +122,7 @@ def _error(answer: httpx.Response, label: str) -> BankError:
     problem = problem if isinstance(problem, dict) else {}
     code = str(problem.get("type", "")).rpartition("/")[2] or f"HTTP {status}"
     detail = f"{label}: HTTP {status} {str(problem.get('detail', ''))[:300]}".strip()
-    if status in {401, 429, 503}:
+    if status in {401, 403, 429, 503}:  # 401 and 403 are about our credentials and scopes, not about what was asked
         return BankUnavailable(code, detail)
     if status == 404:
         return BankNotFound(code, detail)

@@ -137,6 +137,7 @@ class Refund(models.Model):
     checked_at = models.DateTimeField(null=True)  # when the bank was last asked
     created_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True)
+    contradicted_at = models.DateTimeField(null=True)  # when the bank told the opposite of how it ended; check_ledger
 
     class Meta:
         constraints = [

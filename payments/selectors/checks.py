@@ -6,10 +6,15 @@ Add a domain's own under its own list, and the list to `ALL`.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+
+from payments import migrations
 
 MOST_SHOWN = 20  # offenders named per check
 
@@ -48,7 +53,25 @@ def _run(cursor: CursorWrapper, check: Check) -> Finding:
     return Finding(check.name, count, offenders or [])
 
 
+def _guard_functions() -> str:
+    """SQL values (name, md5 of the body) of the guards' functions as the migrations create them."""
+    folder = Path(migrations.__file__).parent / "sql"
+    text = "".join((folder / name).read_text() for name in ("ledger_guards.sql", "ledger_post.sql"))
+    bodies = re.findall(r"^CREATE FUNCTION (\w+)\(.*?\$\$(.*?)\$\$", text, re.M | re.S)
+    digests = [(name, hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()) for name, body in bodies]
+    return ", ".join(f"('{name}', '{digest}')" for name, digest in digests)
+
+
 LEDGER = [
+    Check(
+        "the guards' functions are those of the migrations",
+        f"""
+        SELECT wanted.name FROM (VALUES {_guard_functions()}) AS wanted (name, digest)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_proc WHERE proname = wanted.name AND pronamespace = 'public'::regnamespace
+            AND md5(prosrc) = wanted.digest
+        )""",  # noqa: S608
+    ),
     Check(
         "the guards are in place",
         """
@@ -57,7 +80,7 @@ LEDGER = [
             'payments_ledgertransaction.ledger_append_only', 'payments_account.ledger_account_stays',
             'payments_account.ledger_balance_guard', 'payments_account.ledger_opening_balance',
             'payments_account.account_not_overdrawn', 'payments_account.account_pending_out_positive',
-            'payments_entry.entry_line_once', 'payments_ledgertransaction.ledger_transaction_once'
+            'payments_receivedpix.received_append_only', 'payments_entry.entry_line_once', 'payments_ledgertransaction.ledger_transaction_once'
         ]) AS wanted
         WHERE wanted NOT IN (
             SELECT tgrelid::regclass || '.' || tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')
@@ -109,6 +132,10 @@ LEDGER = [
     Check(
         "no account is overdrawn",
         "SELECT id FROM payments_account WHERE pending_out < 0 OR (posted < pending_out AND NOT may_go_negative)",
+    ),
+    Check(
+        "only clearing may be negative",
+        "SELECT id FROM payments_account WHERE may_go_negative <> (kind = 'CLEARING')",
     ),
     Check(
         "a hold is resolved once",
@@ -178,6 +205,13 @@ CHARGES = [
         GROUP BY c.id HAVING count(p.id) <> CASE WHEN c.status = 'COMPLETED' THEN 1 ELSE 0 END""",
     ),
     Check(
+        "a completed charge has its Pix's value and time, and its fee",
+        """
+        SELECT c.id FROM payments_charge c
+        JOIN payments_receivedpix p ON p.charge_id = c.id AND p.outcome = 'SETTLED'
+        WHERE (c.value, c.fee, c.paid_at, c.company_id) IS DISTINCT FROM (p.value, p.fee, p.paid_at, p.company_id)""",
+    ),
+    Check(
         "a refund holds its value, and its hold ended as it did",
         """
         SELECT r.id FROM payments_refund r
@@ -187,6 +221,10 @@ CHARGES = [
            OR r.company_id <> h.company_id
            OR t.kind IS DISTINCT FROM
               CASE r.status WHEN 'CONFIRMED' THEN 'refund' WHEN 'REJECTED' THEN 'refund_void' END""",
+    ),
+    Check(
+        "a refund ended at the bank as it did here",
+        "SELECT id FROM payments_refund WHERE contradicted_at IS NOT NULL",
     ),
     Check(
         "a hold for a refund has its refund",

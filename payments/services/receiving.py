@@ -7,17 +7,20 @@ makes one Pix settle it, whichever comes first. `docs/charges.md` has the table 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from payments.bank.port import BankReceived
+from payments import bank
+from payments.bank.port import BankError, BankReceived, BankRefused
 from payments.models import Account, Charge, Company, ReceivedPix
 from payments.models.base import new_public_id
 from payments.selectors import contract
 from payments.services import charges, ledger, refunds
+from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
 
 log = logging.getLogger(__name__)
@@ -29,25 +32,49 @@ class _NotRegistered(Exception):
     """The bank knows the charge, we do not know yet that it does."""
 
 
+class _PayerUnknown(Exception):
+    """The charge takes one payer's money only, and the bank has not told whose this is."""
+
+
 def receive(received: BankReceived, now: datetime | None = None) -> ReceivedPix | None:
     """Book a Pix that the bank received. Idempotent by its end-to-end id.
 
     Returns the Pix as booked (now or before), None where there is nothing to book: its key is no company's.
-    Raises Unavailable where its charge's registration must be finished first and the bank does not answer.
+    Raises Unavailable where its charge's registration must be finished first, or its payer asked for, and the bank does
+    not answer.
     """
     now = now or timezone.now()
     if received.value <= 0:
         log.error("Pix %s is of %s centavos: ignored", received.end_to_end_id, received.value)
         return None
     try:
-        return _book(received, now)
+        return _booked(received, now)
     except _NotRegistered:
         # Only after a crash between the bank's registration and our note of it.
         charges.register(Charge.objects.select_related("company").get(txid=received.txid), now)
+        return _booked(received, now)
+
+
+def _booked(received: BankReceived, now: datetime) -> ReceivedPix | None:
+    """Book the Pix, and ask for its payer first where that decides."""
+    try:
         return _book(received, now)
+    except _PayerUnknown:
+        return _book(_with_payer(received), now, payer_asked=True)
 
 
-def _book(received: BankReceived, now: datetime) -> ReceivedPix | None:
+def _with_payer(received: BankReceived) -> BankReceived:
+    """The Pix with its payer, if the bank tells it when asked. Callbacks and lists of some banks leave it out."""
+    try:
+        told = bank.current().read_received(received.end_to_end_id)
+    except BankRefused:
+        return received
+    except BankError as error:
+        raise Unavailable("The bank did not tell who paid") from error
+    return replace(received, payer_name=told.payer_name, payer_tax_id=told.payer_tax_id)
+
+
+def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -> ReceivedPix | None:
     with transaction.atomic():
         charge = _locked_charge(received)
         company = charge.company if charge else Company.objects.filter(pix_key=received.pix_key).first()
@@ -57,6 +84,8 @@ def _book(received: BankReceived, now: datetime) -> ReceivedPix | None:
         if charge and not charge.registered_at:
             raise _NotRegistered
         outcome = _outcome(charge, received)
+        if outcome == Outcome.WRONG_PAYER and not (received.payer_tax_id or payer_asked):
+            raise _PayerUnknown
         pix = ReceivedPix(
             public_id=new_public_id(),
             company=company,
@@ -181,7 +210,7 @@ def _events(pix: ReceivedPix, settled: Charge | None) -> tuple[Event, ...]:
         _event("OPENPIX:TRANSACTION_RECEIVED", company, received),
     ]
     expected = (settled.customer or {}).get("taxID")
-    if expected and pix.payer_tax_id != expected:
+    if expected and pix.payer_tax_id and pix.payer_tax_id != expected:
         other = {**body, "payer": contract.payer(pix)}
         events.append(_event("OPENPIX:CHARGE_COMPLETED_NOT_SAME_CUSTOMER_PAYER", company, other))
     return tuple(events)

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 WINDOW = timedelta(days=90)  # from the payment (API Pix, PixDevolucaoInvalida)
 CHECK_AFTER = timedelta(seconds=10)  # before the bank is asked about an open refund again
 CHECK_BATCH = 200
+CONTRADICTION = {Refund.Status.REJECTED: ReturnStatus.DONE, Refund.Status.CONFIRMED: ReturnStatus.REFUSED}
 CHECK_SECONDS = 5.0  # of one look, so that a bank that hangs is given up until the next
 
 
@@ -191,6 +192,10 @@ def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datet
             log.error("The bank tells of return %s of Pix %s, which is not ours", answer.return_id, end_to_end_id)
         elif refund.status == Refund.Status.IN_PROCESSING:
             resolve(refund.pk, answer, now)
+        elif answer.status == CONTRADICTION[Refund.Status(refund.status)]:
+            # Both states are final, so a person must make the books equal. `check_ledger` names it until then.
+            log.error("Refund %s is %s, and the bank says %s", refund.pk, refund.status, answer.status)
+            Refund.objects.filter(pk=refund.pk).update(contradicted_at=now or timezone.now())
 
 
 def resolve(refund_id: int, answer: BankReturn, now: datetime | None = None) -> Refund:

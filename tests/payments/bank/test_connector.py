@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -120,6 +123,41 @@ def test_wrong_credentials_are_no_refusal(bank_process: BankProcess, session: Op
     with pytest.raises(BankUnavailable) as unavailable:
         stranger.read_charge(ids.new_txid())
     assert "wrong" not in str(unavailable.value)
+
+
+class _Forbidding(BaseHTTPRequestHandler):
+    """A bank whose access control has changed: it gives tokens, and lets them do nothing."""
+
+    def do_POST(self) -> None:
+        self._answer(200, {"access_token": "a", "expires_in": 3600})
+
+    def do_PUT(self) -> None:
+        self._answer(403, {"type": "https://pix.bcb.gov.br/api/v2/error/AcessoNegado"})
+
+    def _answer(self, status: int, fields: dict[str, object]) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.dumps(fields).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_missing_rights_are_no_refusal(session: Open) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Forbidding) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            opened = session(f"http://127.0.0.1:{server.server_address[1]}")
+            with pytest.raises(BankUnavailable, match="AcessoNegado"):
+                opened.call("PUT", "/pix/a/devolucao/b", body={})
+            opened.close()
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_an_answer_lost_after_the_effect_is_unknown_and_the_lookup_finds_it(

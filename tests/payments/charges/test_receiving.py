@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
+from payments.bank import current
+from payments.bank.port import BankReceived
 from payments.models import Charge, LedgerTransaction, ReceivedPix, Refund
 from payments.services import receiving
+from payments.services.charges import ChargeRequest, create
+from payments.services.errors import Unavailable
 from payments.services.receiving import receive
+from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.making import ANA, BIA, NOW
 from woovi.outbox.models import OutboxEvent
@@ -64,7 +70,6 @@ def test_the_events_carry_what_the_contract_shows() -> None:
         pytest.param({}, {"paid_at": NOW + timedelta(hours=1, seconds=1)}, "LATE", id="late"),
         pytest.param({"status": "EXPIRED"}, {}, "LATE", id="after we expired it"),
         pytest.param({"ensure_same_tax_id": True, "customer": CUSTOMER}, {}, "WRONG_PAYER", id="wrong payer"),
-        pytest.param({"ensure_same_tax_id": True, "customer": CUSTOMER}, {"payer_tax_id": ""}, "WRONG_PAYER", id="?"),
     ],
 )
 def test_what_settles_nothing_goes_back(charged: dict[str, Any], paid: dict[str, Any], outcome: str) -> None:
@@ -253,3 +258,39 @@ def test_the_database_lets_only_one_pix_settle_a_charge() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         first.save(force_insert=True)
     assert LedgerTransaction.objects.count() == 1
+
+
+def paid_by(bank: BankProcess, tax_id: str) -> BankReceived:
+    """A Pix of `tax_id` for a charge that only Ana may pay, told without its payer, as some banks do."""
+    charge = create(making.company(), ChargeRequest("a", 1000, customer=CUSTOMER, ensure_same_tax_id=True))
+    told = bank.pay(charge.txid, callback="lost", payer={"taxID": tax_id, "name": "X"})
+    return replace(current().read_received(told["endToEndId"]), payer_tax_id="", payer_name="")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("tax_id", "outcome"), [(ANA, "SETTLED"), (BIA, "WRONG_PAYER")])
+def test_a_payer_who_is_not_told_is_asked_for(bank: BankProcess, tax_id: str, outcome: str) -> None:
+    got = receive(paid_by(bank, tax_id))
+    assert got is not None
+    assert (got.outcome, got.payer_tax_id) == (outcome, tax_id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_payer_whom_nobody_knows_gets_the_money_back(bank: BankProcess) -> None:
+    got = receive(replace(paid_by(bank, ANA), end_to_end_id=making.end_to_end_id()))
+    assert got is not None
+    assert got.outcome == "WRONG_PAYER"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_bank_cannot_be_asked_for_the_payer_nothing_is_decided(bank: BankProcess) -> None:
+    told = paid_by(bank, ANA)
+    bank.faults(unavailable_percent=100)
+    with pytest.raises(Unavailable):
+        receive(told)
+    assert not ReceivedPix.objects.exists()
+
+
+def test_an_unknown_payer_is_not_called_another_one() -> None:
+    receive(making.pix(making.charge(making.company(), customer=CUSTOMER), payer_tax_id=""), NOW)
+    assert topics() == ["OPENPIX:CHARGE_COMPLETED", "OPENPIX:TRANSACTION_RECEIVED"]

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
 from payments.bank import current
+from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import Account, Charge, Refund
+from payments.selectors import checks
 from payments.services import receiving, refunds
 from payments.services.charges import ChargeRequest, create
 from payments.services.errors import Duplicate, Invalid
@@ -298,3 +300,48 @@ def test_a_look_ends_when_its_seconds_are_over(
     for number in range(3):
         ask(paid_at_bank, f"r{number}", 1)
     assert refunds.check_open(timezone.now() + timedelta(minutes=1)) == 1
+
+
+@pytest.mark.parametrize(("ended", "told"), [("REJECTED", "DEVOLVIDO"), ("CONFIRMED", "NAO_REALIZADO")])
+def test_a_bank_that_tells_the_opposite_later_is_seen(
+    paid: Charge, caplog: pytest.LogCaptureFixture, ended: str, told: str
+) -> None:
+    refund, opposite = ask(paid), {"DEVOLVIDO": ReturnStatus.DONE, "NAO_REALIZADO": ReturnStatus.REFUSED}
+    first = ReturnStatus.REFUSED if ended == "REJECTED" else ReturnStatus.DONE
+    end_to_end_id = refund.received.end_to_end_id
+
+    def say(status: ReturnStatus) -> None:
+        refunds.note_returns(end_to_end_id, (BankReturn(refund.return_id, "", refund.value, status),))
+
+    def differing() -> list[str]:
+        name = "a refund ended at the bank as it did here"
+        return next(finding.offenders for finding in checks.run() if finding.name == name)
+
+    say(first)
+    say(first)
+    assert differing() == []
+    assert not caplog.records
+
+    say(opposite[told])
+
+    refund.refresh_from_db()
+    assert refund.status == ended
+    assert differing() == [str(refund.pk)]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_a_completed_charge_of_another_value_than_its_pix_is_seen(paid: Charge) -> None:
+    name = "a completed charge has its Pix's value and time, and its fee"
+
+    def offenders() -> list[str]:
+        return next(finding.offenders for finding in checks.run() if finding.name == name)
+
+    assert offenders() == []
+    Charge.objects.filter(pk=paid.pk).update(value=1001)
+    assert offenders() == [str(paid.pk)]
+
+
+@pytest.mark.parametrize("change", ["UPDATE payments_receivedpix SET value = 1", "DELETE FROM payments_receivedpix"])
+def test_a_received_pix_stays_as_it_is(paid: Charge, change: str) -> None:
+    with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(change)

@@ -201,6 +201,10 @@ DAMAGE = {
         "UPDATE payments_ledgertransaction SET kind = 'pix_in'"
     ),
     "a hold for a refund has its refund": "UPDATE payments_ledgertransaction SET kind = 'refund_hold'",
+    "only clearing may be negative": "UPDATE payments_account SET may_go_negative = true WHERE id = {merchant}",
+    "the guards' functions are those of the migrations": (
+        "CREATE OR REPLACE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+    ),
     "the guards are in place": "ALTER TABLE payments_entry DISABLE TRIGGER ledger_append_only",
 }
 
