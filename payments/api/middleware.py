@@ -1,4 +1,4 @@
-"""The API's front door: one way in for every path below /api, and JSON out of it, whatever happened.
+"""The API's front door: one way in for every path of programs, and JSON out of it, whatever happened.
 
 Django decodes a path before it is routed, so a correlationID that holds `/` would be cut. Here the raw path is routed
 instead, and a view decodes the one segment that it is given. Errors that Django answers itself (unknown path, wrong
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-PREFIXES = ("/api/", "/bank/")
+PROGRAMS = {"api", "bank", "openpix"}  # first segments of paths that programs call
 WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
@@ -22,10 +22,20 @@ def api_front_door(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     def answer(request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(PREFIXES):
+        if request.path_info.lstrip("/").partition("/")[0] not in PROGRAMS:
             return get_response(request)
         request.path_info = _raw_path(request).rstrip("/")
-        return _refused_body(request) or _as_json(get_response(request))
+        return _refused_body(request) or _as_json(_read(request))
+
+    def _read(request: HttpRequest) -> HttpResponseBase:
+        """HEAD is answered as GET, whose body the server then leaves out (RFC 9110, 9.3.2)."""
+        if request.method != "HEAD":
+            return get_response(request)
+        request.method = "GET"
+        try:
+            return get_response(request)
+        finally:
+            request.method = "HEAD"
 
     return answer
 

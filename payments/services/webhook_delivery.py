@@ -117,8 +117,11 @@ def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
 
 
 def _idle(now: datetime) -> QuerySet[WebhookDelivery]:
-    """What is due and not being tried: the lease of a try ends later than that of a hint, while the try runs."""
-    due = WebhookDelivery.objects.filter(status=Status.PENDING, next_attempt_at__lte=now, endpoint__is_active=True)
+    """What is due and not being tried: the lease of a try ends later than that of a hint, while the try runs.
+
+    Of deleted endpoints too: a fan-out at the moment of the deletion may leave one, and its try ends it.
+    """
+    due = WebhookDelivery.objects.filter(status=Status.PENDING, next_attempt_at__lte=now)
     return due.filter(Q(leased_until=None) | Q(leased_until__lte=now + HINT))
 
 

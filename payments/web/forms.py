@@ -71,7 +71,7 @@ class ChargeForm(forms.Form):
 
 
 class RefundForm(forms.Form):
-    """Whole or part of what is left of a charge. `confirmed` comes from the second page."""
+    """Whole or part of what is left of a charge. `confirmed` comes from the second page, with the value it showed."""
 
     PARTS = [("whole", _("Everything that is left")), ("part", _("A part"))]
 
@@ -87,7 +87,7 @@ class RefundForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("part") == "whole":
+        if data.get("part") == "whole" and not data.get("confirmed"):
             data["value"] = self.left
             self.errors.pop("value", None)
         elif "value" not in self.errors and not data.get("value"):

@@ -182,7 +182,19 @@ def test_a_webhook_that_is_not_there(paths: Merchant, webhook_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/nothing", "/api/", "/api/v9/charge", "/bank/nothing", "/api/v1/charge/a/b/c"]
+    "path",
+    [
+        "/api/v1/nothing",
+        "/api",
+        "/api/",
+        "/bank",
+        "/api/v9/charge",
+        "/bank/nothing",
+        "/api/v1/charge/a/b/c",
+        "/openpix/charge/brcode/image/x.png",
+        "/openpix/charge/brcode/image/x.svg",
+        "/openpix",
+    ],
 )
 def test_a_path_that_is_not_there_is_404(shop: Merchant, path: str) -> None:
     refused(shop.get(path), status=(404,))
@@ -193,6 +205,21 @@ def test_a_path_that_is_not_there_is_404(shop: Merchant, path: str) -> None:
 def test_a_method_that_is_not_there_is_405(shop: Merchant, path: str, method: str) -> None:
     client = Client(headers={"Authorization": shop.app_id}, raise_request_exception=False)
     refused(client.generic(method, path, content_type="application/json"), status=(405,))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/charge", "/api/v1/charge/known", "/api/v1/company", "/api/openpix/v1/charge/nothing", "/api/v1/nothing",
+     "/api/docs", "/api/v1/webhook/public-keys"],
+)  # fmt: skip
+def test_head_answers_like_get_without_a_body(paths: Merchant, path: str) -> None:
+    client = Client(headers={"Authorization": paths.app_id}, raise_request_exception=False)
+    read, head = client.get(path), client.head(path)
+    assert (head.status_code, head["Content-Type"], head.content) == (read.status_code, read["Content-Type"], b"")
+
+
+def test_head_of_what_cannot_be_read_is_405(shop: Merchant) -> None:
+    assert Client(raise_request_exception=False).head("/bank/pix").status_code == 405
 
 
 ANY_JSON = st.recursive(

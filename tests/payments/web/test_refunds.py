@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from payments.models import Charge, Company, Refund
-from payments.services import receiving
+from payments.services import receiving, refunds
 from tests.payments import making
 
 
@@ -45,10 +46,21 @@ def test_a_part_then_the_rest(merchant: Client, paid: Charge) -> None:
     assert send(merchant, paid, confirmed="on").status_code == 302
     page = merchant.get(f"/charges/{paid.public_id}/refund").content.decode().replace("\u00a0", " ")
     assert "R$ 60,00" in page
-    assert send(merchant, paid, part="whole", value="", confirmed="on").status_code == 302
+    assert send(merchant, paid, part="whole", value="60,00", confirmed="on").status_code == 302
     assert sorted(Refund.objects.values_list("value", flat=True)) == [4_000, 6_000]
     gone = merchant.get(f"/charges/{paid.public_id}/refund", follow=True).content.decode()
     assert "nothing left to return" in gone
+
+
+def test_what_was_confirmed_is_returned_and_nothing_else(merchant: Client, paid: Charge) -> None:
+    page = send(merchant, paid, part="whole", value="").content.decode()
+    confirmed = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    refunds.request(paid.company, paid, "meanwhile", 4_000)
+    answer = merchant.post(f"/charges/{paid.public_id}/refund", confirmed)  # R$ 100,00, which is no longer left
+    assert answer.status_code == 422
+    assert Refund.objects.count() == 1
+    assert send(merchant, paid, part="whole", value="", confirmed="on").status_code == 422, "no figure was confirmed"
+    assert Refund.objects.count() == 1
 
 
 def test_a_double_click_returns_once(merchant: Client, paid: Charge) -> None:
@@ -83,7 +95,7 @@ def test_a_broken_form_returns_nothing(merchant: Client, paid: Charge, odd: str)
 
 def test_more_than_the_balance_is_refused_in_words(merchant: Client, company: Company) -> None:
     charge = paid_charge(company)  # 100,00 less the fee: the whole is more than there is
-    answer = send(merchant, charge, part="whole", confirmed="on")
+    answer = send(merchant, charge, part="whole", value="100,00", confirmed="on")
     assert answer.status_code == 422
     assert b"Your balance is lower than this value." in answer.content
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from payments.models import Company, WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from payments.services import companies, webhook_delivery
+from payments.services import companies, webhook_delivery, webhooks
 from payments.services.errors import Invalid
 from payments.services.webhook_delivery import deliver, fan_out, resend, sweep
 from payments.services.webhook_signing import hmac_signature
@@ -166,6 +166,23 @@ def test_a_deleted_endpoint_is_not_called(company: Company, endpoint: WebhookEnd
     WebhookEndpoint.objects.update(is_active=False)
     assert deliver(delivery_of(made).pk, 0) is None
     assert delivery_of(made).status == Status.FAILED
+    assert not receiver.got
+
+
+def test_a_delivery_that_a_deletion_overlooked_ends_though_its_hint_is_lost(
+    company: Company, endpoint: WebhookEndpoint, hints: Hints, receiver: Receiver
+) -> None:
+    made = event(company)
+    webhooks.delete(company, endpoint.public_id)
+    # Made by a fan-out that had read the endpoint while it was active.
+    late = WebhookDelivery.objects.create(endpoint=endpoint, event=made)
+    now = datetime.now(UTC)
+    assert sweep(now=now) == 1
+    [hint] = hints.take()
+    assert hint == (late.pk, 0)
+    assert deliver(*hint, now) is None
+    assert delivery_of(made).status == Status.FAILED
+    assert sweep(now=now + timedelta(days=1)) == 0
     assert not receiver.got
 
 
