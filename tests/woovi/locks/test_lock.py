@@ -256,11 +256,12 @@ def _listen() -> None:
 
 
 def test_renewal_keeps_a_lock_past_its_lease_but_not_past_max_hold() -> None:
-    with Lock(A, lease=0.3, auto_renew=True, max_hold=1.0) as lock:
+    with Lock(A, B, lease=0.3, auto_renew=True, max_hold=1.0) as lock:
         began = time.monotonic()
         wait_until(lambda: time.monotonic() > began + 0.7)
         lock.check()
-        assert holder()
+        assert holder(A)
+        assert holder(B)
         wait_until(lambda: not holder(), 3)
         with pytest.raises(LockLost):
             lock.check()
