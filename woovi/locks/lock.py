@@ -93,7 +93,7 @@ class Lock:
         self._outer: Lock | None = None
         self._context: object = None
         self._groups: list[tuple[list[Row], list[str]]] = []
-        self._in_cluster = False
+        self._in_cluster = self._maybe_given_back = False
         self._ring: Any = None  # ThreadRing or TaskRing, as the driver needs
         self._home: wake.Listener | None = None  # of the process that took it; a forked child has another
         self._taken_at = self._ends = 0.0
@@ -174,7 +174,7 @@ class Lock:
             self._outer, self.fences = outer, {row: outer.fences[row] for row in self.rows}
             return True
         self._home = wake.listener
-        self._owner, self.lost = self._home.new_owner(), False
+        self._owner, self.lost, self._maybe_given_back = self._home.new_owner(), False, False
         return False
 
     def find_outer(self) -> Lock | None:
@@ -235,6 +235,7 @@ class Lock:
         try:
             reply = RELEASE(redis.client("locks"), keys, ends)
         except (RedisError, OSError):
+            self._maybe_given_back = True  # asked again, "not yours" is no news
             return False
         self._given_back(self._handed_over(group, reply) >= len(self.fences))
         return True
@@ -338,7 +339,7 @@ class Lock:
     def _given_back(self, kept: bool) -> None:
         if self.fences:
             metrics.held(self.labels, time.monotonic() - self._taken_at)
-            if not (kept or self.lost):
+            if not (kept or self.lost or self._maybe_given_back):
                 self._lose()
         self._owner, self.fences = "", {}
 
