@@ -16,9 +16,9 @@ def find() -> str | None:
 
 
 def install() -> bool:
-    """As root from the system's packages. The package's own service is not wanted and not started."""
+    """As root from the system's packages. Where systemd runs, the package starts a service of its own, which we leave."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
         for step in (["update"], ["install", "-y", "--no-install-recommends", "redis-server"]):
             subprocess.run([*apt, *step], env=environment, stdin=subprocess.DEVNULL, check=False)

@@ -78,14 +78,15 @@ def close() -> None:
             each.close()
         else:
             each.connection_pool.disconnect()
+    _loops.clear()
     _forget()
 
 
 def _forget() -> None:
+    """In a forked child too. The parent's loops stay where they are: to close their sockets here would wake them."""
     global _lock
     _lock = threading.Lock()  # another thread may have held it at the fork
     _clients.clear()
-    _loops.clear()
     guard.forget()
 
 

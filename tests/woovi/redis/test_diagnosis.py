@@ -19,7 +19,7 @@ def numbers(found: Findings) -> list[int]:
     return [each.number for each in found.problems]
 
 
-@pytest.mark.parametrize("role", ["locks", "limits"])
+@pytest.mark.parametrize("role", ["broker", "channels"])  # whose time-outs no busy machine exceeds
 def test_nothing_is_wrong(topology: Topology, role: redis.Role) -> None:
     found = examine(role)
     assert numbers(found) == []
@@ -36,7 +36,7 @@ def test_nothing_is_wrong(topology: Topology, role: redis.Role) -> None:
 def test_unreachable(topology: Topology) -> None:
     for server in topology.servers:
         server.kill()
-    found = examine("locks")
+    found = examine("broker")
     assert numbers(found) == [1]
     assert found.problems[0].mend == "Start it, or correct REDIS_URL."
 
@@ -44,11 +44,11 @@ def test_unreachable(topology: Topology) -> None:
 @pytest.mark.parametrize(("server", "version"), [("valkey", "7.1.9"), ("redis", "6.2.14")])
 def test_too_old(valkey: Standalone, monkeypatch: pytest.MonkeyPatch, server: str, version: str) -> None:
     """The servers at hand are new enough, so what this one says of itself is rewritten."""
-    info = dict(redis.client("locks").info())
+    info = dict(redis.client("broker").info())
     info.pop("valkey_version")
     said = {**info, "redis_version": version, **({"valkey_version": version} if server == "valkey" else {})}
     monkeypatch.setattr(diagnosis, "_info", lambda _: [said])
-    assert numbers(examine("locks")) == [2]
+    assert numbers(examine("broker")) == [2]
 
 
 @pytest.mark.parametrize(("role", "expected"), [("locks", [3]), ("limits", [3]), ("broker", [3]), ("cache", [])])
@@ -63,14 +63,14 @@ def test_evicting(valkey: Standalone, role: redis.Role, expected: list[int]) -> 
 
 def test_a_cluster_behind_a_standalone_url(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     moved(monkeypatch, f"redis://127.0.0.1:{cluster.servers[0].port}")
-    assert numbers(examine("locks")) == [4]
-    assert "redis+cluster://" in examine("locks").problems[0].mend
+    assert numbers(examine("broker")) == [4]
+    assert "redis+cluster://" in examine("broker").problems[0].mend
 
 
 def test_a_server_behind_a_cluster_url(valkey: Standalone, monkeypatch: pytest.MonkeyPatch) -> None:
     moved(monkeypatch, f"redis+cluster://127.0.0.1:{valkey.servers[0].port}")
-    assert numbers(examine("locks")) == [1]
-    assert "Cluster mode is not enabled" in examine("locks").problems[0].text
+    assert numbers(examine("broker")) == [1]
+    assert "Cluster mode is not enabled" in examine("broker").problems[0].text
 
 
 def test_a_sentinel_behind_a_standalone_url(sentinel: Sentinels, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,20 +81,20 @@ def test_a_sentinel_behind_a_standalone_url(sentinel: Sentinels, monkeypatch: py
 def test_a_replica_behind_a_standalone_url(sentinel: Sentinels, monkeypatch: pytest.MonkeyPatch) -> None:
     replica = next(each for each in sentinel.data if each is not sentinel.primary())
     moved(monkeypatch, f"redis://127.0.0.1:{replica.port}")
-    assert numbers(examine("locks")) == [4]
+    assert numbers(examine("broker")) == [4]
 
 
 def test_an_unknown_name_at_the_sentinels(sentinel: Sentinels, monkeypatch: pytest.MonkeyPatch) -> None:
     moved(monkeypatch, sentinel.url.replace("/primary/", "/other/"))
-    assert numbers(examine("locks")) == [1]
+    assert numbers(examine("broker")) == [1]
 
 
 def test_clocks_apart_and_slow(valkey: Standalone, monkeypatch: pytest.MonkeyPatch) -> None:
     def measure(found: Findings, _: object) -> None:
-        found.clock, found.round_trip = -2.0, 40.0
+        found.clock, found.round_trip = -2.0, 600.0
 
     monkeypatch.setattr(diagnosis, "_measure", measure)
-    assert numbers(examine("locks")) == [5, 6]
+    assert numbers(examine("broker")) == [5, 6]
 
 
 def test_the_checks_say_it_with_a_hint_and_only_when_deploying(valkey: Standalone) -> None:

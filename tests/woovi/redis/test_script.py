@@ -1,4 +1,4 @@
-"""Scripts on every topology."""
+"""Scripts on every topology, as the most patient role: time-outs are tested elsewhere."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ KEYS = [f"{{key-{number}}}" for number in range(20)]  # over all nodes of a Clus
 
 
 def test_a_call_returns_the_scripts_answer(topology: Topology, count: Script) -> None:
-    assert [count(client("locks"), [key], [2, "é"]) for key in KEYS] == [[2, "é".encode()]] * len(KEYS)
+    assert [count(client("broker"), [key], [2, "é"]) for key in KEYS] == [[2, "é".encode()]] * len(KEYS)
 
 
 def test_a_forgotten_script_is_healed(topology: Topology, count: Script) -> None:
-    count(client("locks"), ["key"], [1, ""])
+    count(client("broker"), ["key"], [1, ""])
     for server in topology.primaries():
         with server.ask() as direct:
             direct.script_flush()
-    assert count(client("locks"), ["key"], [1, ""])[0] == 2
+    assert count(client("broker"), ["key"], [1, ""])[0] == 2
 
 
 def test_the_twin_does_the_same(topology: Topology, count: Script) -> None:
     async def run() -> list[int]:
-        found = [(await count.acall(aclient("locks"), [key], [1, ""]))[0] for key in KEYS]
+        found = [(await count.acall(aclient("broker"), [key], [1, ""]))[0] for key in KEYS]
         for server in topology.primaries():
             with server.ask() as direct:
                 direct.script_flush()
-        return found + [(await count.acall(aclient("locks"), [key], [1, ""]))[0] for key in KEYS]
+        return found + [(await count.acall(aclient("broker"), [key], [1, ""]))[0] for key in KEYS]
 
     assert asyncio.run(run()) == [1] * len(KEYS) + [2] * len(KEYS)
