@@ -176,6 +176,9 @@ WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
 WEBHOOK_KEY = env.text("WEBHOOK_KEY", None if PRODUCTION else "")  # PEM of the RSA key; development makes one
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", not PRODUCTION)  # endpoints on loopback and private networks
 
+# Without Redis, woovi.locks locks rows by the database alone, or refuses.
+LOCKS_WITHOUT_REDIS = env.choice("LOCKS_WITHOUT_REDIS", ["database", "refuse"], "database")
+
 # What carries outbox events whose topic begins with the prefix, in this order. Pages first: they wait for nothing.
 OUTBOX_HANDLERS = {
     "": "realtime.wake.wake",

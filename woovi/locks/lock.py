@@ -93,7 +93,7 @@ class Lock:
         self._outer: Lock | None = None
         self._context: object = None
         self._groups: list[tuple[list[Row], list[str]]] = []
-        self._in_cluster = False
+        self._in_cluster = self._maybe_given_back = False
         self._ring: Any = None  # ThreadRing or TaskRing, as the driver needs
         self._home: wake.Listener | None = None  # of the process that took it; a forked child has another
         self._taken_at = self._ends = 0.0
@@ -135,9 +135,8 @@ class Lock:
         """Make our fences greater than `floors`, as long as the rows are ours. Returns whether they are."""
         if self._outer:
             return self._outer.raise_fences(floors)
-        keys, args = self.extension(floors)
-        self.renewed(EXTEND(redis.client("locks"), keys, args))
-        return not self.lost
+        self.extend(floors)
+        return not self.lost and all(self.fences.get(row, 0) > floor for row, floor in floors.items())
 
     def assume(self, fences: dict[Row, int]) -> None:
         """Be the holder by other means than Redis, so that inner locks of this task find it."""
@@ -175,7 +174,7 @@ class Lock:
             self._outer, self.fences = outer, {row: outer.fences[row] for row in self.rows}
             return True
         self._home = wake.listener
-        self._owner, self.lost = self._home.new_owner(), False
+        self._owner, self.lost, self._maybe_given_back = self._home.new_owner(), False, False
         return False
 
     def find_outer(self) -> Lock | None:
@@ -236,6 +235,7 @@ class Lock:
         try:
             reply = RELEASE(redis.client("locks"), keys, ends)
         except (RedisError, OSError):
+            self._maybe_given_back = True  # asked again, "not yours" is no news
             return False
         self._given_back(self._handed_over(group, reply) >= len(self.fences))
         return True
@@ -339,30 +339,37 @@ class Lock:
     def _given_back(self, kept: bool) -> None:
         if self.fences:
             metrics.held(self.labels, time.monotonic() - self._taken_at)
-            if not (kept or self.lost):
+            if not (kept or self.lost or self._maybe_given_back):
                 self._lose()
         self._owner, self.fences = "", {}
 
     # ── renewal ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def extension(self, floors: dict[Row, int] | None = None) -> tuple[list[str], list[Any]]:
-        """KEYS and ARGV of the script that extends what is held."""
-        rows = list(self.fences)
-        return names.keys(rows), [self._owner, self._terms[0], *((floors or {}).get(row, 0) for row in rows)]
+    def extend(self, floors: dict[Row, int] | None = None) -> None:
+        """Ask for another lease; for greater fences too, where one is not above its floor."""
+        owner, floors = self._owner, floors or {}
+        found: dict[Row, int] = {}
+        answered = True
+        try:
+            for group, keys in self._groups:
+                args: list[Any] = [owner, self._terms[0], *(floors.get(row, 0) for row in group)]
+                answer = EXTEND(redis.client("locks"), keys, args)
+                found |= {row: fence for row, fence in zip(group, answer, strict=True) if row in self.fences}
+        except (RedisError, OSError):
+            answered = False
+        if self.alive and self._owner == owner:
+            self._extended(found if answered else None)
 
-    def renewed(self, fences: list[int] | None) -> None:
+    def _extended(self, fences: dict[Row, int] | None) -> None:
         """Take note of an extension's answer; None where Redis gave none."""
         now = time.monotonic()
-        if not self.alive:
-            return
         if fences is None:
             if now < self._ends:
                 renewal.renewer.watch(self, self._lease / 10)
             elif not self.lost:
                 self._lose()
-        elif all(fences):
-            self.fences = dict(zip(self.fences, fences, strict=True))
-            self._ends = now + self._lease
+        elif all(fences.values()):
+            self.fences, self._ends = fences, now + self._lease
             if self._auto_renew and now < self._taken_at + self._max_hold:
                 renewal.renewer.watch(self, self._lease / 3)
         elif not self.lost:

@@ -1,4 +1,4 @@
-"""Renew leases: one thread a process, one pipeline for all locks that are due.
+"""Renew leases: one thread a process, a call for each lock that is due.
 
 A lock comes here in two cases: it asked for `auto_renew`, or it was handed over by the holder before, which gave it a
 short lease only (a waiter may be dead) that is stretched to the one it asked for if it is held longer than a moment.
@@ -10,11 +10,6 @@ import os
 import threading
 import time
 from typing import TYPE_CHECKING
-
-from redis.exceptions import RedisError
-
-from woovi import redis
-from woovi.locks.scripts import EXTEND
 
 if TYPE_CHECKING:
     from woovi.locks.lock import Lock
@@ -52,18 +47,8 @@ class Renewer:
                     self._wakes = min(self._due.values(), default=now + 3600)
                     self._changed.wait(self._wakes - now)
                     continue
-            renew(due)
-
-
-def renew(locks: list[Lock]) -> None:
-    """Extend the locks, and tell each what became of it."""
-    client = redis.client("locks")
-    calls = [(lock, *lock.extension()) for lock in locks]
-    for lock, keys, args in calls:
-        try:
-            lock.renewed(EXTEND(client, keys, args))
-        except (RedisError, OSError):
-            lock.renewed(None)
+            for lock in due:
+                lock.extend()
 
 
 renewer = Renewer()

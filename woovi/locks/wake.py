@@ -16,8 +16,6 @@ import threading
 import time
 from typing import Any, Protocol
 
-from redis.exceptions import RedisError
-
 from woovi import redis
 
 PING = 5.0  # seconds of silence after which the connection must prove that it lives
@@ -105,7 +103,7 @@ class Listener:
                 with redis.client("locks").pubsub() as pubsub:  # type: ignore[no-untyped-call]
                     pubsub.subscribe(f"lk:wake:{self.process}")
                     self._listen(pubsub)
-            except (RedisError, OSError):
+            except Exception:  # closed under us by another thread, redis-py raises TypeErrors and what not
                 self.hears.clear()
                 time.sleep(RETRY)
 

@@ -107,10 +107,12 @@ def test_an_instance_read_before_a_claim_cannot_be_saved_after_it(account: Accou
 def test_a_fence_that_fell_behind_its_row_heals(account: Account) -> None:
     """A new primary's clock may be behind the old one's."""
     ahead = 2**51
+    Account.objects.create(pk=10)
     Account.objects.filter(pk=9).update(lock_fence=ahead)
-    with Account.objects.lock_for_update(pk=9) as locked:
-        assert locked.row.lock_fence == ahead + 1
-        locked.row.save()
+    with Account.objects.lock_for_update(pk__in=[9, 10]) as locked:
+        assert locked[9].lock_fence == ahead + 1
+        locked[9].save()
+        locked[10].save()
     with Account.objects.lock_for_update(pk=9) as locked:
         assert locked.row.lock_fence > ahead + 1
 
