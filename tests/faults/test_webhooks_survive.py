@@ -18,7 +18,6 @@ from payments.services import companies
 from tests.processes import Process, Valkey, own_valkey, wait_until
 from tests.receiver import Receiver, serve
 from woovi import outbox
-from woovi.celery import broker_url
 from woovi.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,7 +122,7 @@ def test_a_bank_that_hangs_keeps_no_webhook_waiting(
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         bank = {"BANK_URL": f"http://127.0.0.1:{frozen.getsockname()[1]}"}
         with start(RELAY, valkey), start(WORKER, valkey, **bank), start(BANK_WORKER, valkey, **bank):
-            with Celery(broker=broker_url(valkey.url)) as sender:
+            with Celery(broker=f"redis+socket://{valkey.socket}") as sender:
                 for _ in range(40):  # more than either worker has threads
                     sender.send_task("payments.reconcile", queue="bank")
             frozen.settimeout(30)
