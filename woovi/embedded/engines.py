@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,7 @@ class MissingWheel(Exception):
     """This platform has no wheel of the engine."""
 
 
-class Engine:
+class Engine(ABC):
     """A server that the keeper keeps."""
 
     name: str
@@ -29,19 +30,20 @@ class Engine:
     user: tuple[int, int] | None = None  # uid and gid, where they are not ours
     capability: int | None = None
 
+    @abstractmethod
     def prepare(self) -> None:
         """Make the data directory. Runs once, with no process of the engine left."""
-        raise NotImplementedError
 
-    def clean(self) -> None:
+    def clean(self) -> None:  # noqa: B027 (an engine may leave nothing)
         """Remove what a killed engine left behind. Runs before each start, with no process of the engine left."""
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts it."""
 
+    @abstractmethod
     def ready(self) -> bool:
         """Whether the engine answers."""
-        raise NotImplementedError
 
     def spawn(self, command: list[str], *inherited: IO[str]) -> subprocess.Popen[bytes]:
         uid, gid = self.user or (None, None)
