@@ -25,6 +25,10 @@ VALUE = 1_000  # centavos of each charge
 SETTLE_SECONDS = 90.0
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # with five, a worker's threads find the door shut and come back half a minute later
+
+
 class Inbox:
     """The merchant's server: every webhook's event id, by charge. It is up all the time; what calls it is not."""
 
@@ -44,7 +48,7 @@ class Inbox:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -167,9 +171,10 @@ def _look(system: System, inbox: Inbox, charges: dict[str, str]) -> list[str]:
             ),
             "events not relayed": (one("SELECT count(*) FROM outbox_outboxevent WHERE relayed_at IS NULL"), 0),
         }
+        waiting = db.execute("SELECT * FROM payments_webhookdelivery WHERE status <> 'DELIVERED' LIMIT 3").fetchall()
     wrong = [f"{what}: {seen}, not {right}" for what, (seen, right) in found.items() if seen != right]
     silent = [charge for charge in charges if not inbox.ids[charge]]
     two_faced = [charge for charge in charges if len(set(inbox.ids[charge])) > 1]
-    wrong += [f"{len(silent)} charges without webhook"] if silent else []
+    wrong += [f"{len(silent)} charges without webhook; first deliveries that wait: {waiting}"] if silent else []
     wrong += [f"{len(two_faced)} charges told under two event ids"] if two_faced else []
     return wrong

@@ -13,6 +13,8 @@ import pytest
 from tests.faults import storm
 from woovi import running
 
+# A try that died with its worker is taken up again when its lease ends: a merchant's longest time and some seconds.
+PATIENCE = {"WEBHOOK_TIMEOUT": "5"}
 CALM_BANK = {"latency_ms": 0, "latency_spread_ms": 0, "callback_reorder_percent": 30, "callback_delay_ms": 300}
 
 # The guard is the uniqueness of the Pix's end-to-end id and of the ledger's key. These make every key another one.
@@ -30,7 +32,7 @@ CREATE TRIGGER unguarded BEFORE INSERT ON payments_ledgertransaction FOR EACH RO
 def system() -> Iterator[running.System]:
     with tempfile.TemporaryDirectory(prefix="woovi-storm-") as folder:
         Path(folder).chmod(0o711)
-        with running.started(Path(folder), PORT="18000") as system:
+        with running.started(Path(folder), PORT="18000", **PATIENCE) as system:
             httpx.put(f"{system['bank']}/sim/faults", json=CALM_BANK).raise_for_status()
             yield system
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakSet
 
 import redis
 import redis.asyncio
@@ -19,10 +20,12 @@ from woovi.redis.roles import POLICIES, Role, limits
 class Cluster(redis.RedisCluster):
     """Raises a ConnectionError where no node answers; redis-py's RedisClusterException is no RedisError."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, pools: WeakSet[connections.Pool], **kwargs: Any) -> None:
+        self.pools = pools  # redis-py forgets those of nodes that it no longer knows, and leaves their sockets open
         try:
             super().__init__(**kwargs)
         except exceptions.RedisClusterException as error:
+            self.close()
             raise _plain(error) from error
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
@@ -30,6 +33,10 @@ class Cluster(redis.RedisCluster):
             return super().execute_command(*args, **kwargs)  # type: ignore[no-untyped-call]
         except exceptions.RedisClusterException as error:
             raise _plain(error) from error
+
+    def close(self) -> None:
+        for pool in list(self.pools):
+            pool.disconnect()
 
 
 class AsyncCluster(redis.asyncio.RedisCluster):
@@ -49,15 +56,19 @@ class AsyncCluster(redis.asyncio.RedisCluster):
 
 def connect(role: Role, place: Address) -> Cluster:
     kind = connections.Tls if place.tls else connections.Tcp
+    pools: WeakSet[connections.Pool] = WeakSet()
 
     def pool(**known: Any) -> connections.Pool:
         node = guard(role, f"{known['host']}:{known['port']}")
         for ours in ("connection_class", "max_connections", "timeout"):
             known.pop(ours, None)
-        return connections.Pool(role, node, connection_class=kind, **known)
+        made = connections.Pool(role, node, connection_class=kind, **known)
+        pools.add(made)
+        return made
 
     host, port = place.hosts[0]
     return Cluster(
+        pools,
         # Only a client made of a URL lets us choose its pools.
         url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
         startup_nodes=[ClusterNode(*each) for each in place.hosts[1:]],  # type: ignore[no-untyped-call]

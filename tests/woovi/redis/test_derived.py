@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from celery import Celery
@@ -20,6 +22,13 @@ from woovi.redis.address import parse
 from woovi.redis.derived import kombu_url
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # kombu and channels_redis leave sockets to the GC
+
+
+@pytest.fixture(autouse=True)
+def _left_sockets_go_here() -> Iterator[None]:
+    """And not in a later test, which would be blamed for them."""
+    yield
+    gc.collect()
 
 
 WORKING = pytest.mark.parametrize("topology", ["valkey", "redis", "sentinel"], indirect=True)
