@@ -2,6 +2,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 ROOM ?= all
+JOBS ?= 3
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install -q -p $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
@@ -19,7 +20,7 @@ run: $(BIN)/.installed $(BIN)/.embedded  ## everything, on embedded engines, wit
 test: lint $(BIN)/.embedded  ## every test
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.redis_server
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down
 	@$(BIN)/ruff check .

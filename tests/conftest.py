@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+from collections.abc import Callable
+from typing import Any
 
-_data = tempfile.TemporaryDirectory(prefix="woovi-test-")
-os.environ.setdefault("WOOVI_DATA_DIR", _data.name)
-os.environ.setdefault("WOOVI_ENV", "test")
-# Not in pyproject.toml: pytest-django would read the settings before the lines above.
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
+import pytest
+from django.db.backends.postgresql.operations import DatabaseOperations
 
-import django  # noqa: E402
-
-from woovi import embedded  # noqa: E402
-
-embedded.ensure()
-django.setup()
+from payments import bank
+from tests import environment
+from woovi import embedded
 
 pytest_plugins = ["tests.bank_process", "tests.topologies.fixtures"]
 
-from collections.abc import Callable  # noqa: E402
-from typing import Any  # noqa: E402
-
-import pytest  # noqa: E402
-from django.db.backends.postgresql.operations import DatabaseOperations  # noqa: E402
-
-from payments import bank  # noqa: E402
+embedded.ensure()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -46,4 +34,4 @@ def _flush_past_the_ledgers_guards() -> None:
 def pytest_unconfigure() -> None:
     bank.disconnect()
     embedded.release()  # before the directory goes from under the engines
-    _data.cleanup()
+    environment.data.cleanup()

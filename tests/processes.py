@@ -58,8 +58,8 @@ class Process:
         )
 
     def log(self) -> str:
-        self.output.seek(0)
-        return self.output.read()
+        # Not by seek() and read(): the process writes through the same open file, at the place where we would leave it.
+        return os.pread(self.output.fileno(), os.fstat(self.output.fileno()).st_size, 0).decode(errors="replace")
 
     def wait_for(self, text: str, seconds: float = 30) -> None:
         def said() -> bool:

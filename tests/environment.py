@@ -1,0 +1,12 @@
+"""What this run's processes share, said before anything reads the settings: pytest loads this first of all (`-p`)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+data = tempfile.TemporaryDirectory(prefix="woovi-test-")
+if "PYTEST_XDIST_WORKER" in os.environ:  # has its starter's variables, and needs engines of its own
+    os.environ["WOOVI_DATA_DIR"] = data.name
+os.environ.setdefault("WOOVI_DATA_DIR", data.name)
+os.environ.setdefault("WOOVI_ENV", "test")
