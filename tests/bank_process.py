@@ -25,7 +25,7 @@ PAYER = {"taxID": "11144477735", "name": "Ana Souza"}
 T = TypeVar("T")
 
 
-def eventually(probe: Callable[[], T], seconds: float = 10.0) -> T:
+def eventually(probe: Callable[[], T], seconds: float = 30.0) -> T:
     """The first true answer of `probe`. Fails the test where none comes in `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := probe()):

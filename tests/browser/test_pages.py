@@ -99,7 +99,8 @@ def test_outer_pages(open_page: Callable[..., Page], transactional_db: None, fau
         page.context.clear_cookies()
         page.goto("/login")
         page.context.clear_cookies()
-        page.click("form.card button")
+        with page.expect_navigation():
+            page.click("form.card button")
         shoot(page, f"csrf-{language[:2]}-{size['width']}")
     assert {fault for fault in faults if "404" not in fault and "403" not in fault} == set()
     faults.clear()

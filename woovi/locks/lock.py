@@ -28,6 +28,7 @@ from woovi.locks.scripts import ACQUIRE, EXTEND, RELEASE
 from woovi.redis import Script
 
 GRANT = 1.0  # seconds that a handed-over row is its waiter's, which may be dead
+DRIFT = 0.002  # seconds by which our lease ends before Redis's, which counts in whole milliseconds
 CROWDED = 0.1  # seconds after a wait in which this process takes the long way at once
 GRANT_MS = int(GRANT * 1000)
 POLL = 0.25  # seconds after which a waiter asks by itself; jittered, and no later than the holder's lease ends
@@ -222,7 +223,7 @@ class Lock:
         if left:
             return False
         self.fences = dict(zip(group, fences, strict=True))
-        self._ends = asked + self._lease
+        self._ends = asked + self._lease - DRIFT
         self._taken_at = time.monotonic()
         metrics.waited(self.labels, self._taken_at - asked)
         return True
@@ -284,7 +285,7 @@ class Lock:
             lease, patience = self._terms
             *fences, left = yield Ask(ACQUIRE, keys, [self._owner, lease, mode, patience, self._fair])
             if not left or mode == "some":
-                self._hold(zip(group, fences, strict=True), asked + self._lease)
+                self._hold(zip(group, fences, strict=True), asked + self._lease - DRIFT)
                 return
             remaining = began + self.timeout - time.monotonic()
             if self._mode == "all" or remaining <= 0:
@@ -301,7 +302,7 @@ class Lock:
                 # Handed over since we asked, so for GRANT / 2 at least it is surely ours: no need to ask again.
                 key, fence = self._ring.handed
                 if key == keys[0]:
-                    self._hold([(group[0], fence)], asked + min(GRANT, self._lease))
+                    self._hold([(group[0], fence)], asked + min(GRANT, self._lease) - DRIFT)
                     return
 
     def _hold(self, fences: Any, ends: float) -> None:
@@ -347,7 +348,7 @@ class Lock:
 
     def extend(self, floors: dict[Row, int] | None = None) -> None:
         """Ask for another lease; for greater fences too, where one is not above its floor."""
-        owner, floors = self._owner, floors or {}
+        owner, floors, asked = self._owner, floors or {}, time.monotonic()
         found: dict[Row, int] = {}
         answered = True
         try:
@@ -358,10 +359,10 @@ class Lock:
         except (RedisError, OSError):
             answered = False
         if self.alive and self._owner == owner:
-            self._extended(found if answered else None)
+            self._extended(found if answered else None, asked)
 
-    def _extended(self, fences: dict[Row, int] | None) -> None:
-        """Take note of an extension's answer; None where Redis gave none."""
+    def _extended(self, fences: dict[Row, int] | None, asked: float) -> None:
+        """Take note of an extension's answer; None where Redis gave none. The new lease counts from the question."""
         now = time.monotonic()
         if fences is None:
             if now < self._ends:
@@ -369,7 +370,7 @@ class Lock:
             elif not self.lost:
                 self._lose()
         elif all(fences.values()):
-            self.fences, self._ends = fences, now + self._lease
+            self.fences, self._ends = fences, asked + self._lease - DRIFT
             if self._auto_renew and now < self._taken_at + self._max_hold:
                 renewal.renewer.watch(self, self._lease / 3)
         elif not self.lost:

@@ -9,13 +9,15 @@ from typing import Any
 
 
 class Receiver:
-    """Keeps each callback's Pix in `pix`, in order, and answers with `status`."""
+    """Keeps each callback's Pix in `pix`, in order, and answers with `status`, as soon as `may_answer`."""
 
     def __init__(self, port: int = 0) -> None:
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.status = 200
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -24,6 +26,7 @@ class Receiver:
                 outer.calls.append(json.loads(body))
                 outer.headers.append(dict(self.headers))
                 outer.paths.append(self.path)
+                outer.may_answer.wait(30)
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

@@ -64,7 +64,8 @@ def test_channels_carry_a_message(topology: Topology) -> None:
 def test_celery_queues_a_message(topology: Topology) -> None:
     app = Celery("test")
     app.conf.update(**redis.celery_broker(visibility_timeout=60), task_ignore_result=True)
-    app.send_task("anything", retry=False)
+    with app.connection_for_write() as connection:  # one of our own, closed here: Celery's pool would keep it
+        app.send_task("anything", connection=connection, retry=False)
     app.close()
     with topology.primaries()[0].ask() as direct:
         assert direct.llen("celery") == 1
