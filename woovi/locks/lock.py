@@ -28,7 +28,7 @@ from woovi.locks.scripts import ACQUIRE, EXTEND, RELEASE
 from woovi.redis import Script
 
 GRANT = 1.0  # seconds that a handed-over row is its waiter's, which may be dead
-DRIFT = 0.002  # seconds by which our lease ends before Redis's, which counts in whole milliseconds
+DRIFT = 0.003  # seconds by which Redis may end a lease before we think so: it counts whole ms, from a cached clock
 CROWDED = 0.1  # seconds after a wait in which this process takes the long way at once
 GRANT_MS = int(GRANT * 1000)
 POLL = 0.25  # seconds after which a waiter asks by itself; jittered, and no later than the holder's lease ends

@@ -267,6 +267,25 @@ def test_renewal_keeps_a_lock_past_its_lease_but_not_past_max_hold() -> None:
             lock.check()
 
 
+@pytest.mark.parametrize("name", ["ACQUIRE", "EXTEND"])
+def test_we_never_think_that_it_is_ours_longer_than_redis_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis counts from when it hears of us, not from when we hear its answer, and in whole milliseconds."""
+    asked: list[float] = []
+    script: Any = getattr(module, name)
+
+    def late(*args: Any) -> Any:
+        asked.append(time.monotonic())
+        answer = script(*args)
+        time.sleep(0.02)  # on its way
+        return answer
+
+    monkeypatch.setattr(module, name, late)
+    with Lock(A, B, lease=5) as lock:
+        if name == "EXTEND":
+            lock.extend()
+        assert asked[0] + 4 < lock._ends < asked[0] + 5 - 0.001
+
+
 def test_without_renewal_the_lease_ends_and_check_says_so() -> None:
     lost = metrics.read().get("vault.account", {}).get("lost", 0)
     with Lock(A, lease=0.05) as lock:
