@@ -20,7 +20,8 @@ run: $(BIN)/.installed $(BIN)/.embedded  ## everything, on embedded engines, wit
 test: lint $(BIN)/.embedded  ## every test
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.redis_server
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --ignore tests/faults --ignore tests/attacks
+	@$(BIN)/python -m pytest tests/faults tests/attacks  # many processes each, so one test at a time
 
 lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down
 	@$(BIN)/ruff check .

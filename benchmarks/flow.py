@@ -12,22 +12,19 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.test import Client
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.report import Row, medians
 from payments.models import Charge, Company, User
 from payments.services import charges
-from realtime.wake import group
 from woovi import running
 from woovi.outbox.models import OutboxEvent
 
@@ -36,7 +33,7 @@ PAID = 400  # charges of the latency measure
 CALLERS = 4  # processes that play the bank
 CALLBACKS = 600  # a round
 ROUNDS = 3
-Frames = list[tuple[float, dict[str, object]]]
+Seen = dict[str, float]  # when each correlationID was told as paid
 
 
 def run() -> list[Row]:
@@ -44,17 +41,17 @@ def run() -> list[Row]:
     with running.started(Path(os.environ["WOOVI_DATA_DIR"]), PORT="18200") as system:
         httpx.put(f"{system['bank']}/sim/faults", json=calm).raise_for_status()
         company = Company.objects.get()
-        paid, woken = asyncio.run(_latency(system, company, _create(system)))
+        paid, answered = asyncio.run(_latency(system, company, _create(system)))
         return [
-            _under("p50", paid, woken, 0.5, 150),
-            _under("p99", paid, woken, 0.99, None),
+            _under("p50", paid, answered, 0.5, 150),
+            _under("p99", paid, answered, 0.99, None),
             _throughput(system, company),
         ]
 
 
-def _under(name: str, paid: list[float], woken: list[float], share: float, goal: int | None) -> Row:
-    ours, floor = (1000 * sorted(seen)[int(share * (len(seen) - 1))] for seen in (paid, woken))
-    figure = f"payer's confirmation to WebSocket frame at {RATE} charges/s, {name} (floor: a bare wake-up)"
+def _under(name: str, paid: list[float], answered: list[float], share: float, goal: int | None) -> Row:
+    ours, floor = (1000 * sorted(seen)[int(share * (len(seen) - 1))] for seen in (paid, answered))
+    figure = f"payer's confirmation to WebSocket frame at {RATE} charges/s, {name} (floor: that socket's ping and pong)"
     return Row(figure, "ms", ours, floor, {}, f"under {goal} ms" if goal else "", ours < goal if goal else None)
 
 
@@ -74,54 +71,44 @@ def _create(system: running.System) -> dict[str, str]:
 
 
 async def _latency(system: running.System, company: Company, codes: dict[str, str]) -> tuple[list[float], list[float]]:
-    """Seconds from each payment to its frame, and from bare wake-ups, sent in between, to theirs."""
+    """Seconds from each payment to its frame, and from pings, sent in between, to their pongs."""
     cookie = await asyncio.to_thread(_session, company)
     url = system["web"].replace("http", "ws", 1) + "/ws/events"
-    frames: Frames = []
+    told: Seen = {}
+    pongs: list[float] = []
     pressed: dict[str, float] = {}
-    bare: dict[str, float] = {}
+    pinged: list[float] = []
     headers = {"Cookie": cookie, "Origin": system["web"]}
     async with connect(url, additional_headers=headers) as socket, httpx.AsyncClient(base_url=system["bank"]) as bank:
-        reader = asyncio.create_task(_read(socket, frames))
+        reader = asyncio.create_task(_read(socket, told, pongs))
         start = time.perf_counter()
         for number, (correlation_id, code) in enumerate(codes.items()):
             await asyncio.sleep(start + number / RATE - time.perf_counter())
             pressed[correlation_id] = time.perf_counter()
             await bank.post("/sim/pay", json={"br_code": code, "payer": {"name": "Maria", "taxID": "52998224725"}})
-            mark = f"bare-{number}"
-            bare[mark] = time.perf_counter()
-            await get_channel_layer().group_send(group(str(company.pk)), {"type": "wake", "topics": [mark], "id": 0})
-        await asyncio.sleep(2)
+            pinged.append(time.perf_counter())
+            await socket.send("ping")
+        async with asyncio.timeout(30):
+            while not (pressed.keys() <= told.keys() and len(pongs) == len(pinged)):
+                await asyncio.sleep(0.05)
         reader.cancel()
-    events = await asyncio.to_thread(_completed, company)
-    paid = [
-        _first(frames, lambda f, event=events[c]: int(str(f.get("id", 0))) >= event) - at for c, at in pressed.items()
-    ]
-    woken = [_first(frames, lambda f, mark=mark: mark in str(f.get("topics"))) - at for mark, at in bare.items()]
-    return paid, woken
+    answered = [pong - ping for ping, pong in zip(pinged, pongs, strict=True)]
+    return [told[correlation_id] - at for correlation_id, at in pressed.items()], answered
 
 
-async def _read(socket: object, frames: Frames) -> None:
-    async for text in socket:  # type: ignore[attr-defined]
-        frame = json.loads(text)
-        if frame["type"] == "wake":
-            frames.append((time.perf_counter(), frame))
-
-
-def _first(frames: Frames, wanted: Callable[[dict[str, object]], bool]) -> float:
-    return next(at for at, frame in frames if wanted(frame))
+async def _read(socket: ClientConnection, told: Seen, pongs: list[float]) -> None:
+    async for text in socket:
+        now, frame = time.perf_counter(), json.loads(text)
+        if frame["type"] == "pong":
+            pongs.append(now)
+        elif frame.get("topic") == "OPENPIX:CHARGE_COMPLETED":
+            told.setdefault(frame["payload"]["charge"]["correlationID"], now)
 
 
 def _session(company: Company) -> str:
     client = Client()
     client.force_login(User.objects.filter(company=company)[0])
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
-
-
-def _completed(company: Company) -> dict[str, int]:
-    """Outbox ids of CHARGE_COMPLETED by the charge's correlationID."""
-    rows = OutboxEvent.objects.filter(tenant=str(company.pk), topic="OPENPIX:CHARGE_COMPLETED")
-    return {row.payload["charge"]["correlationID"]: row.pk for row in rows}
 
 
 # ── throughput ───────────────────────────────────────────────────────────────────────────────────────────────────

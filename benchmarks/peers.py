@@ -23,12 +23,13 @@ def node(*requirements: str) -> Path | None:
     """A folder whose node_modules hold the packages. None where there is no Node."""
     if not shutil.which("node") or not shutil.which("npm"):
         return None
-    folder = CACHE / "node"
-    marks = {folder / mark.replace("/", "+") for mark in requirements}
-    if not all(mark.exists() for mark in marks):
+    folder = CACHE / "+".join(sorted(requirements)).replace(
+        "/", "-"
+    )  # one for each set: npm prunes what it is not told
+    mark = folder / ".installed"
+    if not mark.exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}\n')
         subprocess.run(["npm", "install", "--silent", "--no-save", *requirements], cwd=folder, check=True)
-        for mark in marks:
-            mark.touch()
+        mark.touch()
     return folder

@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import reconciliation, refunds, webhook_delivery, webhook_work
+from payments.services import devices, reconciliation, refunds, webhook_delivery, webhook_work
 
 log = logging.getLogger(__name__)
 
@@ -38,3 +38,8 @@ def deliver_webhook(delivery_id: int, after: int, endpoint_id: int) -> None:
 @shared_task(name="payments.sweep_webhooks", ignore_result=True)
 def sweep_webhooks() -> None:
     webhook_delivery.sweep()
+
+
+@shared_task(name="payments.mail_new_device", ignore_result=True)
+def mail_new_device(user_id: int, address: str, at: str) -> None:
+    devices.mail(user_id, address, at)

@@ -1,19 +1,31 @@
-"""Which consumer answers which WebSocket path."""
+"""Which application answers which path: of WebSockets all, of HTTP the streams, which Django's threads would not bear."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDenier
+from channels.sessions import SessionMiddlewareStack
 from django.urls import path, re_path
 
-from realtime.consumers import EventsConsumer
+from realtime.connection import Receive, Scope, Send
+from realtime.events import events
+from realtime.sse import PATH, sse
 
-urlpatterns = [path("ws/events", EventsConsumer.as_asgi()), re_path("", WebsocketDenier.as_asgi())]
+# django-stubs knows no ASGI applications as views.
+urlpatterns = [path("ws/events", events), re_path("", WebsocketDenier.as_asgi())]  # type: ignore[arg-type]
 
 
 def application() -> Any:
-    """WebSockets by session, from pages of our own hosts only."""
-    return AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(urlpatterns)))
+    """WebSockets from pages of our own hosts only. Who is asking, each application finds out by itself."""
+    return AllowedHostsOriginValidator(SessionMiddlewareStack(URLRouter(urlpatterns)))
+
+
+def streams(django: Any) -> Any:
+    """HTTP: streams by themselves, and everything else by Django."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await (sse if scope["path"] == PATH else django)(scope, receive, send)
+
+    return answer

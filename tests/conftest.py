@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from payments import bank
 from tests import environment
 from woovi import embedded
+from woovi.ratelimit import local, metrics, seen, store, subject
 
 pytest_plugins = ["tests.bank_process", "tests.topologies.fixtures"]
 
@@ -29,6 +31,19 @@ def _flush_past_the_ledgers_guards() -> None:
         flush(self, ["SET LOCAL session_replication_role = replica", *statements])
 
     DatabaseOperations.execute_sql_flush = flush_all  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _counted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rate limits are as shipped, and who is counted in one test is a stranger to the next, in Redis too."""
+    key = os.urandom(16)
+    monkeypatch.setattr(subject, "_key", lambda: key)
+    subject.digest.cache_clear()
+    local.forget()
+    for table in (metrics.counts, metrics.limited, seen._sent):
+        table.clear()  # type: ignore[attr-defined]
+    monkeypatch.setattr(store, "_store", store.Store())
+    store._store._looked = float("inf")  # never reads the database
 
 
 def pytest_unconfigure() -> None:

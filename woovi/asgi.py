@@ -17,5 +17,6 @@ http = get_asgi_application()  # before what imports models
 from channels.routing import ProtocolTypeRouter
 from realtime import routing
 from woovi.body_limit import body_limit
+from woovi.ratelimit.gate import gate
 
-application = ProtocolTypeRouter({"http": body_limit(http), "websocket": routing.application()})
+application = gate(ProtocolTypeRouter({"http": routing.streams(body_limit(http)), "websocket": routing.application()}))

@@ -24,6 +24,7 @@ def _development_secret() -> str:
 
 
 SECRET_KEY = env.text("SECRET_KEY", None if PRODUCTION else _development_secret())
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", "")  # keys that were: they still open what they sealed
 PUBLIC_URL = env.http_url("PUBLIC_URL", "http://127.0.0.1:8000")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -42,11 +43,13 @@ INSTALLED_APPS = [
     "ninja",
     "woovi",
     "woovi.outbox",
+    "woovi.ratelimit",
     "payments",
     "realtime",
 ]
 MIDDLEWARE = [
     "payments.api.middleware.api_front_door",
+    "woovi.ratelimit.middleware.rate_limits",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -87,6 +90,8 @@ DATABASES["default"]["OPTIONS"]["pool"] = {  # type: ignore[index]
     "timeout": 5,
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool gives no request a connection that died with PostgreSQL
+# Nobody may sleep in a transaction for longer than the balances' write intents live (woovi.cache).
+DATABASES["default"]["OPTIONS"].setdefault("options", "-c idle_in_transaction_session_timeout=45s")  # type: ignore[attr-defined]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # All to standard error, which the service manager keeps. An exception that nobody caught leaves its traceback
@@ -114,6 +119,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+AUTHENTICATION_BACKENDS = ["woovi.ratelimit.login.GuardedBackend"]
 LOGIN_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:dashboard"
 LOGOUT_REDIRECT_URL = "web:login"
@@ -176,13 +182,37 @@ WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
 WEBHOOK_KEY = env.text("WEBHOOK_KEY", None if PRODUCTION else "")  # PEM of the RSA key; development makes one
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", not PRODUCTION)  # endpoints on loopback and private networks
 
+# Mail to people, of which there is little. Without a server it goes to the worker's standard output.
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_PORT = env.integer("EMAIL_PORT", 587, 1, 65_535)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_USER", ""), env.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"no-reply@{urlsplit(PUBLIC_URL).hostname}")
+
 # Without Redis, woovi.locks locks rows by the database alone, or refuses.
 LOCKS_WITHOUT_REDIS = env.choice("LOCKS_WITHOUT_REDIS", ["database", "refuse"], "database")
 
+# Rate limits: the product's own words for them, and where requests come from. docs/ratelimit.md
+RATE_LIMIT_POLICIES = "payments.limits.POLICIES"
+RATE_LIMIT_RULES = "payments.limits.rules"
+RATE_LIMIT_IMPORTANCE = "payments.limits.importance"
+RATE_LIMIT_STREAMS = {"/api/v1/events"}
+RATE_LIMIT_REFUSAL = "payments.web.errors.refused"
+RATE_LIMIT_IN_FLIGHT = env.integer("RATE_LIMIT_IN_FLIGHT", 200, 5, 100_000)  # requests of one process at once
+RATE_LIMIT_STRANGERS = env.integer("RATE_LIMIT_STRANGERS", 2, 1, 1_000)  # served at once by one process; others wait
+RATE_LIMIT_PROCESSES = env.integer("RATE_LIMIT_PROCESSES", 2, 1, 10_000)  # that share a limit while Redis is away
+RATE_LIMIT_ALLOW = env.words("RATE_LIMIT_ALLOW", "" if PRODUCTION else "127.0.0.0/8,::1")  # never counted by address
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", "127.0.0.0/8,::1")  # whose X-Forwarded-For is believed
+
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")  # what Prometheus shows at /metrics/ratelimit; without it there is none
+
 # What carries outbox events whose topic begins with the prefix, in this order. Pages first: they wait for nothing.
 OUTBOX_HANDLERS = {
-    "": "realtime.wake.wake",
+    "": "woovi.pubsub.carry",
     "task:": "woovi.celery.send_tasks",
+    "cache:": "woovi.cache.versioned.settle",
     "OPENPIX:": "payments.services.webhook_delivery.fan_out",
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

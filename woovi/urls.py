@@ -6,9 +6,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from woovi.health import health
+from woovi.ratelimit import views as ratelimit
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health),
+    path("metrics/ratelimit", ratelimit.metrics),
     path("", include("payments.api.urls")),
     path("admin/", admin.site.urls),
     path("", include("payments.web.urls")),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from payments.admin import charges, companies, ledger, log, outbox, people, webhooks
+from payments.admin import caches, charges, companies, ledger, locks, log, outbox, people, pix_keys, webhooks
 
-__all__ = ["charges", "companies", "ledger", "log", "outbox", "people", "webhooks"]
+__all__ = ["caches", "charges", "companies", "ledger", "locks", "log", "outbox", "people", "pix_keys", "webhooks"]
 
 admin.site.site_header = _("Woovi operations")
 admin.site.site_title = _("Woovi operations")

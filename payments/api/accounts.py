@@ -10,7 +10,7 @@ from ninja import Query, Router
 from payments.api.auth import company
 from payments.api.pages import Page, cut
 from payments.models import Account, Company
-from payments.selectors import contract
+from payments.selectors import balances, contract
 from payments.services.errors import NotFound
 
 router = Router(tags=["account"])
@@ -27,8 +27,8 @@ def read_company(request: HttpRequest) -> Json:
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
-    rows, info = cut(_merchants(owner).order_by("id"), page)
-    return {"accounts": [contract.account(row, owner) for row in rows], "pageInfo": info}
+    rows, info = cut(request, _merchants(owner).order_by("id"), page)
+    return {"accounts": [contract.account(row, owner, balances.of(row, owner)) for row in rows], "pageInfo": info}
 
 
 @router.get("/account/{account_id}")
@@ -38,7 +38,7 @@ def read(request: HttpRequest, account_id: str) -> Json:
     found = _merchants(owner).filter(public_id=account_id).first()
     if found is None:
         raise NotFound("Account not found")
-    return {"account": contract.account(found, owner)}
+    return {"account": contract.account(found, owner, balances.of(found, owner))}
 
 
 def _merchants(owner: Company) -> Any:

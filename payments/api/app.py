@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from payments.api import accounts, charges, webhooks
+from payments.api import accounts, charges, pix_keys, webhooks
 from payments.api.auth import AppID
 from payments.api.fields import StrictParser
 from payments.api.middleware import error
-from payments.services.errors import ServiceError, Unavailable
+from payments.services.errors import ServiceError, TooMany, Unavailable
 
 api = NinjaAPI(
     title="Woovi",
@@ -25,6 +26,7 @@ api = NinjaAPI(
 )
 api.add_router("", charges.router)
 api.add_router("", accounts.router)
+api.add_router("", pix_keys.router)
 api.add_router("", webhooks.router)
 
 
@@ -46,6 +48,14 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, problem: HttpError) -> HttpResponse:
     return error(problem.status_code, problem.message)
+
+
+@api.exception_handler(TooMany)
+def _too_many(request: HttpRequest, problem: TooMany) -> HttpResponse:
+    body = {"error": problem.message, "errorCode": "TOO_MANY_REQUESTS"}
+    response = api.create_response(request, body, status=HTTPStatus.TOO_MANY_REQUESTS)
+    response["Retry-After"] = str(math.ceil(problem.retry_after))
+    return response
 
 
 @api.exception_handler(ServiceError)

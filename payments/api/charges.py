@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field, model_validator
 
+from payments import limits
 from payments.api.auth import company
 from payments.api.fields import NO_NUL, Body, Flag, Id, Moment, Text140, Text255
 from payments.api.pages import Page, cut
@@ -111,7 +112,7 @@ def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     found = selected.listing(company(request), status=filters.status, start=filters.start, end=filters.end)
     if filters.customer:
         found = found.filter(customer__correlationID=filters.customer)
-    rows, info = cut(found.select_related("company"), filters)
+    rows, info = cut(request, found.select_related("company"), filters)
     return {"charges": [_shown(charge) for charge in rows], "pageInfo": info}
 
 
@@ -133,7 +134,7 @@ def refund(request: HttpRequest, identifier: str, body: RefundBody) -> Json:
 @router.get("/charge/{identifier}/refund")
 def list_refunds(request: HttpRequest, identifier: str, page: Query[Page]) -> Json:
     """A charge's refunds, oldest first."""
-    rows, info = cut(_find(request, identifier).refunds.order_by("id"), page)
+    rows, info = cut(request, _find(request, identifier).refunds.order_by("id"), page)
     return {"refunds": [contract.refund(row) for row in rows], "pageInfo": info}
 
 
@@ -142,9 +143,12 @@ def _find(request: HttpRequest, identifier: str) -> Charge:
         decoded = unquote(identifier, errors="strict")
     except UnicodeDecodeError:
         raise Invalid("id must be UTF-8", "id") from None
-    charge = selected.find(company(request), decoded)
-    if charge is None:
-        raise NotFound("Charge not found")
+    owner = company(request)
+    with limits.lookup(request, str(owner.pk)) as looked_up:
+        charge = selected.find(owner, decoded)
+        if charge is None:
+            raise NotFound("Charge not found")
+        looked_up.settle(1)
     return charge
 
 

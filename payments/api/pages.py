@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 from pydantic import BaseModel, Field
+
+from payments import limits
+from payments.api.auth import company
 
 MAX_LIMIT = 100
 MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; further back, narrow by `start` and `end`
@@ -18,10 +22,13 @@ class Page(BaseModel):
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = MAX_LIMIT
 
 
-def cut(rows: QuerySet[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:
-    """The page's rows, and its `pageInfo`."""
-    total = rows.count()
-    return list(rows[page.skip : page.skip + page.limit]), {
+def cut(request: HttpRequest, rows: QuerySet[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:
+    """The page's rows, and its `pageInfo`. The company is charged by row."""
+    with limits.rows(request, str(company(request).pk), page.limit) as charged:
+        total = rows.count()
+        found = list(rows[page.skip : page.skip + page.limit])
+        charged.settle(len(found))
+    return found, {
         "skip": page.skip,
         "limit": page.limit,
         "totalCount": total,

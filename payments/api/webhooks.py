@@ -52,7 +52,7 @@ def create(request: HttpRequest, body: WebhookBody) -> Json:
 @router.get("/webhook")
 def listing(request: HttpRequest, filters: Query[WebhookFilter]) -> Json:
     """The company's endpoints, newest first."""
-    rows, info = cut(webhooks.listing(company(request), filters.url or None), filters)
+    rows, info = cut(request, webhooks.listing(company(request), filters.url or None), filters)
     return {"webhooks": [_shown(row) for row in rows], "pageInfo": info}
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import ssl
-import threading
-import time
 from typing import Any
 
 import httpx
 
 from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
 from woovi import database
+from woovi.cache import Grant, LoadFailed, OAuth2TokenCache
 
 CONNECT_SECONDS = 3.0
-TOKEN_MARGIN = 30.0  # seconds before its end from which a token is not used any more
 # Failed before the request left: nothing can have happened.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
 
 class Session:
-    """A bank's API with OAuth2 client credentials (RFC 6749 §4.4), thread-safe.
+    """A bank's API with OAuth2 client credentials (RFC 6749 §4.4), thread-safe. All processes share one access token.
 
     Args:
         url: where the API begins; the token is at `/oauth/token` below it.
@@ -38,8 +36,10 @@ class Session:
             limits=httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=4.0),
         )
         self._basic = httpx.BasicAuth(client_id, secret)
-        self._lock, self._patience = threading.Lock(), timeout
-        self._token, self._token_until = "", 0.0
+        self._tokens = OAuth2TokenCache(
+            "bank.token", self._fetch_token, identity=(url, client_id, secret), lease=timeout + CONNECT_SECONDS + 1
+        )
+        self._auth = self._tokens.auth()
 
     def close(self) -> None:
         self._client.close()
@@ -52,45 +52,32 @@ class Session:
             RuntimeError: a database transaction is open.
         """
         database.let_go()
-        token = self._access_token()
-        answer = self._send(method, path, token, body, query)
-        if answer.status_code == 401:  # revoked before its time: once more with a fresh one
-            answer = self._send(method, path, self._access_token(refused=token), body, query)
+        answer = self._send(method, path, body, query)
         if answer.is_success:
             return _json(answer, _label(method, path))
         raise _error(answer, _label(method, path))
 
-    def _send(self, method: str, path: str, token: str, body: object, query: dict[str, str] | None) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token}"}
+    def _send(self, method: str, path: str, body: object, query: dict[str, str] | None) -> httpx.Response:
         try:
-            return self._client.request(method, path, json=body, params=query, headers=headers)
+            return self._client.request(method, path, json=body, params=query, auth=self._auth)
+        except LoadFailed as error:
+            raise BankUnavailable("NoToken", error.reason) from None
         except httpx.HTTPError as error:
             # `from None`: the original carries the request, and that the token.
             raise _broken(error, _label(method, path)) from None
 
-    def _access_token(self, refused: str = "") -> str:
-        """A token that still holds. `refused` is one that the bank no longer takes."""
-        # Bounded: while the bank hangs, the threads must not queue up here, each for the time-outs of all before it.
-        if not self._lock.acquire(timeout=self._patience):
-            raise BankUnavailable("NoToken", "others wait for the access token")
+    def _fetch_token(self) -> Grant:
+        """Raises BankUnavailable, also where the credentials are wrong: what was to be done is not done, and not refused either."""
         try:
-            if self._token and self._token != refused and time.monotonic() < self._token_until:
-                return self._token
-            asked = time.monotonic()
-            try:
-                answer = self._client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=self._basic)
-            except httpx.HTTPError as error:
-                raise BankUnavailable(type(error).__name__, "no access token") from None
-            try:
-                fields = answer.json() if answer.is_success else {}
-                token, seconds = str(fields["access_token"]), int(fields["expires_in"])
-            except (ValueError, TypeError, KeyError):
-                # Also where the credentials are wrong: what was to be done is not done, and not refused either.
-                raise BankUnavailable(f"HTTP {answer.status_code}", "no access token") from None
-            self._token, self._token_until = token, asked + seconds - min(TOKEN_MARGIN, seconds / 2)
-            return token
-        finally:
-            self._lock.release()
+            answer = self._client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=self._basic)
+        except httpx.HTTPError as error:
+            raise BankUnavailable(type(error).__name__, "no access token") from None
+        try:
+            fields = answer.json() if answer.is_success else {}
+            seconds = fields.get("expires_in")
+            return Grant(str(fields["access_token"]), None if seconds is None else int(seconds))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise BankUnavailable(f"HTTP {answer.status_code}", "no access token") from None
 
 
 def _label(method: str, path: str) -> str:

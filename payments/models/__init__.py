@@ -1,20 +1,26 @@
 """Nouns and their invariants."""
 
+from payments.models.cache import Cache
 from payments.models.charge import BankCursor, Charge, ReceivedPix, Refund
 from payments.models.company import Application, Company, User
 from payments.models.ledger import Account, Entry, LedgerTransaction
+from payments.models.operations import RowLock
+from payments.models.pix_key import PixKeyMovement
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Account",
     "Application",
     "BankCursor",
+    "Cache",
     "Charge",
     "Company",
     "Entry",
     "LedgerTransaction",
+    "PixKeyMovement",
     "ReceivedPix",
     "Refund",
+    "RowLock",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",

@@ -11,9 +11,10 @@ from django.utils import timezone
 from payments.models.base import PublicIdField
 from payments.models.company import Company
 from payments.models.ledger import LedgerTransaction
+from woovi.locks import FencedModel
 
 
-class Charge(models.Model):
+class Charge(FencedModel):
     """A request for a payment of `value` centavos. ACTIVE → COMPLETED | EXPIRED, both final.
 
     Until the bank has registered it (`registered_at`), nobody is shown it: the request that made it may be sent
@@ -108,7 +109,7 @@ class ReceivedPix(models.Model):
         return f"{self.end_to_end_id} {self.outcome}"
 
 
-class Refund(models.Model):
+class Refund(FencedModel):
     """Money back to a payer. IN_PROCESSING → CONFIRMED | REJECTED.
 
     `hold` reserves the value in the ledger until the bank has answered. A refund that the platform makes by itself,

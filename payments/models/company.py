@@ -27,6 +27,8 @@ class Company(models.Model):
     fee_minimum = models.PositiveIntegerField(default=50)  # centavos
     fee_maximum = models.PositiveIntegerField(default=500)  # centavos
     charge_expires_in = models.PositiveIntegerField(default=86_400)  # seconds
+    # A change of its balance that Redis could not be told of: until then the balance is read here, not there.
+    balance_doubted_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

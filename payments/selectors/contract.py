@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from payments.models import Account, Charge, Company, ReceivedPix, Refund
+from payments.selectors.balances import Balance
 
 Json = dict[str, Any]
 
@@ -141,15 +142,15 @@ def event(name: str, company: Company, **parts: Any) -> Json:
 BRANCH = "0001"  # there is one
 
 
-def account(account: Account, company: Company) -> Json:
+def account(account: Account, company: Company, balance: Balance) -> Json:
     """An account with its balance. Its number is ours, not a bank's: ten digits of its id."""
     return {
         "accountId": account.public_id,
         "isDefault": account.is_default,
         "balance": {
-            "total": account.posted,
-            "blocked": account.pending_out,
-            "available": account.available,
+            "total": balance.total,
+            "blocked": balance.pending,
+            "available": balance.available,
             "blockedBySecurity": 0,
             "blockedByWithdrawSafety": 0,
         },

@@ -81,7 +81,8 @@ def issue_application(company: Company, name: str) -> tuple[Application, str]:
 
 def revoke_application(application: Application) -> None:
     """Refuse its AppID from now on. For good: who needs access again gets new credentials."""
-    Application.objects.filter(pk=application.pk).update(is_active=False)
+    application.is_active = False
+    application.save(update_fields=["is_active"])  # a save, so that who listens to it hears of it
 
 
 def authenticate(credentials: str) -> Application | None:

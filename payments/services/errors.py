@@ -26,3 +26,11 @@ class NotFound(ServiceError):
 
 class Unavailable(ServiceError):
     """Somebody else (the bank) is not there: the same request may be sent again, and goes on where it stopped."""
+
+
+class TooMany(ServiceError):
+    """More than this company may ask for now. `retry_after`: seconds."""
+
+    def __init__(self, message: str, field: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(message, field)
+        self.retry_after = retry_after

@@ -19,6 +19,7 @@ from payments.bank.port import BankError, BankNotFound, BankReceived
 from payments.models import BankCursor, Charge, ReceivedPix
 from payments.services import charges, receiving, refunds
 from payments.services.errors import Invalid, Unavailable
+from woovi.locks import LockNotAvailable
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,9 @@ def take(told: Iterable[BankReceived], now: datetime | None = None) -> bool:
         try:
             if receiving.receive(received, now):
                 refunds.note_returns(received.end_to_end_id, received.returns, now)
+        except LockNotAvailable:  # its refund is being asked for at this moment
+            all_booked = False
+            log.warning("Pix %s is to be told again: its return is in hand", received.end_to_end_id)
         except Exception:
             all_booked = False
             log.exception("Pix %s is not booked", received.end_to_end_id)

@@ -3,6 +3,9 @@
 The hold and the refund's row are one transaction; the bank is asked by task `payments.send_refund`, which the outbox
 starts. Our `return_id` makes the bank's side once. No answer is UNKNOWN: the refund stays open, and the next look
 reads the bank's return before it asks again.
+
+The refund's row is locked from before the bank is asked until its answer is booked, with no transaction open between
+(docs/locks.md): one process at a time asks, and one that was overtaken books nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import time
 import uuid
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -23,9 +26,10 @@ from payments.bank.port import BankError, BankNotFound, BankRefused, BankReturn,
 from payments.models import Account, Charge, Company, ReceivedPix, Refund
 from payments.selectors import contract
 from payments.services import ledger
-from payments.services.errors import Duplicate, Invalid
+from payments.services.errors import Duplicate, Invalid, Unavailable
 from payments.services.ledger import Event, Posting
 from woovi import outbox
+from woovi.locks import LockLost, LockNotAvailable, SplitLock, StaleFence
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +55,22 @@ def request(
     Raises:
         Duplicate: the correlationID was used with another body.
         Invalid: not paid, older than 90 days, more than is left of the charge, or more than the balance has.
+        Unavailable: others are at this charge. The same request may be sent again.
     """
     now = now or timezone.now()
     if not correlation_id:
         raise Invalid("correlationID must not be empty", "correlationID")
     digest = hashlib.sha256(json.dumps([charge.pk, value, comment]).encode()).digest()
     try:
-        with transaction.atomic():
-            charge = Charge.objects.select_for_update().get(pk=charge.pk, company=company)
+        with Charge.objects.lock_for_update(pk=charge.pk) as locked:
+            if locked.row.company_id != company.pk:
+                raise Charge.DoesNotExist
             first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
-            return (first and _same(first, digest)) or _reserve(charge, correlation_id, digest, value, comment, now)
+            return (first and _same(first, digest)) or _reserve(locked.row, correlation_id, digest, value, comment, now)
     except ledger.InsufficientFunds as error:
         raise Invalid("value is more than the balance has available", "value") from error
+    except (LockNotAvailable, StaleFence) as error:
+        raise Unavailable("Other refunds of this charge are under way. Send the same request again") from error
     except IntegrityError:
         # The same correlationID at the same moment for another charge, whose lock we do not hold.
         first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
@@ -131,20 +139,36 @@ def _open(refund: Refund, kind: Account.Kind, *before: Posting) -> Refund:
 
 
 def send(refund_id: int, now: datetime | None = None) -> Refund:
-    """Ask the bank to return the money, and book its answer. Without one, the refund stays open for `check_open`."""
-    now = now or timezone.now()
-    refund = Refund.objects.select_related("received").get(pk=refund_id)
+    """Ask the bank to return the money, and book its answer. Without one, the refund stays open for `check_open`.
+
+    Who finds somebody else at it, or is overtaken while the bank answers, leaves it to the other.
+    """
+    try:
+        with Refund.objects.lock_rows(pk=refund_id, nowait=True) as lock:
+            return _send(lock, now or timezone.now())
+    except LockNotAvailable:
+        log.info("Refund %s: somebody else asks the bank", refund_id)
+    except (LockLost, StaleFence):
+        log.warning("Refund %s was taken over by another process", refund_id)
+    return Refund.objects.get(pk=refund_id)
+
+
+def _send(lock: SplitLock, now: datetime) -> Refund:
+    refund: Refund = lock.rows.row
     if refund.status != Refund.Status.IN_PROCESSING:
         return refund
     asked_before = refund.checked_at is not None
     Refund.objects.filter(pk=refund.pk).update(checked_at=now)  # before the call: who dies in it has asked
     try:
         answer = _read(refund) if asked_before else None
-        answer = answer or _ask(refund)
+        if answer is None:
+            lock.check()
+            answer = _ask(refund)
     except BankError as error:
         log.warning("Refund %s stays open: %s", refund.pk, error)
         return refund
-    return resolve(refund.pk, answer, now)
+    with lock.write() as rows:
+        return _book(rows.row, answer, now)
 
 
 def _read(refund: Refund) -> BankReturn | None:
@@ -190,35 +214,38 @@ def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datet
         refund = Refund.objects.filter(return_id=answer.return_id, received__end_to_end_id=end_to_end_id).first()
         if refund is None:
             log.error("The bank tells of return %s of Pix %s, which is not ours", answer.return_id, end_to_end_id)
-        elif refund.status == Refund.Status.IN_PROCESSING:
-            resolve(refund.pk, answer, now)
-        elif answer.status == CONTRADICTION[Refund.Status(refund.status)]:
+            continue
+        if refund.status == Refund.Status.IN_PROCESSING:
+            refund = resolve(refund.pk, answer, now)
+        if answer.status == CONTRADICTION.get(Refund.Status(refund.status)):
             # Both states are final, so a person must make the books equal. `check_ledger` names it until then.
             log.error("Refund %s is %s, and the bank says %s", refund.pk, refund.status, answer.status)
             Refund.objects.filter(pk=refund.pk).update(contradicted_at=now or timezone.now())
 
 
 def resolve(refund_id: int, answer: BankReturn, now: datetime | None = None) -> Refund:
-    """Book the bank's answer: post the hold or void it. Idempotent; an answer that is not final changes nothing."""
-    now = now or timezone.now()
-    with transaction.atomic():
-        refund = (
-            Refund.objects.select_for_update(of=("self",))
-            .select_related("company", "received", "received__company", "charge")
-            .get(pk=refund_id)
-        )
-        if refund.status != Refund.Status.IN_PROCESSING:
-            return refund
-        if answer.value != refund.value:
-            log.error("Refund %s is of %s centavos, the bank says %s", refund.pk, refund.value, answer.value)
-            return refund
-        if answer.end_to_end_id:
-            refund.end_to_end_id = answer.end_to_end_id[:32]
-        if answer.status == ReturnStatus.DONE:
-            _confirm(refund, now)
-        elif answer.status == ReturnStatus.REFUSED:
-            _reject(refund, answer.reason, now)
-        refund.save(update_fields=["status", "end_to_end_id", "reason", "resolved_at"])
+    """Book what the bank tells by itself. Raises LockNotAvailable while somebody else asks it about this refund."""
+    with Refund.objects.lock_for_update(pk=refund_id) as locked:
+        return _book(locked.row, answer, now or timezone.now())
+
+
+def _book(refund: Refund, answer: BankReturn, now: datetime) -> Refund:
+    """Post the hold or void it, as the bank answered. Idempotent; an answer that is not final changes nothing.
+
+    The refund's row is locked.
+    """
+    if refund.status != Refund.Status.IN_PROCESSING:
+        return refund
+    if answer.value != refund.value:
+        log.error("Refund %s is of %s centavos, the bank says %s", refund.pk, refund.value, answer.value)
+        return refund
+    if answer.end_to_end_id:
+        refund.end_to_end_id = answer.end_to_end_id[:32]
+    if answer.status == ReturnStatus.DONE:
+        _confirm(refund, now)
+    elif answer.status == ReturnStatus.REFUSED:
+        _reject(refund, answer.reason, now)
+    refund.save(update_fields=["status", "end_to_end_id", "reason", "resolved_at"])
     return refund
 
 

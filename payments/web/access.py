@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django_htmx.middleware import HtmxDetails
 
 from payments.models import Company, User
+from woovi import pubsub
 
 
 class MerchantRequest(HttpRequest):
@@ -22,6 +23,7 @@ class MerchantRequest(HttpRequest):
     user: User
     company: Company
     htmx: HtmxDetails
+    cursor: int  # of the company's log, for a whole page: what the log has up to it is in the page
 
 
 def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
@@ -42,6 +44,10 @@ def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBas
                 return redirect("admin:index")
             raise PermissionDenied
         request.company = request.user.company
+        if not request.htmx:
+            # Before the view reads anything. An event has its number only after its change has committed, so the page
+            # shows all that is numbered up to here, and its socket tells all that comes after.
+            request.cursor = pubsub.head(str(request.company.pk))
         return view(request, *args, **kwargs)
 
     return guarded

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from http import HTTPStatus
 from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from woovi.body_limit import JSON_PATHS
 
 
 class Words(NamedTuple):
@@ -21,6 +25,7 @@ WORDS = {
     400: Words(_("We could not read that"), _("The request was not well formed. Go back and try again.")),
     403: Words(_("This is not yours to see"), _("Your log-in has no access to this page.")),
     404: Words(_("Nothing here"), _("The page does not exist, or it belongs to somebody else.")),
+    429: Words(_("Too many tries"), _("We stopped counting. Wait a little, then try again.")),
     500: Words(_("Something broke on our side"), _("It was written down. No money moved by half.")),
     503: Words(_("Too much at once"), _("We could not answer just now. Try again in a moment.")),
 }
@@ -51,6 +56,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
     # Django calls this while it handles the exception. It has logged that, whichever status is answered.
     status = 503 if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)) else 500
     return _page(request, status, WORDS[status])
+
+
+def refused(request: HttpRequest, status: int) -> HttpResponse:
+    """RATE_LIMIT_REFUSAL: the contract's JSON for programs, a page for people. Before any other middleware, so it asks
+    for the language itself."""
+    if request.path_info.startswith(JSON_PATHS):
+        code = {"errorCode": "TOO_MANY_REQUESTS"} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
+        return JsonResponse({"error": HTTPStatus(status).phrase, **code}, status=status)
+    with translation.override(translation.get_language_from_request(request)):
+        return _page(request, status, WORDS[status])
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -18,9 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from payments import limits
 from payments.models import Charge
 from payments.selectors import charges as select
 from payments.web.errors import Words
+from woovi.ratelimit.middleware import rate_limit
 
 MISSING = Words(_("There is no such payment"), _("Check the link, or ask whoever sent it to you for a new one."))
 
@@ -31,6 +33,7 @@ def shopper(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase
     @wraps(view)
     @require_safe
     @never_cache
+    @rate_limit("pay.address")
     def shown(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         response = view(request, *args, **kwargs)
         response["X-Robots-Tag"] = "noindex, nofollow"
@@ -45,6 +48,7 @@ def show(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
 
     Polled, because a WebSocket for each anonymous reader would let anybody hold our connections open.
     """
+    limits.open_link(request, str(payment_link_id))
     charge = select.by_payment_link(payment_link_id)
     if charge is None:
         return _missing(request)

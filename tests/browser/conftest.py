@@ -67,7 +67,9 @@ def platform(_bank_server: BankProcess) -> Iterator[Platform]:
     url = f"http://127.0.0.1:{port}"
     env = {"PUBLIC_URL": url, "BANK_URL": _bank_server.url}
     with (
-        Process("-m", "uvicorn", "woovi.asgi:application", "--port", str(port), **env) as web,
+        Process(
+            "-m", "uvicorn", "woovi.asgi:application", "--ws", "woovi.websocket:WebSocket", "--port", str(port), **env
+        ) as web,
         Process("manage.py", "relay", **env) as relay,
         Process(
             "-m",

@@ -98,7 +98,7 @@ def test_goes_on_after_postgresql_dropped_its_connection(record: Path) -> None:
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay'"
                 )
-                assert cursor.fetchall() == [(True,)]
+                assert (True,) in cursor.fetchall()  # of one or two: the pool makes one anew for each that broke
             write(1)
             wait_until(all_relayed)
         assert process.popen.poll() is None

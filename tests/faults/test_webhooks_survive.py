@@ -96,7 +96,7 @@ def test_hints_that_redis_lost_are_given_again(endpoint: WebhookEndpoint, valkey
 
 
 @pytest.mark.parametrize("fault", ["frozen", "killed"])
-def test_redis_away_stops_no_other_handler_and_loses_nothing(
+def test_redis_away_holds_up_tasks_alone_and_loses_nothing(
     endpoint: WebhookEndpoint, valkey: Valkey, fault: str
 ) -> None:
     with start(RELAY, valkey) as relay, start(WORKER, valkey), start(BEAT, valkey):
@@ -105,14 +105,17 @@ def test_redis_away_stops_no_other_handler_and_loses_nothing(
         (valkey.freeze if fault == "frozen" else valkey.kill)()
         started = time.monotonic()
         event = write(endpoint)
+        with transaction.atomic():
+            task = outbox.write("task:sweep_webhooks", str(endpoint.company_id), {})
         wait_until(lambda: WebhookDelivery.objects.filter(event=event).exists())
-        wait_until(lambda: OutboxEvent.objects.get(pk=event.pk).attempts >= 2, 40)
+        wait_until(lambda: OutboxEvent.objects.get(pk=event.pk).relayed_at)
+        wait_until(lambda: OutboxEvent.objects.get(pk=task.pk).attempts >= 2, 40)
         assert time.monotonic() - started < 30, "each try is bounded"
-        assert OutboxEvent.objects.get(pk=event.pk).relayed_at is None
+        assert OutboxEvent.objects.get(pk=task.pk).relayed_at is None
         (valkey.thaw if fault == "frozen" else valkey.start)()
         end_leases()
         wait_until(lambda: delivered(2), 60)
-        wait_until(lambda: OutboxEvent.objects.get(pk=event.pk).relayed_at, 40)
+        wait_until(lambda: OutboxEvent.objects.get(pk=task.pk).relayed_at, 40)
         assert relay.popen.poll() is None
 
 

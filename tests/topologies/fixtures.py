@@ -1,4 +1,7 @@
-"""The fixtures: `topology` (each in turn), and `valkey`, `sentinel`, `cluster` for tests that are about one of them."""
+"""The fixtures: `topology` (each in turn), and `valkey`, `sentinel`, `cluster` for tests that are about one of them.
+
+A module whose tests lose replies or replication overrides `topology` by one of proxied servers (`serving`).
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,17 @@ class Park:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.running: dict[str, Topology] = {}
+        self.running: dict[tuple[str, bool], Topology] = {}
 
-    def get(self, name: str) -> Topology:
-        if name not in self.running:
-            self.running[name] = make(name, self.folder)
-        self.running[name].heal()
-        return self.running[name]
+    def get(self, name: str, proxied: bool = False) -> Topology:
+        if (name, proxied) not in self.running:
+            self.running[name, proxied] = make(name, self.folder, proxied)
+        topology = self.running[name, proxied]
+        for server in topology.servers:
+            if server.proxy:
+                server.proxy.heal()
+        topology.heal()
+        return topology
 
     def stop(self) -> None:
         for each in self.running.values():
@@ -38,25 +45,25 @@ def topologies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Park]:
 
 @pytest.fixture(params=NAMES)
 def topology(request: pytest.FixtureRequest, topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topology]:
-    yield from _serving(topologies.get(request.param), monkeypatch)
+    yield from serving(topologies.get(request.param), monkeypatch)
 
 
 @pytest.fixture
 def valkey(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standalone]:
-    yield from _serving(topologies.get("valkey"), monkeypatch)  # type: ignore[misc]
+    yield from serving(topologies.get("valkey"), monkeypatch)  # type: ignore[misc]
 
 
 @pytest.fixture
 def sentinel(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sentinels]:
-    yield from _serving(topologies.get("sentinel"), monkeypatch)  # type: ignore[misc]
+    yield from serving(topologies.get("sentinel"), monkeypatch)  # type: ignore[misc]
 
 
 @pytest.fixture
 def cluster(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    yield from _serving(topologies.get("cluster"), monkeypatch)  # type: ignore[misc]
+    yield from serving(topologies.get("cluster"), monkeypatch)  # type: ignore[misc]
 
 
-def _serving(each: Topology, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topology]:
+def serving(each: Topology, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topology]:
     """All roles at this topology, through clients that know nothing of the test before."""
     monkeypatch.setenv("REDIS_URL", each.url)
     for role in redis.ROLES:

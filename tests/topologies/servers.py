@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.processes import free_port, wait_until
+from tests.topologies.proxy import Proxy
 from woovi.embedded.privileges import in_child
 
 
@@ -23,11 +24,22 @@ def valkey() -> str:
 
 
 class Server:
-    """A server without anything on disk but what Sentinel and Cluster write for themselves."""
+    """A server without anything on disk but what Sentinel and Cluster write for themselves.
 
-    def __init__(self, binary: str, folder: Path, *, sentinel: str = "", **options: str) -> None:
+    `port` is where the others and our clients reach it: the server itself, or its `proxy` where it has one.
+    """
+
+    proxy: Proxy | None = None
+
+    def __init__(self, binary: str, folder: Path, *, sentinel: str = "", proxied: bool = False, **options: str) -> None:
         self.binary, self.options = binary, options
-        self.port = free_port()
+        self.port = self._own_port = free_port()
+        if proxied:
+            self.proxy = Proxy(self._own_port)
+            self.port = self.proxy.port
+            self.options["cluster-announce-port" if "cluster-enabled" in options else "replica-announce-port"] = str(
+                self.port
+            )
         self.folder = folder / str(self.port)
         self.folder.mkdir()
         self.config = self.folder / "sentinel.conf"
@@ -38,11 +50,16 @@ class Server:
 
     def start(self) -> None:
         """Start (again) on the same port, and wait until it answers."""
-        options: Mapping[str, str] = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": ""}
+        options: Mapping[str, str] = {
+            "port": str(self._own_port),
+            "bind": "127.0.0.1",
+            "dir": str(self.folder),
+            "save": "",
+        }
         words = [word for name, value in {**options, **self.options}.items() for word in (f"--{name}", value)]
         sentinel = [str(self.config), "--sentinel"] if self.config.exists() else []
         if sentinel:
-            words = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+            words = ["--port", str(self._own_port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             self.popen = subprocess.Popen(
                 [self.binary, *sentinel, *words],
@@ -53,9 +70,9 @@ class Server:
         wait_until(self.answers)
 
     def ask(self) -> redis.Redis:
-        """A client that waits a second at most and never asks twice."""
+        """A client of the server itself that waits a second at most and never asks twice."""
         return redis.Redis(
-            port=self.port, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0), protocol=2
+            port=self._own_port, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0), protocol=2
         )
 
     def answers(self) -> bool:

@@ -46,12 +46,14 @@ class Topology:
     def stop(self) -> None:
         for server in self.servers:
             server.kill()
+            if server.proxy:
+                server.proxy.close()
 
 
 class Standalone(Topology):
-    def __init__(self, name: str, binary: str, folder: Path) -> None:
+    def __init__(self, name: str, binary: str, folder: Path, proxied: bool = False) -> None:
         self.name = name
-        self.servers = [Server(binary, folder)]
+        self.servers = [Server(binary, folder, proxied=proxied)]
         self.url = f"redis://127.0.0.1:{self.servers[0].port}/0"
 
 
@@ -61,11 +63,11 @@ class Sentinels(Topology):
     name = "sentinel"
     DOWN_AFTER = 500  # milliseconds without an answer
 
-    def __init__(self, folder: Path) -> None:
-        binary = valkey()
-        first = Server(binary, folder, **{"repl-diskless-sync-delay": "0"})
-        replica = {"replicaof": f"127.0.0.1 {first.port}", "repl-diskless-sync-delay": "0"}
-        self.data = [first, Server(binary, folder, **replica)]
+    def __init__(self, folder: Path, proxied: bool = False) -> None:
+        binary, options = valkey(), {"repl-diskless-sync-delay": "0"}
+        first = Server(binary, folder, proxied=proxied, **options)
+        second = Server(binary, folder, proxied=proxied, replicaof=f"127.0.0.1 {first.port}", **options)
+        self.data = [first, second]
         text = f"""sentinel monitor {PRIMARY} 127.0.0.1 {first.port} 2
 sentinel down-after-milliseconds {PRIMARY} {self.DOWN_AFTER}
 sentinel failover-timeout {PRIMARY} 1000
@@ -162,10 +164,12 @@ class Cluster(Topology):
 
     name = "cluster"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, proxied: bool = False) -> None:
         options = {"cluster-enabled": "yes", "cluster-node-timeout": "2000", "cluster-require-full-coverage": "no"}
         # Without a port of its own the bus takes one 10,000 above, which may be no port at all.
-        self.servers = [Server(valkey(), folder, **options, **{"cluster-port": str(free_port())}) for _ in range(3)]
+        self.servers = [
+            Server(valkey(), folder, proxied=proxied, **options, **{"cluster-port": str(free_port())}) for _ in range(3)
+        ]
         bounds = [SLOTS * number // 3 for number in range(4)]
         self.ranges = [(low, high - 1) for low, high in itertools.pairwise(bounds)]
         first = self.servers[0]
@@ -201,17 +205,20 @@ class Cluster(Topology):
         )
 
 
-def make(name: str, folder: Path) -> Topology:
-    """The topology of that name, running. Raises AssertionError where its server is not to be had."""
+def make(name: str, folder: Path, proxied: bool = False) -> Topology:
+    """The topology of that name, running, with a proxy before each server that keeps data where that is wanted.
+
+    Raises AssertionError where its server is not to be had.
+    """
     if name == "sentinel":
-        return Sentinels(folder)
+        return Sentinels(folder, proxied)
     if name == "cluster":
-        return Cluster(folder)
+        return Cluster(folder, proxied)
     if name == "valkey":
-        return Standalone(name, valkey(), folder)
+        return Standalone(name, valkey(), folder, proxied)
     binary = redis_server.find()
     assert binary, redis_server.MISSING
-    return Standalone(name, binary, folder)
+    return Standalone(name, binary, folder, proxied)
 
 
 NAMES = ("valkey", "redis", "sentinel", "cluster")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[2]
 # The roles of `woovi.redis`. The embedded Valkey runs as long as one of them has no URL of its own.
-REDIS_ROLES = ("cache", "locks", "limits", "broker", "channels")
+REDIS_ROLES = ("cache", "locks", "limits", "broker", "channels", "django")
 
 
 @dataclass(frozen=True)

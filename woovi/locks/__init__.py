@@ -12,7 +12,7 @@
 
 from woovi.locks.errors import LockLost, LockNotAvailable, LocksUnavailable, StaleFence
 from woovi.locks.lock import Lock
-from woovi.locks.manager import RowLockManager, RowLockManagerMixin
+from woovi.locks.manager import RowLockManager, RowLockManagerMixin, SplitLock
 from woovi.locks.models import FencedModel
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "LocksUnavailable",
     "RowLockManager",
     "RowLockManagerMixin",
+    "SplitLock",
     "StaleFence",
 ]

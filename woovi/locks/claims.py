@@ -14,14 +14,22 @@ from woovi.locks.names import Row
 if TYPE_CHECKING:
     from woovi.locks.lock import Lock
 
-# Rows are locked in pk order, as everybody locks them; then the fence goes up, unless a later holder's is there. The
-# transaction's lock_timeout goes with the statement: a holder that was stopped in its transaction stops nobody else.
+# Rows are locked in pk order, as everybody locks them; then the fence goes up, unless a later holder's is there. A
+# lock_timeout goes with the statement, so that a holder that was stopped in its transaction stops nobody else; once all
+# rows are locked it is what it was, because the transaction's own waits are not ours to cut.
 CLAIM = """
-WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', %s, true) AS ms),
+WITH before AS MATERIALIZED (SELECT current_setting('lock_timeout') AS ms),
+patience AS MATERIALIZED (SELECT set_config('lock_timeout', %s, true) AS ms FROM before),
 wanted AS MATERIALIZED (SELECT key::{type} AS pk, value::bigint AS fence FROM patience, json_each_text(%s) WHERE ms <> ''),
-locked AS (SELECT t.{pk} AS pk FROM {table} t WHERE t.{pk} IN (SELECT pk FROM wanted) ORDER BY t.{pk} FOR UPDATE {wait})
-UPDATE {table} t SET lock_fence = {fence} FROM wanted JOIN locked USING (pk)
-WHERE t.{pk} = wanted.pk {unless} RETURNING t.*
+locked AS MATERIALIZED (
+    SELECT t.{pk} AS pk FROM {table} t WHERE t.{pk} IN (SELECT pk FROM wanted) ORDER BY t.{pk} FOR UPDATE {wait}
+),
+done AS MATERIALIZED (
+    SELECT set_config('lock_timeout', before.ms, true) AS ms FROM (SELECT count(*) AS rows FROM locked) l, before
+    WHERE rows >= 0
+)
+UPDATE {table} t SET lock_fence = {fence} FROM done, wanted JOIN locked USING (pk)
+WHERE done.ms <> '' AND t.{pk} = wanted.pk {unless} RETURNING t.*
 """
 
 
@@ -34,7 +42,7 @@ def claim(model: type[models.Model], using: str, lock: Lock) -> dict[Any, Any]:
     """
     label = model._meta.label_lower
     fences = {row.pk: fence for row, fence in lock.fences.items() if row.label == label}
-    found = _claim(model, using, fences, lock.timeout)
+    found = _claim(model, using, fences, lock.patience)
     missed = _fences(model, using, fences.keys() - found.keys())
     if not missed:
         return found
@@ -42,7 +50,7 @@ def claim(model: type[models.Model], using: str, lock: Lock) -> dict[Any, Any]:
     if not lock.raise_fences({Row(label, pk): fence for pk, fence in missed.items()}):
         metrics.count([label], "stale")
         raise StaleFence(f"{label} {sorted(missed)} was claimed by a later holder")
-    return found | _claim(model, using, {pk: lock.fences[Row(label, pk)] for pk in missed}, lock.timeout)
+    return found | _claim(model, using, {pk: lock.fences[Row(label, pk)] for pk in missed}, lock.patience)
 
 
 def claim_without_redis(
@@ -87,12 +95,11 @@ def _fences(model: type[models.Model], using: str, pks: Any) -> dict[Any, int]:
     return dict(rows.values_list("pk", "lock_fence"))
 
 
-def still_ours(model: type[models.Model], using: str, fences: dict[Any, int]) -> dict[Any, Any]:
-    """Read rows that were claimed in an earlier transaction, locked for this one. Raises StaleFence."""
-    rows = model._base_manager.using(using).filter(pk__in=list(fences)).order_by("pk").select_for_update()
-    found = {row.pk: row for row in rows}
-    late = [pk for pk, fence in fences.items() if pk in found and found[pk].lock_fence != fence]  # type: ignore[attr-defined]
+def still_ours(model: type[models.Model], using: str, fences: dict[Any, int], timeout: float) -> dict[Any, Any]:
+    """Read rows that were claimed in an earlier transaction, locked for this one. Raises StaleFence, LockNotAvailable."""
+    found = _claim(model, using, fences, timeout, unless="AND t.lock_fence = wanted.fence")
+    late = _fences(model, using, fences.keys() - found.keys())
     if late:
         metrics.count([model._meta.label_lower], "stale")
-        raise StaleFence(f"{model._meta.label_lower} {late} was claimed by a later holder")
+        raise StaleFence(f"{model._meta.label_lower} {sorted(late)} was claimed by a later holder")
     return found

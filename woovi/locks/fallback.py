@@ -53,11 +53,11 @@ def read(model: type[models.Model], using: str, pks: list[Any], lock: Lock, by_r
     """Claim the rows and read them, in the transaction that is open; read only, where an outer lock claimed them."""
     label = model._meta.label_lower
     if lock.nested:
-        return still_ours(model, using, {pk: lock.fences[Row(label, pk)] for pk in pks})
+        return still_ours(model, using, {pk: lock.fences[Row(label, pk)] for pk in pks}, lock.timeout)
     if by_redis:
         return claim(model, using, lock)
     wait = "SKIP LOCKED" if lock.skips else "NOWAIT" if lock.nowait else ""
-    rows = claim_without_redis(model, using, pks, lock.timeout, wait)
+    rows = claim_without_redis(model, using, pks, lock.patience, wait)
     lock.assume({Row(label, pk): row.lock_fence for pk, row in rows.items()})
     return rows
 
@@ -68,7 +68,7 @@ def advise(model: type[models.Model], using: str, pks: list[Any], lock: Lock) ->
     Returns their numbers by pk. Behind a pooler that changes the connection between transactions they are worth nothing; the fence stays.
     """
     numbers: dict[Any, int] = {}
-    give_up = time.monotonic() + (0 if lock.nowait or lock.skips else lock.timeout)
+    give_up = time.monotonic() + (0 if lock.nowait or lock.skips else lock.patience)
     with connections[using].cursor() as cursor:
         for pk in pks:
             name = names.key(Row(model._meta.label_lower, pk))

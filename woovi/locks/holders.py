@@ -16,44 +16,65 @@ from woovi.locks import metrics, names
 from woovi.locks.claims import raise_in_database
 from woovi.locks.errors import LockNotAvailable
 from woovi.locks.names import Row
-from woovi.locks.scripts import RELEASE
+from woovi.locks.scripts import LOOK, RELEASE
 
 LIMIT = 1000  # rows that a page can show
+WAITERS = 100  # of a row
+
+
+@dataclass(frozen=True)
+class Waiter:
+    """One that waits for a row. `owner` is host/process/random.number; times in seconds."""
+
+    owner: str
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Held:
-    """A row that is held. `owner` is host/process/random.number; `waiting` the same of those in its queue, in order."""
+    """A row that is held, and who waits for it, in order. Times in seconds."""
 
     label: str
     pk: str
     owner: str
     fence: int
+    seconds_held: float
     seconds_left: float
-    waiting: tuple[str, ...]
+    waiting: tuple[Waiter, ...]
 
 
 def current(label: str = "*") -> list[Held]:
-    """Rows of a model ("app.model") or of all that are held now; at most LIMIT of them."""
+    """Rows of a model ("app.model") or of all that are held now; at most LIMIT of them. Raises RedisError."""
     client: Any = redis.client("locks")
     found = []
     keys = client.scan_iter(match=f"lk:{{{label}:*}}", count=1000)
     for key in itertools.islice(keys, LIMIT):
-        held, left = client.get(key), client.pttl(key)
-        if held is not None:
-            owner, _, fence = held.decode().rpartition(":")
-            queue = client.zrange(key + b":q", 0, 99)
-            name, _, pk = key.decode().removeprefix("lk:{").removesuffix("}").partition(":")
-            waiting = tuple(each.decode().rsplit(":", 2)[0] for each in queue)
-            found.append(Held(name, pk, owner, int(fence), max(left, 0) / 1000, waiting))
+        name, _, pk = key.decode().removeprefix("lk:{").removesuffix("}").partition(":")
+        if held := look(name, pk):
+            found.append(held)
     return sorted(found, key=lambda each: (each.label, each.pk))
+
+
+def look(label: str, pk: Any) -> Held | None:
+    """Who holds one row, None where nobody does. Raises RedisError."""
+    row = Row(label, pk)
+    text, left, age, *queue = LOOK(redis.client("locks"), names.keys([row]), [WAITERS])
+    if not text:
+        return None
+    owner, _, fence = text.decode().rpartition(":")
+    waiting = []
+    for name, microseconds in zip(queue[::2], queue[1::2], strict=True):
+        waiter, patience, _ = name.decode().rsplit(":", 2)
+        if microseconds <= int(patience) * 1000:  # else it died waiting
+            waiting.append(Waiter(waiter, microseconds / 1e6))
+    return Held(label, str(pk), owner, int(fence), age / 1e6, max(left, 0) / 1000, tuple(waiting))
 
 
 def force_release(model: type[models.Model], pk: Any) -> bool:
     """Take the row from whoever holds it, raise its fence so that the holder cannot write, and let the next one in.
 
     Returns whether the fence was raised in the database too. Where not, the holder's transaction is open and has
-    claimed the row: the database gives it to nobody before that ends.
+    claimed the row: the database gives it to nobody before that ends. Raises RedisError; nothing was done then.
     """
     row = Row(model._meta.label_lower, model._meta.pk.to_python(pk))
     fence = RELEASE(redis.client("locks"), names.keys([row]), ["*", 0, 0, 1000, 0])[0]

@@ -97,7 +97,7 @@ class Lock:
         self._in_cluster = self._maybe_given_back = False
         self._ring: Any = None  # ThreadRing or TaskRing, as the driver needs
         self._home: wake.Listener | None = None  # of the process that took it; a forked child has another
-        self._taken_at = self._ends = 0.0
+        self._taken_at = self._ends = self._until = 0.0
 
     # ── what the holder calls ────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,6 +175,7 @@ class Lock:
             self._outer, self.fences = outer, {row: outer.fences[row] for row in self.rows}
             return True
         self._home = wake.listener
+        self._until = time.monotonic() + self.timeout
         self._owner, self.lost, self._maybe_given_back = self._home.new_owner(), False, False
         return False
 
@@ -193,6 +194,11 @@ class Lock:
     def nested(self) -> bool:
         """Whether an outer lock of this task holds the rows for us."""
         return self._outer is not None
+
+    @property
+    def patience(self) -> float:
+        """Seconds left of its timeout, for the wait that may follow in the database."""
+        return self._until - time.monotonic()
 
     @property
     def alive(self) -> bool:
@@ -331,11 +337,17 @@ class Lock:
     def _give_back(self) -> Steps:
         """For each group, also those that we only waited for. May be called again after it failed."""
         ends = [self._owner, *self._terms, GRANT_MS, 0 if self._in_cluster else 1]
-        kept = 0
+        kept, cancelled = 0, None
         for group, keys in self._groups:
-            reply = yield Ask(RELEASE, keys, ends)
-            kept += self._handed_over(group, reply)
+            try:
+                reply = yield Ask(RELEASE, keys, ends)
+            except asyncio.CancelledError as error:  # this group was given back (see _adrive); the others are next
+                cancelled, kept = error, kept + len(group)
+            else:
+                kept += self._handed_over(group, reply)
         self._given_back(kept >= len(self.fences))
+        if cancelled:
+            raise cancelled
 
     def _given_back(self, kept: bool) -> None:
         if self.fences:

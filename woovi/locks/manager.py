@@ -21,6 +21,7 @@ from woovi.locks.lock import Lock, unbroken
 from woovi.locks.names import Row
 
 T = TypeVar("T")
+M = TypeVar("M", bound=models.Model)
 
 
 class Terms(TypedDict, total=False):
@@ -165,7 +166,7 @@ class RowLockManagerMixin:
         return sorted({self.model._meta.pk.to_python(each) for each in wanted})
 
 
-class RowLockManager(RowLockManagerMixin, models.Manager[Any]):
+class RowLockManager(RowLockManagerMixin, models.Manager[M]):
     """The manager of a FencedModel that needs no other."""
 
 
@@ -179,10 +180,15 @@ class SplitLock:
 
     @contextlib.contextmanager
     def write(self) -> Generator[LockedRows]:
-        """A transaction with the rows read anew. Raises StaleFence if a later holder claimed one; nothing is written."""
+        """A transaction with the rows read anew.
+
+        Raises StaleFence if a later holder claimed one, LockNotAvailable if another transaction holds one for all of
+        the lock's timeout. Nothing is written then.
+        """
         with transaction.atomic(self._using, durable=True):
             fences = {pk: self.rows[pk].lock_fence for pk in self.rows}
-            yield LockedRows(self._manager.model, still_ours(self._manager.model, self._using, fences), self._lock)
+            rows = still_ours(self._manager.model, self._using, fences, self._lock.timeout)
+            yield LockedRows(self._manager.model, rows, self._lock)
 
     async def awrite(self, fn: Callable[[LockedRows], T]) -> T:
         """`fn(rows)` inside write(), in a thread."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models
 
@@ -21,7 +21,7 @@ class FencedModel(models.Model):
 
     lock_fence = models.BigIntegerField(default=0, editable=False)
 
-    objects: ClassVar[RowLockManager] = RowLockManager()
+    objects: ClassVar[RowLockManager[Self]] = RowLockManager()
 
     class Meta:
         abstract = True

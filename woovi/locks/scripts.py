@@ -1,4 +1,4 @@
-"""The three scripts. Their heads say what they take, keep and answer."""
+"""The scripts. Their heads say what they take, keep and answer."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from pathlib import Path
 from woovi.redis import Script
 
 LUA = Path(__file__).parent / "lua"
-ACQUIRE, RELEASE, EXTEND = (Script(LUA / f"{name}.lua") for name in ("acquire", "release", "extend"))
+ACQUIRE, RELEASE, EXTEND, LOOK = (Script(LUA / f"{name}.lua") for name in ("acquire", "release", "extend", "look"))

@@ -5,6 +5,10 @@
 
 A handler gets events whose topic begins with its prefix, in the order of their ids, at least once. It raises
 `Unavailable` when the place that it carries them to is away: they all wait. Any other error is blamed on single events.
+
+Carried events are a tenant's log: `seq` counts them in the order in which they committed (`claims`), and `woovi.pubsub`
+reads it. Instructions to ourselves, whose topic begins with a lower-case word and a colon (`task:`, `cache:`), are no
+part of it.
 """
 
 from __future__ import annotations

@@ -1,29 +1,52 @@
-"""Which relay owns which rows, decided by PostgreSQL in one statement each and by its clock alone."""
+"""Which relay owns which rows, and which number an event has in its tenant's log: decided by PostgreSQL and its clock.
+
+A number is given when an event is first claimed, to what has committed by then, by one relay at a time. So once a
+number can be seen, every lower one can be seen too: who reads the log by numbers skips nothing. Numbers of the table's
+sequence would not do: they are taken before the commit, and a reader that has seen 7 would never look for a 5 that
+commits late. A counter in the business transaction would make a tenant's payments wait for each other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db import connection
+from django.db import connection, transaction
 
 from woovi.outbox.models import OutboxEvent
 
-# SKIP LOCKED keeps two relays from claiming the same rows at once, the lease keeps them apart afterwards.
+# The order of claims. Held for the length of one claim, some milliseconds; handlers run without it.
+TURN = "SELECT pg_advisory_xact_lock(hashtext('outbox_claim'))"
+
+# The lease keeps relays apart after their claims. SKIP LOCKED, because rows may be settled at this moment.
 # Rows whose lease ended come beside the fresh ones, a batch of each at most, so that neither starves the other.
 CLAIM = """
 WITH due AS (
-    SELECT id FROM outbox_outboxevent
+    SELECT id, tenant, topic, seq FROM outbox_outboxevent
     WHERE relayed_at IS NULL AND leased_until <= statement_timestamp()
     ORDER BY leased_until LIMIT %(due)s FOR UPDATE SKIP LOCKED
 ), fresh AS (
-    SELECT id FROM outbox_outboxevent
+    SELECT id, tenant, topic, seq FROM outbox_outboxevent
     WHERE relayed_at IS NULL AND leased_until IS NULL AND id > %(above)s
     ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+), claimed AS (
+    SELECT *, seq IS NULL AND topic !~ '^[a-z]+:' AS is_new
+    FROM (SELECT * FROM due UNION ALL SELECT * FROM fresh) rows
+), heads AS (
+    SELECT tenant, coalesce((
+        SELECT seq FROM outbox_outboxevent log WHERE log.tenant = t.tenant AND seq IS NOT NULL
+        ORDER BY seq DESC LIMIT 1
+    ), 0) AS head
+    FROM (SELECT DISTINCT tenant FROM claimed WHERE is_new) t
+), numbered AS (
+    SELECT id, head + row_number() OVER (PARTITION BY tenant ORDER BY id) AS seq
+    FROM claimed JOIN heads USING (tenant) WHERE is_new
 )
-UPDATE outbox_outboxevent
-SET leased_until = statement_timestamp() + make_interval(secs => %(lease)s), attempts = attempts + 1
-WHERE id IN (SELECT id FROM due UNION ALL SELECT id FROM fresh)
-RETURNING *
+UPDATE outbox_outboxevent event
+SET leased_until = statement_timestamp() + make_interval(secs => %(lease)s), attempts = attempts + 1,
+    seq = coalesce(event.seq, numbered.seq)
+FROM claimed LEFT JOIN numbered USING (id)
+WHERE event.id = claimed.id
+RETURNING event.*
 """
 
 RELAYED = "UPDATE outbox_outboxevent SET relayed_at = statement_timestamp() WHERE id = ANY(%s) AND relayed_at IS NULL"
@@ -37,14 +60,18 @@ WHERE id = ANY(%s) AND relayed_at IS NULL
 
 
 def claim(batch: int, lease: float, above: int | None = None) -> list[OutboxEvent]:
-    """Lease up to `batch` fresh and `batch` due events for `lease` seconds. Returns them in the order of their ids.
+    """Lease up to `batch` fresh and `batch` due events for `lease` seconds, and number those that have no number yet.
+
+    Returns them in the order of their ids.
 
     With `above`, only fresh ones of a higher id: a cheap look even while a long transaction elsewhere (a dump, a
     report) keeps PostgreSQL from forgetting the index entries of thousands that are relayed.
     """
     due = batch if above is None else 0
-    events = OutboxEvent.objects.raw(CLAIM, {"batch": batch, "due": due, "above": above or 0, "lease": lease})
-    return sorted(events, key=lambda event: event.id)
+    limits = {"batch": batch, "due": due, "above": above or 0, "lease": lease}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(TURN)  # a statement of its own: the claim must see what the one before it has committed
+        return sorted(OutboxEvent.objects.raw(CLAIM, limits), key=lambda event: event.id)
 
 
 def settle(relayed: Collection[int], failed: Collection[int]) -> None:

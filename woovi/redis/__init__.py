@@ -4,7 +4,7 @@
     Script(path)        # a Lua script, called with a client
     metrics()           # calls, errors, refusals and breakers since the start, by role and server
 
-Roles are `cache`, `locks`, `limits`, `broker` and `channels`. `REDIS_URL` serves all of them, `REDIS_LOCKS_URL` and
+Roles are `cache`, `locks`, `limits`, `broker`, `channels` and `django`. `REDIS_URL` serves all of them, `REDIS_LOCKS_URL` and
 its like serve one; where nothing is set, the embedded Valkey serves. docs/redis.md says what happens when it does not.
 """
 

@@ -17,7 +17,34 @@ from woovi.redis.roles import POLICIES, Role
 Locate = Callable[[], Awaitable[Host]]
 
 
-class Guarded(redis.asyncio.connection.AbstractConnection):
+class Plain(redis.asyncio.connection.AbstractConnection):
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Write, and leave the waiting to the read: redis-py makes a task of each write to bound it in time.
+
+        Under Python 3.11 its `wait_for` also forgets a cancellation that comes as the write ends.
+        """
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        if self._writer is None or self._writer.transport.is_closing():
+            await self.disconnect(nowait=True)
+            error = exceptions.ConnectionError("the server closed the connection")
+            self._lost(error)
+            raise error
+        self._writer.writelines([command] if isinstance(command, bytes) else command)
+
+    def _lost(self, error: exceptions.ConnectionError) -> None:
+        """For those who count."""
+
+
+class PlainTcp(Plain, redis.asyncio.connection.Connection):
+    pass
+
+
+class PlainTls(Plain, redis.asyncio.connection.SSLConnection):
+    pass
+
+
+class Guarded(Plain):
     def __init__(self, *, guard: Guard, locate: Locate | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.guard, self.locate = guard, locate
@@ -31,16 +58,8 @@ class Guarded(redis.asyncio.connection.AbstractConnection):
             self.guard.failed(error)
             raise
 
-    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Write, and leave the waiting to the read: redis-py makes a task of each write to bound it in time."""
-        if not self.is_connected:
-            await self.connect_check_health(check_health=False)
-        if self._writer is None or self._writer.transport.is_closing():
-            await self.disconnect(nowait=True)
-            error = exceptions.ConnectionError("the server closed the connection")
-            self.guard.failed(error)
-            raise error
-        self._writer.writelines([command] if isinstance(command, bytes) else command)
+    def _lost(self, error: exceptions.ConnectionError) -> None:
+        self.guard.failed(error)
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:
         if "timeout" in kwargs:  # a subscriber that looks for messages: their absence is no failure
@@ -63,11 +82,11 @@ class Guarded(redis.asyncio.connection.AbstractConnection):
         return response
 
 
-class Tcp(Guarded, redis.asyncio.connection.Connection):
+class Tcp(Guarded, PlainTcp):
     pass
 
 
-class Tls(Guarded, redis.asyncio.connection.SSLConnection):
+class Tls(Guarded, PlainTls):
     pass
 
 

@@ -73,7 +73,7 @@ def aclient(role: Role) -> redis.asyncio.Redis:
 
 def close() -> None:
     """Close this process's connections and forget every breaker: the next call reads the addresses anew. For tests."""
-    for each in _clients.values():
+    for each in list(_clients.values()):  # a copy: the listeners' threads ask for their clients whenever they like
         if isinstance(each, redis.RedisCluster):
             each.close()
         else:

@@ -1,11 +1,12 @@
 """What Django's cache, Channels and Celery are told, from the same addresses: one variable moves one role.
 
-None of the three works on a Cluster, which is refused at the start. django-redis has no Cluster client; channels_redis
-would subscribe at one node only; kombu's queues and their index lie in different slots.
+Django's cache and Celery do not work on a Cluster, which is refused at the start: django-redis has no Cluster client,
+and kombu's queues and their index lie in different slots.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -19,7 +20,7 @@ from woovi.redis.roles import POLICIES, Role, address, limits, variable
 
 def django_cache() -> dict[str, Any]:
     """CACHES["default"]: django-redis on our client, so it shares the pool, the time-outs and the breaker."""
-    place = _no_cluster("cache", "Django's cache")
+    place = _no_cluster("django", "Django's cache")
     return {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": str(place),
@@ -35,15 +36,21 @@ class CacheConnections:
         pass
 
     def connect(self, url: str) -> redis.Redis:
-        return client("cache")
+        return client("django")
 
     def disconnect(self, connection: redis.Redis) -> None:
         connection.connection_pool.disconnect()
 
 
 def channel_layer() -> dict[str, Any]:
-    """CHANNEL_LAYERS["default"]: Redis's own pub/sub, at the primary that the Sentinels name where there are some."""
-    place = _no_cluster("channels", "Channels")
+    """CHANNEL_LAYERS["default"]: Redis's own pub/sub, at the primary that the Sentinels name where there are some.
+
+    On a Cluster at its first node: what is published there is heard at all of them. While that node is away nothing is
+    carried, which ephemera bear; `woovi.pubsub`, which carries the log's wake-ups, asks the next node.
+    """
+    place = address("channels")
+    if place.topology == "cluster":
+        place = replace(place, topology="standalone", hosts=place.hosts[:1])
     host: dict[str, Any] = {**limits("channels")}
     if place.topology == "sentinel":
         host |= {

@@ -13,7 +13,7 @@ from redis.retry import Retry
 from woovi import env
 from woovi.redis.address import Address, parse
 
-Role = Literal["cache", "locks", "limits", "broker", "channels"]
+Role = Literal["cache", "locks", "limits", "broker", "channels", "django"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -46,6 +46,7 @@ POLICIES: dict[Role, Policy] = {
     "limits": Policy(timeout=0.1, connections=50),
     "broker": Policy(timeout=2.0, connections=10, resend=True),
     "channels": Policy(timeout=1.0, connections=50, resend=True),
+    "django": Policy(timeout=0.25, connections=50),
 }
 
 

@@ -11,6 +11,8 @@ script must be idempotent: whoever sees a time-out does not know whether it ran.
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from redis.cluster import RedisCluster
 from woovi.redis.guard import BreakerOpen
 
 Value = bytes | str | int
+_finding_out = threading.Lock()
 REDIRECTS = (exceptions.MovedError, exceptions.AskError, exceptions.TryAgainError, exceptions.ClusterDownError)
 
 
@@ -92,11 +95,15 @@ class Script:
         except BreakerOpen:
             raise
         except (exceptions.ConnectionError, exceptions.TimeoutError):
-            # It may have run and is not sent again; but who is asked next time?
-            try:
-                client.nodes_manager.initialize(last_failed_node_name=node.name)
-            except exceptions.RedisClusterException:
-                pass
+            # It may have run and is not sent again; but who is asked next time? One finds out: a crowd would queue up
+            # at the client's lock, each for the time-outs of all before it.
+            if _finding_out.acquire(blocking=False):
+                try:
+                    client.nodes_manager.initialize(last_failed_node_name=node.name)
+                except exceptions.RedisClusterException:
+                    pass
+                finally:
+                    _finding_out.release()
             raise
 
     async def _in_acluster(self, client: Any, keys: Sequence[Value], args: Sequence[Value]) -> Any:
@@ -110,3 +117,12 @@ class Script:
 
     def _eval(self, keys: Sequence[Value], args: Sequence[Value]) -> Any:
         return pack_command((b"EVAL", self.source, len(keys), *keys, *args))  # type: ignore[arg-type]
+
+
+def _in_child() -> None:
+    """Another thread may have held it at the fork."""
+    global _finding_out
+    _finding_out = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_in_child)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import redis
-import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -18,6 +17,7 @@ from redis.sentinel import MasterNotFoundError
 
 from woovi.redis.address import Address, Host
 from woovi.redis.aio import Locate as AsyncLocate
+from woovi.redis.aio import PlainTcp, PlainTls
 from woovi.redis.connections import Locate
 from woovi.redis.roles import Role, limits
 
@@ -29,7 +29,9 @@ def locator(role: Role, place: Address) -> Locate:
     def locate() -> Host:
         for host in list(ask.order):
             try:
-                with redis.Redis(host=host[0], port=host[1], retry=Retry(NoBackoff(), 0), **ask.known) as sentinel:
+                with redis.Redis(
+                    host=host[0], port=host[1], retry=Retry(NoBackoff(), 0), ssl=place.tls, **ask.known
+                ) as sentinel:
                     if found := sentinel.sentinel_get_master_addr_by_name(place.service):
                         return ask.heard(host, found)
             except RedisError as error:
@@ -42,16 +44,21 @@ def locator(role: Role, place: Address) -> Locate:
 def alocator(role: Role, place: Address) -> AsyncLocate:
     """The twin of `locator`."""
     ask = Sentinels(role, place)
+    kind = PlainTls if place.tls else PlainTcp
 
     async def locate() -> Host:
         for host in list(ask.order):
-            client = redis.asyncio.Redis(host=host[0], port=host[1], retry=AsyncRetry(NoBackoff(), 0), **ask.known)
+            # No client: one that is cancelled while it closes leaves its connection open.
+            connection = kind(host=host[0], port=host[1], retry=AsyncRetry(NoBackoff(), 0), **ask.known)
             try:
-                async with client as sentinel:
-                    if found := await sentinel.sentinel_get_master_addr_by_name(place.service):
-                        return ask.heard(host, found)
+                await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", place.service)
+                if found := await connection.read_response():
+                    return ask.heard(host, found)
             except RedisError as error:
                 ask.silent(error)
+            finally:
+                await connection.disconnect(nowait=True)
         raise ask.nobody()
 
     return locate
@@ -68,7 +75,6 @@ class Sentinels:
             **limits(role),
             "username": place.sentinel_username or None,
             "password": place.sentinel_password or None,
-            "ssl": place.tls,
             **dict(place.tls_options),
         }
 

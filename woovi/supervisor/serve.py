@@ -11,9 +11,20 @@ import sys
 
 import uvicorn
 
+from woovi.websocket import WebSocket
+
 
 def main() -> None:
-    config = uvicorn.Config("woovi.asgi:application", lifespan="off", timeout_graceful_shutdown=3)
+    config = uvicorn.Config(
+        "woovi.asgi:application",
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        ws=WebSocket,
+        ws_max_size=65_536,  # bytes: clients ask, and are told
+        ws_ping_interval=25,
+        ws_ping_timeout=40,  # more than a client has that does not read, who shall hear why it is closed
+        ws_per_message_deflate=False,  # a window for each connection costs more than all else of it
+    )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
 

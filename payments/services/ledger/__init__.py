@@ -8,6 +8,8 @@ ledger.post(Posting(company.pk, "charge", charge.correlation_id, (
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from payments.services.ledger.accounts import accounts
 from payments.services.ledger.calling import call
 from payments.services.ledger.holds import hold, post_hold, void_hold
@@ -24,6 +26,7 @@ from payments.services.ledger.postings import (
     Unbalanced,
     UnknownAccount,
 )
+from payments.services.ledger.showing import about_to_change, shown_companies
 
 __all__ = [
     "Event",
@@ -52,10 +55,18 @@ def post(*postings: Posting) -> list[Posted]:
     on after one, wrap the call in `transaction.atomic()`. Two calls in one transaction lock accounts in two steps and
     may deadlock with others: post together what belongs together.
 
+    Redis is told before, so that no page shows an old balance afterwards (docs/cache.md).
+
     Raises:
         InsufficientFunds, IdempotencyConflict, UnknownAccount, Unbalanced, HoldResolved: as they say.
         LedgerError: a value that no ledger can hold; refused before the database is asked.
     """
     if not postings:
         return []
-    return call(packed(postings))
+    arguments = packed(postings)
+    shown = shown_companies(postings)
+    if not shown:
+        return call(arguments)
+    with transaction.atomic(savepoint=False):
+        about_to_change(shown)
+        return call(arguments)

@@ -1,5 +1,6 @@
-/* Keeps the page true. A WebSocket says that something is new; htmx then reads the shown parts again from the server,
-   which alone knows the figures: nothing here computes a balance or a state. Says always how fresh the page is. */
+/* Keeps the page true. A WebSocket tells every event after the page's cursor, once and in order; htmx then reads the
+   shown parts again from the server, which alone knows the figures: nothing here computes a balance or a state. After
+   any outage it goes on behind the last event that it has seen. Says always how fresh the page is. */
 "use strict";
 (() => {
   const SILENCE = 60_000;   // ms without a frame (a heartbeat comes every 25 s): the connection is dead
@@ -10,7 +11,12 @@
   const banner = document.getElementById("banner");
   const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", timeZone: "America/Sao_Paulo"});
 
-  let socket = null, tries = 0, retry = 0, heard = 0, head = null;
+  const reais = new Intl.NumberFormat(document.documentElement.lang, {style: "currency", currency: "BRL"});
+
+  let socket = null, tries = 0, retry = 0, heard = 0;
+  let cursor = Number(pulse.dataset.cursor);    // the number of the last event that this page has seen
+  let leaving = 0;                              // when another page was asked for
+  let greeted = false, goal = 0;                // what the log's head was said to be
   let fresh = Date.now(), lost = 0;             // when the page was last read; when the connection went
   let reading = 0, again = false, failed = false, after = 0;
   const last = new Map();                       // part's id -> its last answer: an equal one is not swapped in
@@ -19,7 +25,7 @@
   function state() {
     if (!navigator.onLine) return "offline";
     if (failed) return "stale";
-    if (socket?.readyState === WebSocket.OPEN && head !== null) return lost ? "catching" : "live";
+    if (socket?.readyState === WebSocket.OPEN && greeted) return lost || cursor < goal ? "catching" : "live";
     if (lost && Date.now() - lost > 60_000) return "stale";
     return lost ? "reconnecting" : "connecting";
   }
@@ -77,26 +83,54 @@
   function connect() {
     clearTimeout(retry);
     if (!navigator.onLine || socket?.readyState <= WebSocket.OPEN) return;
-    const mine = socket = new WebSocket(new URL(pulse.dataset.socket, location.href.replace(/^http/, "ws")));
+    const address = new URL(pulse.dataset.socket, location.href.replace(/^http/, "ws"));
+    address.searchParams.set("after", cursor);
+    const mine = socket = new WebSocket(address);
     heard = Date.now();
+    greeted = false;
     mine.onmessage = (event) => {
       if (mine !== socket) return;
       heard = Date.now();
-      const frame = JSON.parse(event.data);
-      const seen = frame.head ?? frame.id ?? head;
-      // The first frame always reads: what happened since the page was made is not known.
-      if (frame.type === "hello" || frame.type === "wake" || seen > head) { head = seen; tries = 0; read(); }
+      hear(JSON.parse(event.data));
       show();
     };
     mine.onclose = (event) => {
       if (mine !== socket) return;
-      if (event.code === 4401) { location.assign(`${pulse.dataset.login}?next=${encodeURIComponent(location.pathname)}`); return; }
+      // Where this page is being left, as after its own log-out, its next page decides.
+      if (event.code === 4401 && Date.now() - leaving > 5_000) { location.assign(`${pulse.dataset.login}?next=${encodeURIComponent(location.pathname)}`); return; }
+      if (event.code === 4429) tries = Math.max(tries, 5);  // too many connections: ask seldom
       lose();
     };
   }
+  function hear(frame) {
+    if (frame.type === "hello") {
+      greeted = true;
+      tries = 0;
+      goal = frame.head;
+      if (lost) read();
+    } else if (frame.type === "event" && frame.seq > cursor) {
+      if (frame.seq > cursor + 1) return lose();  // never seen; were it so, we ask again from where we are
+      cursor = frame.seq;
+      if (frame.topic === "OPENPIX:CHARGE_COMPLETED") toast(frame.payload.charge.value);
+      read();
+    } else if (frame.type === "head") {
+      if (cursor < goal) return lose();           // a whole heartbeat behind: something is missing
+      goal = frame.head;
+    } else if (frame.type === "reset") {
+      cursor = goal = frame.head;
+      read();
+    }
+  }
+  function toast(value) {
+    const toasts = document.getElementById("toasts"), made = document.createElement("p");
+    made.textContent = `${toasts.dataset.paid}: ${reais.format(value / 100)}`;
+    toasts.append(made);
+    if (toasts.children.length > 3) toasts.firstElementChild.remove();
+    setTimeout(() => made.remove(), 6_000);
+  }
   function lose() {
     const old = socket;
-    socket = head = null;
+    socket = null;
     old?.close();
     lost ||= Date.now();
     // Full jitter: after an outage not everybody comes back in the same moment.
@@ -113,6 +147,7 @@
     if (socket && Date.now() - heard > SILENCE) lose();
     show();
   }, 1000);
+  addEventListener("beforeunload", () => { leaving = Date.now(); });
   addEventListener("online", wake);
   addEventListener("offline", () => lose());
   addEventListener("pageshow", (event) => event.persisted && wake());

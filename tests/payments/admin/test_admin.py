@@ -24,6 +24,7 @@ from payments.models import (
     Company,
     Entry,
     LedgerTransaction,
+    PixKeyMovement,
     ReceivedPix,
     Refund,
     User,
@@ -44,6 +45,7 @@ FACTS = [
     Entry,
     LedgerTransaction,
     OutboxEvent,
+    PixKeyMovement,
     ReceivedPix,
     Refund,
     WebhookAttempt,
@@ -94,6 +96,9 @@ def world(owner: Company) -> dict[type, Any]:
         Entry: transaction.entries.first(),
         LedgerTransaction: transaction,
         OutboxEvent: event,
+        PixKeyMovement: PixKeyMovement.objects.create(
+            company=owner, operation="REMOVE", reason="DICT_LOOKUP", tokens=1, tokens_before=500, tokens_after=499
+        ),
         ReceivedPix: received,
         Refund: refund,
         User: person,

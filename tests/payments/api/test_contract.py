@@ -191,6 +191,8 @@ ENDPOINTS = [
     ("GET", "/api/v1/company"),
     ("GET", "/api/v1/account"),
     ("GET", "/api/v1/account/{account}"),
+    ("GET", "/api/v1/pix-keys/tokens"),
+    ("GET", "/api/v1/pix-keys/tokens/logs"),
     ("GET", "/api/v1/webhook"),
     ("POST", "/api/v1/webhook"),
     ("GET", "/api/v1/webhook/events"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -191,24 +190,26 @@ def test_a_gateways_504_is_unknown(connected: Bank, bank_process: BankProcess, p
     assert unknown.value.code == "IndisponibilidadePorTempoEsgotado"
 
 
-def test_a_token_is_shared_and_renewed_before_its_end(bank_process: BankProcess, session: Open) -> None:
-    bank_process.faults(token_seconds=2)
-    direct = session(bank_process.url)
+def test_a_token_is_shared_by_all_processes_and_renewed_before_its_end(
+    bank_process: BankProcess, session: Open
+) -> None:
+    bank_process.faults(token_seconds=4)
+    direct, another = session(bank_process.url), session(bank_process.url)  # as two processes have it
+    direct._tokens.reject(direct._tokens.get())  # of a test before
     direct.call("GET", "/sim/balance")
-    first = direct._token
-    direct.call("GET", "/sim/balance")
-    assert direct._token == first
-    assert 0 < direct._token_until - time.monotonic() <= 1  # of two seconds, the last one is margin
-    eventually(lambda: direct.call("GET", "/sim/balance") and direct._token != first)
+    first = direct._tokens.get()
+    assert another._tokens.get() == first
+    eventually(lambda: direct.call("GET", "/sim/balance") and direct._tokens.get() != first)
+    assert direct._tokens.counts.refused == 0
 
 
 def test_a_revoked_token_is_renewed_once(bank_process: BankProcess, session: Open) -> None:
     direct = session(bank_process.url)
     direct.call("GET", "/sim/balance")
-    first = direct._token
+    first = direct._tokens.get()
     bank_process.faults(token_generation=2)
     direct.call("GET", "/sim/balance")
-    assert direct._token != first
+    assert direct._tokens.get() != first
     bank_process.faults(token_seconds=0)  # no token is ever good
     with pytest.raises(BankUnavailable):
         direct.call("GET", "/sim/balance")
@@ -280,7 +281,7 @@ def test_nothing_secret_is_logged_or_raised(
     bank_process.faults(timeout_percent=100)
     with pytest.raises(BankUnknown) as unknown:
         connected.set_callback(pix_key, "http://127.0.0.1:1")
-    secrets = (direct._token, "simulated-bank-secret", PAYER["taxID"])
+    secrets = (direct._tokens.get(), "simulated-bank-secret", PAYER["taxID"])
     assert not any(secret in caplog.text for secret in secrets)
     assert unknown.value.__cause__ is None
     assert unknown.value.__suppress_context__

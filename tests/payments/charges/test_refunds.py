@@ -192,7 +192,7 @@ def test_a_return_that_is_under_way_ends_by_the_sweeper(bank: BankProcess, paid_
     pytest.fail("the refund is still open")
 
 
-@pytest.mark.parametrize("where", ["request_return", "resolve"])
+@pytest.mark.parametrize("where", ["request_return", "_book"])
 def test_a_crash_around_the_bank_call_gives_the_money_back_once(
     bank: BankProcess, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

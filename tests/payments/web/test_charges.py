@@ -202,7 +202,7 @@ def test_lists_do_not_ask_once_a_row(
     for _ in range(30):
         making.charge(company)
     for path in ("/", "/charges"):
-        with django_assert_max_num_queries(6):  # session, person, company, charges, their Pix, balance
+        with django_assert_max_num_queries(7):  # session, person, company, head of its log, charges, their Pix, balance
             merchant.get(path)
 
 

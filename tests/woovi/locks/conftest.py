@@ -75,9 +75,9 @@ class Threads:
         self._threads.append(thread)
         return thread
 
-    def join(self) -> None:
+    def join(self, seconds: float = 20) -> None:
         for thread in self._threads:
-            thread.join(20)
+            thread.join(seconds)
             assert not thread.is_alive(), "a thread never ended"
         if self.errors:
             raise self.errors[0]

@@ -1,4 +1,4 @@
-"""To be somebody else in one thread."""
+"""Two rows, what Redis says of them, and being somebody else in one thread."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ import contextvars
 from collections.abc import Callable
 from typing import TypeVar
 
-from woovi.locks import Lock, LockNotAvailable
+from woovi import redis
+from woovi.locks import Lock, LockNotAvailable, names
+from woovi.locks.names import Row
 
 T = TypeVar("T")
+A, B = Row("vault.account", 9), Row("vault.account", 10)  # in two slots of a Cluster; as text, 10 comes before 9
+
+
+def holder(row: Row = A) -> str:
+    """Owner and fence of whoever holds the row, "" where nobody does."""
+    return (redis.client("locks").get(names.key(row)) or b"").decode()
+
+
+def queue(row: Row = A) -> int:
+    """How many wait for the row."""
+    return int(redis.client("locks").zcard(names.key(row) + ":q"))
 
 
 def elsewhere(act: Callable[[], T]) -> T:

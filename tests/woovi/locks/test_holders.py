@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.processes import wait_until
 from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account
-from woovi.locks import Lock, StaleFence
-from woovi.locks.holders import current, force_release
+from woovi import redis
+from woovi.locks import Lock, StaleFence, names
+from woovi.locks.holders import current, force_release, look
+from woovi.locks.names import Row
+from woovi.locks.scripts import ACQUIRE
 
 LABEL = "vault.account"
 
@@ -20,6 +25,10 @@ def test_holders_and_waiters_are_listed_and_a_hanging_one_is_put_out(account: Ac
         (held,) = current()
         assert (held.label, held.pk, held.fence) == (LABEL, "9", hanging.rows.row.lock_fence)
         assert 0 < held.seconds_left <= 10
+        assert 0 < held.waiting[0].seconds < held.seconds_held < 60
+        assert held.owner.split("/")[1] == held.waiting[0].owner.split("/")[1] == str(os.getpid())
+        assert look(LABEL, 9) is not None
+        assert look(LABEL, 10) is None
         assert current("vault.owner") == []
 
         assert force_release(Account, "9")
@@ -27,6 +36,12 @@ def test_holders_and_waiters_are_listed_and_a_hanging_one_is_put_out(account: Ac
         with pytest.raises(StaleFence), hanging.write():
             raise AssertionError
     assert current() == []
+
+
+def test_a_waiter_that_died_waiting_is_not_shown() -> None:
+    with Lock((LABEL, 9)):
+        ACQUIRE(redis.client("locks"), names.keys([Row(LABEL, 9)]), ["h/1/dead.1", 10_000, "wait", 1, 0])
+        wait_until(lambda: look(LABEL, 9).waiting == ())  # type: ignore[union-attr]
 
 
 def test_control_a_plain_delete_lets_the_hanging_holder_write(account: Account) -> None:

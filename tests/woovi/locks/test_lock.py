@@ -1,83 +1,22 @@
-"""The lock itself: replies that are lost, fences that grow, waiters that are woken, tasks that are cancelled."""
+"""The lock itself: fences that grow, rows in order, waiters that are woken, leases that end."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import threading
 import time
 from typing import Any
 
 import pytest
-from redis import exceptions
 
 from tests.processes import wait_until
-from tests.topologies.topologies import Sentinels, Topology
+from tests.topologies.topologies import Topology
 from tests.woovi.locks.conftest import Threads
-from tests.woovi.locks.others import elsewhere, free
+from tests.woovi.locks.others import A, B, elsewhere, free, holder, queue
 from woovi import redis
 from woovi.locks import Lock, LockLost, LockNotAvailable, metrics, names, wake
 from woovi.locks import lock as module
 from woovi.locks.names import Row
-from woovi.locks.scripts import ACQUIRE, EXTEND, RELEASE
-from woovi.redis import Script
-
-A, B = Row("vault.account", 9), Row("vault.account", 10)
-
-
-def holder(row: Row = A) -> str:
-    return (redis.client("locks").get(names.key(row)) or b"").decode()
-
-
-def queue(row: Row = A) -> int:
-    return int(redis.client("locks").zcard(names.key(row) + ":q"))
-
-
-class Losing:
-    """A script whose first reply is lost after the server has run it."""
-
-    def __init__(self, script: Script) -> None:
-        self.script, self.lost = script, False
-
-    def __call__(self, client: Any, keys: list[str], args: list[Any]) -> Any:
-        answer = self.script(client, keys, args)
-        if not self.lost:
-            self.lost = True
-            raise exceptions.ConnectionError("the reply was lost")
-        return answer
-
-    async def acall(self, client: Any, keys: list[str], args: list[Any]) -> Any:
-        answer = await self.script.acall(client, keys, args)
-        if not self.lost:
-            self.lost = True
-            raise exceptions.ConnectionError("the reply was lost")
-        return answer
-
-
-# ── replies that are lost ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_lost_reply_to_acquire_leaves_it_owned_with_the_same_fence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ACQUIRE", Losing(ACQUIRE))
-    with Lock(A, B) as lock:
-        assert all(holder(row).endswith(f":{fence}") for row, fence in lock.fences.items())
-    assert free(A, B)
-
-
-def test_a_lost_reply_to_release_releases_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RELEASE", Losing(RELEASE))
-    lost = metrics.read().get("vault.account", {}).get("lost", 0)
-    with Lock(A):
-        pass
-    assert free(A)
-    assert metrics.read()["vault.account"]["lost"] == lost
-
-
-def test_control_a_plain_set_nx_locks_itself_out() -> None:
-    client = redis.client("locks")
-    assert client.set("lk:{control}", "me", nx=True, px=10_000)  # its reply is lost, and it is sent again:
-    assert not client.set("lk:{control}", "me", nx=True, px=10_000)
-
+from woovi.locks.scripts import ACQUIRE, EXTEND
 
 # ── fences ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -98,17 +37,6 @@ def test_control_a_counter_does_not() -> None:
     first = [client.incr("lk:{control}:f"), client.incr("lk:{control}:f")]
     client.delete("lk:{control}:f")
     assert client.incr("lk:{control}:f") < max(first)
-
-
-def test_a_fence_grows_over_a_failover_that_lost_the_lock(topology: Topology) -> None:
-    first = elsewhere(Lock(A).acquire)
-    if isinstance(topology, Sentinels):
-        topology.failover()
-    wait_until(lambda: redis.client("locks").delete(*names.keys([A])) >= 0)  # as if the write had never reached it
-    with Lock(A, timeout=5) as second:
-        assert second.fences[A] > first.fences[A]
-    first.release()
-    assert first.lost
 
 
 # ── several rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -321,88 +249,6 @@ def test_a_late_release_deletes_nobody_elses_lock() -> None:
         mine = holder()
         first.release()
         assert holder() == mine
-
-
-# ── tasks, forks, shared handles ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("step", range(6))
-async def test_cancelled_anywhere_a_task_holds_nothing(step: int) -> None:
-    """Cancel after so many turns of the loop: while it asks, while it holds, while it gives back."""
-
-    async def work() -> None:
-        async with Lock(A, B):
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(work())
-    for _ in range(step):
-        await asyncio.sleep(0.0005)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert holder(A) == holder(B) == ""
-
-
-async def test_cancelled_while_it_waits_a_task_leaves_the_queue() -> None:
-    async with Lock(A):
-        task = asyncio.create_task(Lock(A, timeout=10).aacquire())
-        await asyncio.to_thread(wait_until, lambda: queue() == 1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert queue() == 0
-
-
-async def test_tasks_hand_over_in_order() -> None:
-    served: list[int] = []
-
-    async def work(number: int) -> None:
-        async with Lock(A, timeout=10):
-            served.append(number)
-
-    async with Lock(A):
-        tasks = []
-        for number in range(5):
-            tasks.append(asyncio.create_task(work(number)))
-            await asyncio.to_thread(wait_until, lambda number=number: queue() == number + 1)
-    await asyncio.gather(*tasks)
-    assert served == [0, 1, 2, 3, 4]
-
-
-async def test_a_task_started_inside_is_not_the_holder() -> None:
-    async with Lock(A):
-        async with Lock(A, nowait=True) as inner:  # this task is
-            assert inner.nested
-        with pytest.raises(LockNotAvailable):
-            await asyncio.create_task(Lock(A, nowait=True).aacquire())
-        with pytest.raises(LockNotAvailable):
-            await asyncio.to_thread(Lock(A, nowait=True).acquire)
-
-
-def test_a_forked_child_cannot_release_its_parents_lock() -> None:
-    with Lock(A) as lock:
-        mine = holder()
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                lock.release()
-                lock.check()
-            except LockLost:
-                status = 0
-            finally:
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert holder() == mine
-
-
-def test_a_handle_serves_one_acquisition_at_a_time() -> None:
-    lock = Lock(A).acquire()
-    with pytest.raises(RuntimeError):
-        lock.acquire()
-    lock.release()
-    lock.release()
-    with lock:
-        assert holder()
 
 
 def test_extending_takes_nothing_anew() -> None:

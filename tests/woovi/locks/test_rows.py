@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 from django.db import connection, transaction
+from redis.cluster import key_slot
 
-from tests.processes import wait_until
+from tests.processes import a_session_waits_for_a_lock, wait_until
 from tests.woovi.locks import others
 from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account, Owner
-from tests.woovi.locks.others import elsewhere
-from woovi.locks import Lock, LockNotAvailable, StaleFence, metrics
-from woovi.locks.claims import claim
+from tests.woovi.locks.others import A, B, elsewhere
+from woovi.locks import Lock, LockNotAvailable, StaleFence, metrics, names
+from woovi.locks.claims import claim, raise_in_database
 
 LABEL = "vault.account"
 
@@ -134,6 +136,42 @@ def test_waiting_for_a_row_whose_stopped_holder_has_an_open_transaction_ends(
     go_on.set()
 
 
+def test_a_timeout_covers_the_waits_in_redis_and_in_the_database_together(account: Account, threads: Threads) -> None:
+    claimed, go_on = threading.Event(), threading.Event()
+
+    def stopped() -> None:
+        with Account.objects.lock_for_update(pk=9, lease=1.5):
+            claimed.set()
+            go_on.wait(10)
+
+    threads.start(stopped)
+    claimed.wait(10)
+    began = time.monotonic()
+    with pytest.raises(LockNotAvailable), Account.objects.lock_for_update(pk=9, timeout=2):  # 1.5 s of it in Redis
+        raise AssertionError
+    assert time.monotonic() - began < 3
+    go_on.set()
+
+
+def test_a_timeout_does_not_cut_the_bodys_own_waits(account: Account, threads: Threads) -> None:
+    owner = Owner.objects.create(name="Ana")
+    held = threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Owner.objects.filter(pk=owner.pk).update(name="Bia")
+            held.set()
+            wait_until(a_session_waits_for_a_lock)
+            time.sleep(0.3)  # how long the other one waits, which is longer than its lock would have
+
+    threads.start(hold)
+    held.wait(10)
+    with Account.objects.lock_for_update(pk=9, timeout=0.05):
+        Owner.objects.filter(pk=owner.pk).update(name="Eva")
+    threads.join()
+    assert Owner.objects.get().name == "Eva"
+
+
 def test_nowait_and_skip_locked(account: Account, threads: Threads) -> None:
     Account.objects.create(pk=10)
     with Lock((LABEL, 9)):
@@ -163,6 +201,51 @@ def test_joined_rows_are_locked_too(account: Account, threads: Threads) -> None:
 
         threads.start(refused)
         threads.join()
+
+
+# ── money both ways ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_transfers_both_ways_neither_deadlock_nor_lose_an_update(account: Account, threads: Threads) -> None:
+    """9 and 10, whose order as text is the other one, and which lie in two slots of a Cluster."""
+    assert key_slot(names.key(A).encode()) != key_slot(names.key(B).encode())
+    Account.objects.create(pk=10, balance=100)
+    longest: list[float] = []
+
+    def move(source: int, target: int, value: int, times: int = 500) -> None:
+        for _ in range(times):
+            began = time.monotonic()
+            with Account.objects.lock_for_update(pk__in=[source, target], timeout=2) as locked:
+                longest.append(time.monotonic() - began)
+                locked[source].balance -= value
+                locked[source].save()
+                locked[target].balance += value
+                locked[target].save()
+
+    threads.start(lambda: move(9, 10, 1))
+    threads.start(lambda: move(10, 9, 2))
+    threads.start(lambda: move(9, 9, 3, times=200))  # from a row to itself: nothing
+    threads.join(90)
+    assert (balance(9), balance(10)) == (600, -400)
+    assert len(longest) == 1200
+    assert max(longest) < 2
+
+
+def test_control_without_a_lock_transfers_lose_updates(account: Account, threads: Threads) -> None:
+    Account.objects.create(pk=10, balance=100)
+    both_read = threading.Barrier(2)
+
+    def move(source: int, target: int, value: int) -> None:
+        was = {pk: balance(pk) for pk in (source, target)}
+        both_read.wait(10)
+        Account.objects.filter(pk=source).update(balance=was[source] - value)
+        Account.objects.filter(pk=target).update(balance=was[target] + value)
+
+    threads.start(lambda: move(9, 10, 1))
+    threads.start(lambda: move(10, 9, 2))
+    threads.join()
+    assert balance(9) != 101
+    assert balance(10) != 99
 
 
 # ── inside transactions ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,6 +343,13 @@ def test_two_deferred_locks(account: Account) -> None:
     assert "set_autocommit" not in vars(connection)
 
 
+def test_control_an_inner_lock_with_a_fence_of_its_own_fences_its_outer_out(account: Account) -> None:
+    """What locks do whose re-entry raises the token (Redisson's)."""
+    with pytest.raises(StaleFence), Account.objects.lock_for_update(pk=9) as outer:  # noqa: PT012
+        raise_in_database(Account, "default", 9, outer.row.lock_fence + 1)
+        outer.row.save()
+
+
 def test_nested_the_inner_block_fails_and_the_outer_still_writes(account: Account) -> None:
     with Account.objects.lock_for_update(pk=9) as outer:
         outer.row.balance -= 30
@@ -308,6 +398,26 @@ def test_split_a_write_after_a_later_claim_is_refused(account: Account) -> None:
         with pytest.raises(StaleFence), slow.write():
             raise AssertionError
     assert balance() == 70
+
+
+def test_split_a_write_waits_no_longer_than_its_timeout(account: Account, threads: Threads) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Account.objects.select_for_update().get(pk=9)
+            held.set()
+            go_on.wait(10)
+
+    with Account.objects.lock_rows(pk=9, timeout=0.1) as lock:
+        threads.start(hold)
+        held.wait(10)
+        with pytest.raises(LockNotAvailable), lock.write():
+            raise AssertionError
+        go_on.set()
+        threads.join()
+        with lock.write() as rows:
+            rows.row.save()
 
 
 # ── asyncio ──────────────────────────────────────────────────────────────────────────────────────────────────────────

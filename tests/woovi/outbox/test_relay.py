@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from tests.processes import a_session_waits_for_a_lock, wait_until
 from woovi import outbox
@@ -119,36 +119,39 @@ def test_a_quick_look_leaves_what_is_far_behind_to_the_thorough_one() -> None:
     assert [event.id for event in claims.claim(10, lease=0)] == ids
 
 
-def rival_claims(monkeypatch: pytest.MonkeyPatch, claim: str) -> tuple[set[int], set[int]]:
+def rival_claims() -> tuple[list[OutboxEvent], list[OutboxEvent]]:
     """Two relays claim at the same moment: the second starts while the first has not committed."""
-    monkeypatch.setattr(claims, "CLAIM", claim)
     write(*["x"] * 6)
-    second: set[int] = set()
+    second: list[OutboxEvent] = []
 
     def rival() -> None:
         try:
-            second.update(event.id for event in claims.claim(3, lease=60))
+            second.extend(claims.claim(3, lease=60))
+        except IntegrityError:
+            second.append(OutboxEvent(seq=-1))
         finally:
             connection.close()
 
     thread = threading.Thread(target=rival)
     with transaction.atomic():
-        first = {event.id for event in claims.claim(3, lease=60)}
+        first = claims.claim(3, lease=60)
         thread.start()
         wait_until(lambda: not thread.is_alive() or a_session_waits_for_a_lock())
     thread.join()
     return first, second
 
 
-def test_two_relays_claim_different_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = rival_claims(monkeypatch, claims.CLAIM)
-    assert len(first) == len(second) == 3
-    assert not first & second
+def test_two_relays_claim_different_events_and_number_them_in_turn() -> None:
+    first, second = rival_claims()
+    assert [event.seq for event in first] == [1, 2, 3]
+    assert [event.seq for event in second] == [4, 5, 6]
 
 
-def test_without_skip_locked_both_would_claim_some_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = rival_claims(monkeypatch, claims.CLAIM.replace("FOR UPDATE SKIP LOCKED", ""))
-    assert first & second
+def test_without_taking_turns_both_would_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "TURN", "SELECT 1")
+    first, second = rival_claims()
+    assert [event.seq for event in first] == [1, 2, 3]
+    assert [event.seq for event in second] == [-1], "the database refuses a number that was given"
 
 
 def test_without_a_lease_the_next_claim_takes_what_another_works_on() -> None:

@@ -107,6 +107,7 @@ def test_one_variable_moves_one_role(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         "limits": "redis://file:6379/0",
         "broker": "redis://all:6379/0",
         "channels": "redis://all:6379/0",
+        "django": "redis://all:6379/0",
     }
 
 

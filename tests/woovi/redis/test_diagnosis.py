@@ -113,7 +113,7 @@ def test_the_doctor(valkey: Standalone) -> None:
     lines = out.getvalue().splitlines()
     assert lines[0] == f"passed  cache    standalone  redis://127.0.0.1:{valkey.servers[0].port}/0"
     assert lines[1].strip().startswith("valkey 9")
-    assert lines[-1] == "5 passed, 0 failed"
+    assert lines[-1] == "6 passed, 0 failed"
 
 
 def test_the_doctor_finds_what_is_wrong(valkey: Standalone) -> None:
@@ -127,7 +127,7 @@ def test_the_doctor_finds_what_is_wrong(valkey: Standalone) -> None:
             direct.config_set("maxmemory-policy", "noeviction")
     assert end.value.code == 1
     answer = json.loads(out.getvalue())
-    assert (answer["passed"], answer["failed"]) == (2, 3)
+    assert (answer["passed"], answer["failed"]) == (3, 3)
     wrong = [each["role"] for each in answer["roles"] if each["problems"]]
     assert wrong == ["locks", "limits", "broker"]
     assert "noeviction" in answer["roles"][1]["problems"][0]["mend"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as TimedOut
 
 from tests.processes import wait_until
-from tests.topologies.topologies import Sentinels, Standalone, Topology
+from tests.topologies.topologies import Cluster, Sentinels, Standalone, Topology
 from tests.woovi.redis.silence import black_hole
 from woovi.redis import POLICIES, ROLES, BreakerOpen, Role, Script, aclient, client, close, guard, metrics
 
@@ -202,3 +203,21 @@ def failure(call: Callable[[], object]) -> RedisError | None:
     except RedisError as error:
         return error
     return None
+
+
+def test_a_crowd_that_meets_a_frozen_cluster_does_not_queue_up(cluster: Cluster, echo: Script) -> None:
+    """Each that finds out who serves its slot now waits for three nodes: one does, and nobody for it."""
+    echo(client("cache"), ["key"], ["warm"])
+    for server in cluster.servers:
+        server.freeze()
+    crowd, took = 20, []
+
+    def ask() -> None:
+        took.append(seconds(lambda: echo(client("cache"), ["key"], ["x"]), RedisError))
+
+    threads = [threading.Thread(target=ask) for _ in range(crowd)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(took) < crowd * 3 * POLICIES["cache"].timeout / 3  # a third of what a queue would take

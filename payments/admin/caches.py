@@ -1,0 +1,211 @@
+"""Caches: what each served, how long it loads, whether its Redis answers; and dropping what is wrong in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from redis.exceptions import RedisError
+
+from payments import bank
+from payments.admin.records import Record
+from payments.models import Cache
+from woovi import redis
+from woovi.cache import ReadThroughCache, VersionedCache, metrics, readthrough, versioned
+
+AnyCache = ReadThroughCache | VersionedCache
+NO_FIGURES: dict[str, Any] = {}
+
+
+@admin.register(Cache)
+class CacheAdmin(Record):
+    """Counts are of all processes, of this hour and the one before; breakers are of this process."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = [(cache, figures(cache)) for cache in known().values()]
+        return self._page(request, "payments_admin/caches.html", "Caches", rows=rows)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        cache = known().get(object_id)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if cache is None:
+            raise Http404
+        may_drop = request.user.has_perm("payments.change_cache")
+        drops = [kind(request.POST or None, cache=cache) for kind in DROPS if kind.fits(cache)]
+        if request.method == "POST":
+            if not may_drop:
+                raise PermissionDenied
+            wanted = next((each for each in drops if each.name == request.POST.get("drop")), None)
+            if wanted and wanted.is_valid():
+                return self._drop(request, cache, wanted)
+            drops = [each if each is wanted else type(each)(cache=cache) for each in drops]
+        return self._page(
+            request, "payments_admin/cache.html", cache.name, cache=cache, figures=figures(cache), breakers=breakers(cache),
+            drops=drops if may_drop else [],
+        )  # fmt: skip
+
+    def _drop(self, request: HttpRequest, cache: AnyCache, drop: Drop) -> HttpResponse:
+        try:
+            drop.do()
+        except RedisError as error:
+            messages.error(request, f"Nothing was dropped: Redis does not answer ({error}).")
+        else:
+            # Names of entries are keyed hashes: the log says which, and tells nothing of a person.
+            self.log_change(request, Cache(name=cache.name), f"Dropped {drop.told()}.")
+            messages.success(request, f"Dropped {drop.told()}.")
+        return HttpResponseRedirect(reverse("admin:payments_cache_change", args=[cache.name]))
+
+    def _page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+        shared = {**self.admin_site.each_context(request), "title": title, "opts": self.model._meta}
+        return TemplateResponse(request, template, {**shared, **context})
+
+
+def known() -> dict[str, AnyCache]:
+    bank.current()  # its token's cache is made with it
+    return dict(sorted([*readthrough.registry.items(), *versioned.registry.items()]))
+
+
+def figures(cache: AnyCache) -> dict[str, Any]:
+    """The fleet's figures; empty where Redis does not answer."""
+    try:
+        metrics.flush()
+        found = metrics.fleet(cache.name)
+    except RedisError:
+        return NO_FIGURES
+    rate, p99 = found.pop("hit_rate"), found.pop("p99")
+    percent = "-" if rate is None else f"{100 * rate:.1f} %"
+    return {**found, "rate": percent, "p99": "-" if p99 is None else f"{1000 * p99:.0f} ms"}
+
+
+def breakers(cache: AnyCache) -> dict[str, Any]:
+    role = versioned.ROLE if isinstance(cache, VersionedCache) else "cache"
+    return dict(redis.metrics().get(role, {}))
+
+
+# ── what may be dropped ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Drop(forms.Form):
+    """One way to drop. `name` tells the forms of a page apart."""
+
+    name = ""
+    title = ""
+
+    def __init__(self, data: Any = None, *, cache: AnyCache) -> None:
+        super().__init__(data, prefix=self.name)
+        self.cache: Any = cache
+        for part in self.parts(cache):
+            self.fields[part] = forms.CharField(label=part, max_length=200)
+
+    @classmethod
+    def fits(cls, cache: AnyCache) -> bool:
+        return bool(cls.parts(cache))
+
+    @classmethod
+    def parts(cls, cache: AnyCache) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def do(self) -> None:
+        raise NotImplementedError
+
+    def told(self) -> str:
+        raise NotImplementedError
+
+
+class DropEntry(Drop):
+    name, title = "entry", "One entry"
+
+    @classmethod
+    def parts(cls, cache: AnyCache) -> tuple[str, ...]:
+        return ("id",) if isinstance(cache, VersionedCache) else cache.key
+
+    @classmethod
+    def fits(cls, cache: AnyCache) -> bool:
+        return not cache.secret
+
+    def clean_id(self) -> Any:
+        """A row's number."""
+        text = self.cleaned_data["id"]
+        if isinstance(self.cache, VersionedCache) and not (text.isascii() and text.isdecimal() and len(text) < 19):
+            raise forms.ValidationError("A whole number.")
+        return int(text) if isinstance(self.cache, VersionedCache) else text
+
+    def do(self) -> None:
+        if isinstance(self.cache, VersionedCache):
+            self.cache.invalidate(self.cleaned_data["id"])
+        else:
+            self.cache.invalidate(**self.cleaned_data)
+
+    def told(self) -> str:
+        if isinstance(self.cache, VersionedCache):
+            return f"the entry {self.cleaned_data['id']}"
+        return f"the entry {self.cache.entry_name(**self.cleaned_data)}"
+
+
+class DropToken(Drop):
+    name, title = "token", "The token: the next call fetches another"
+
+    @classmethod
+    def parts(cls, cache: AnyCache) -> tuple[str, ...]:
+        return ()
+
+    @classmethod
+    def fits(cls, cache: AnyCache) -> bool:
+        return cache.secret
+
+    def do(self) -> None:
+        self.cache.drop()
+
+    def told(self) -> str:
+        return "the token"
+
+
+class DropTag(Drop):
+    name, title = "tag", "All of a tenant's entries with a tag"
+
+    @classmethod
+    def parts(cls, cache: AnyCache) -> tuple[str, ...]:
+        return () if isinstance(cache, VersionedCache) or not cache.tags else (*_tenant(cache), *cache.tags)
+
+    def __init__(self, data: Any = None, *, cache: AnyCache) -> None:
+        super().__init__(data, cache=cache)
+        for tag in self.cache.tags:
+            self.fields[tag].required = len(self.cache.tags) == 1
+
+    def do(self) -> None:
+        given = {part: value for part, value in self.cleaned_data.items() if value or part == "tenant"}
+        self.cache.invalidate_tag(**given)
+
+    def told(self) -> str:
+        return f"entries by {', '.join(part for part, value in self.cleaned_data.items() if value)}"
+
+
+class DropTenant(Drop):
+    name, title = "tenant", "All of a tenant's entries"
+
+    @classmethod
+    def parts(cls, cache: AnyCache) -> tuple[str, ...]:
+        return () if isinstance(cache, VersionedCache) else _tenant(cache)
+
+    def do(self) -> None:
+        self.cache.invalidate_tenant(self.cleaned_data["tenant"])
+
+    def told(self) -> str:
+        return f"all entries of tenant {self.cleaned_data['tenant']}"
+
+
+def _tenant(cache: ReadThroughCache) -> tuple[str, ...]:
+    return ("tenant",) if "tenant" in cache.key else ()
+
+
+DROPS: list[type[Drop]] = [DropEntry, DropToken, DropTag, DropTenant]

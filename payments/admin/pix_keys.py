@@ -1,0 +1,18 @@
+"""What look-ups of Pix keys cost whom."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from payments.admin.records import Record
+from payments.models import PixKeyMovement
+
+
+@admin.register(PixKeyMovement)
+class PixKeyMovementAdmin(Record):
+    list_display = ("id", "created_at", "company", "operation", "reason", "tokens", "tokens_before", "tokens_after")
+    list_filter = ("operation", "reason")
+    list_select_related = ("company",)
+    search_fields = ("company__tax_id__exact", "company__public_id__exact", "end_to_end_id__exact")
+    search_help_text = "The company's id or tax id, or an end-to-end id"
+    ordering = ("-id",)

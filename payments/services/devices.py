@@ -1,0 +1,42 @@
+"""Tell people of a log-in from a browser that had not logged in to their account before."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.mail import send_mail
+from django.db import transaction
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils import timezone
+
+from payments.models import User
+from woovi import outbox
+from woovi.ratelimit.device import new_device
+
+SUBJECT = "Novo acesso à sua conta"
+TEXT = """Alguém entrou na sua conta {email} em {at:%d/%m/%Y %H:%M} (UTC), de um navegador que ainda não conhecíamos.
+Endereço: {address}
+
+Se foi você, não precisa fazer nada. Se não foi, troque sua senha agora.
+"""
+
+
+@receiver(new_device)
+def noticed(sender: object, user: User, request: HttpRequest, **_: Any) -> None:
+    """Have a worker send the mail: a log-in does not wait for a mail server."""
+    payload = {
+        "user_id": user.pk,
+        "address": str(getattr(request, "limit_address", None) or "desconhecido"),
+        "at": timezone.now().isoformat(),
+    }
+    with transaction.atomic():
+        outbox.write("task:mail_new_device", str(user.company_id or ""), payload)
+
+
+def mail(user_id: int, address: str, at: str) -> None:
+    """Send it. at: ISO 8601, UTC."""
+    user = User.objects.get(pk=user_id)
+    text = TEXT.format(email=user.email, at=datetime.fromisoformat(at), address=address)
+    send_mail(SUBJECT, text, None, [user.email])

@@ -1,0 +1,57 @@
+"""Who is at the other end, and for how long. The tenant comes from the session or the AppID, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+
+from payments.models import Application, User
+from payments.services import companies
+
+Check = Callable[[], "Visitor | None"]
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """subject: the user or application, by whose name access is revoked and connections are counted.
+    tenant: its company, empty for a user without one. check: looks again; None once access has ended.
+    expires_at: when it ends by itself.
+    """
+
+    subject: str
+    tenant: str
+    check: Check
+    expires_at: datetime | None = None
+
+
+def by_session(key: str | None) -> Visitor | None:
+    """The user whose session has this key. None after log-out, expiry, a changed password, or a lock-out."""
+    request = HttpRequest()
+    request.session = session = SessionStore(key)
+    user = get_user(request)
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    tenant = str(user.company_id or "")
+    return Visitor(user_subject(user), tenant, partial(by_session, key), session.get_expiry_date())
+
+
+def by_app_id(header: str) -> Visitor | None:
+    """The application whose AppID is in an `Authorization` header, raw or as HTTP Basic."""
+    application = companies.authenticate(header)
+    if application is None:
+        return None
+    return Visitor(application_subject(application), str(application.company_id), partial(by_app_id, header))
+
+
+def user_subject(user: User) -> str:
+    return f"user {user.pk}"
+
+
+def application_subject(application: Application) -> str:
+    return f"application {application.pk}"

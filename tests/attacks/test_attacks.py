@@ -1,0 +1,182 @@
+"""What each attack gets, and what its victim notices. `ATTACKS=full pytest -s tests/attacks` runs them at full size and
+prints the figures; without it a fifth of the requests are sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from payments.models import User
+from payments.services import companies
+from tests.attacks.attacker import Attack, Request, log_in
+from tests.payments import making
+from tests.processes import Process, free_port, wait_until
+from tests.topologies.topologies import Standalone
+from tests.woovi.ratelimit.test_without_redis import commands
+from woovi.ratelimit.models import LimitPolicy
+
+PASSWORD = "correct horse battery"
+SHARE = 1 if os.environ.get("ATTACKS") == "full" else 5
+
+
+class Platform:
+    """A web process, a merchant's company with an AppID, and its owner's log-in."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.company = making.company()
+        self.app_id = companies.issue_application(self.company, "Shop")[1]
+        User.objects.create_user("ana@example.com", PASSWORD, company=self.company)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+
+    def attack(self, requests: list[Request]) -> Counter[int]:
+        return asyncio.run(Attack(self.port).run(requests))
+
+    def owner(self, address: str, cookie: str = "") -> httpx.Response:
+        asked = log_in(address, "ana@example.com", PASSWORD, cookie)
+        return self.http.post(
+            asked.path,
+            content=asked.body,
+            headers={**asked.headers, "X-Forwarded-For": address, "Content-Type": "application/x-www-form-urlencoded"},
+        )
+
+    def device(self) -> str:
+        """Log in once from a browser, and keep its cookie."""
+        answer = self.owner("192.0.2.10")
+        assert answer.status_code == 302
+        found = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("device_"))
+        self.http.cookies.clear()
+        return found.partition(";")[0]
+
+
+@pytest.fixture
+def platform(transactional_db: None, valkey: Standalone) -> Iterator[Platform]:
+    port = free_port()
+    command = ("-m", "uvicorn", "woovi.asgi:application", "--port", str(port), "--log-level", "warning")
+    with Process(*command, REDIS_URL=valkey.url, RATE_LIMIT_ALLOW="127.0.0.0/8") as process:
+        made = Platform(port)
+
+        def answers() -> bool:
+            assert process.popen.poll() is None, process.log()
+            try:
+                return made.http.get("/healthz").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until(answers, 40)
+        yield made
+        made.http.close()
+
+
+def strangers(count: int) -> list[str]:
+    """Addresses of a botnet: each of another network."""
+    return [f"{20 + number // 250}.{number % 250}.7.9" for number in range(count)]
+
+
+def off(name: str, key: str) -> None:
+    LimitPolicy.objects.create(name=name, key=key, limit=1, per=1, mode="off")
+
+
+def test_flood(platform: Platform, valkey: Standalone) -> None:
+    """20,000 requests from 2,000 addresses while a merchant works."""
+    mine = {"Authorization": platform.app_id, "X-Forwarded-For": "192.0.2.77"}
+
+    def work(calls: int) -> list[float]:
+        seen = []
+        for _ in range(calls):
+            began = time.perf_counter()
+            assert platform.http.get("/api/v1/company", headers=mine).status_code == 200
+            seen.append(1000 * (time.perf_counter() - began))
+        return sorted(seen)
+
+    work(50)
+    quiet = work(200)
+    paths = ("/login", f"/pay/{uuid.uuid4()}", "/api/v1/charge")
+    count, senders = 20_000 // SHARE, 2_000 // SHARE
+    addresses = strangers(senders)
+    flood = [
+        Request(paths[n % 3], addresses[n % senders], headers={"Authorization": str(n % 50)}) for n in range(count)
+    ]
+
+    async def both() -> tuple[Counter[int], list[float]]:
+        attack = Attack(platform.port)
+        running = asyncio.create_task(attack.run(flood, connections=200, pace=1_000))
+        seen: list[float] = []
+        while not running.done():
+            seen += await asyncio.to_thread(work, 10)
+        return await running, sorted(seen)
+
+    before = commands(valkey)
+    statuses, busy = asyncio.run(both())
+    scripts = commands(valkey) - before
+    refused, let_in = statuses[429] + statuses[503], statuses.total() - statuses[429] - statuses[503]
+    spent = max(scripts - 3 * let_in - len(busy), 0) / refused
+    at = (len(quiet) * 99 // 100, len(busy) * 99 // 100)
+    print(f"\nflood: {refused} refused, {let_in} let in; {spent:.3f} scripts a refused request; merchant's p99 {quiet[at[0]]:.1f} ms quiet, {busy[at[1]]:.1f} ms under attack ({len(busy)} requests)")  # fmt: skip
+    assert statuses.total() == count
+    assert refused > count // 2
+    assert spent < 0.05
+
+
+def test_stuffing(platform: Platform) -> None:
+    """5,000 stolen pairs from 1,000 addresses: the world's limit stops it, and the owner still logs in."""
+    off("flood.process", "process")
+    cookie = platform.device()
+    count, senders = 5_000 // SHARE, 1_000 // SHARE
+    addresses = strangers(senders)
+    pairs = [log_in(addresses[n % senders], f"user{n}@example.com", f"password {n}") for n in range(count)]
+    began = time.monotonic()
+    statuses = platform.attack(pairs)
+    took = time.monotonic() - began
+    looked_at = statuses[200]
+    refused = statuses[429] + statuses[503]
+    print(f"\nstuffing: {looked_at} passwords looked at, {refused} refused, in {took:.0f} s")
+    assert looked_at + refused == count
+    assert looked_at <= 100 + took / 6 + 1  # what a full bucket holds, and one each six seconds
+    assert platform.owner("192.0.2.10", cookie).status_code == 302
+
+    def refused_without_its_cookie() -> bool:  # every six seconds the world's bucket has room for one
+        platform.attack(pairs[:20])
+        return platform.owner("192.0.2.10").status_code == 429
+
+    wait_until(refused_without_its_cookie)  # the negative control
+
+
+def test_brute_force(platform: Platform) -> None:
+    """A thousand passwords for one account from 500 addresses: five are looked at."""
+    off("flood.process", "process")
+    cookie = platform.device()
+    addresses = strangers(500)
+    tries = [log_in(addresses[n % 500], "ana@example.com", f"password {n}") for n in range(1_000)]
+    statuses = platform.attack(tries)
+    print(f"\nbrute force: {statuses[200]} passwords looked at, {statuses[429] + statuses[503]} refused")
+    assert statuses[200] == 5
+    assert statuses[429] + statuses[503] == 995
+    assert platform.owner("192.0.2.10", cookie).status_code == 302
+    assert platform.owner("192.0.2.10").status_code == 429
+
+
+def test_scraping(platform: Platform) -> None:
+    """10,000 charge ids with a valid AppID, and 10,000 payment links without any."""
+    off("flood.process", "process")
+    off("flood.network", "network")
+    mine, count = {"Authorization": platform.app_id}, 10_000 // SHARE
+    began = time.monotonic()
+    ids = platform.attack([Request(f"/api/v1/charge/{n:032x}", "192.0.2.66", headers=mine) for n in range(count)])
+    took = time.monotonic() - began
+    links = platform.attack([Request(f"/pay/{uuid.uuid4()}", "192.0.2.67") for _ in range(count)])
+    print(
+        f"\nscraping: {ids[400]} of {count} charge ids looked up in {took:.0f} s, {links[404]} of {count} payment links"
+    )
+    assert ids[400] <= 120 + 5 * took + 1  # 20 each of 2,400, and of 100 a second
+    assert ids[400] + ids[429] + ids[503] == count, ids
+    assert links[404] <= 310
+    assert links[404] + links[429] + links[503] == count

@@ -1,0 +1,11 @@
+"""The platform's application with less patience, so that tests need none."""
+
+from __future__ import annotations
+
+from woovi import asgi, websocket  # isort: skip (it loads Django)
+from realtime import connection  # isort: skip
+
+application = asgi.application
+connection.PATIENCE = 1.0
+websocket.DRAIN = 0.5
+websocket.LAST_WORD = 60.0

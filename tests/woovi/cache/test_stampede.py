@@ -1,0 +1,71 @@
+"""Two hundred readers of one cold entry in four processes: one load, whoever dies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Process, wait_until
+from tests.topologies.topologies import Topology
+
+PROCESSES, READERS = 4, 50
+
+
+@contextlib.contextmanager
+def crowd(folder: Path, topology: Topology, *words: str) -> Iterator[list[Process]]:
+    own = {"REDIS_URL": "embedded://", "REDIS_CACHE_URL": topology.url}  # Django's own cache runs on no Cluster
+    started = [Process("-m", "tests.woovi.cache.reader", str(folder), *words, **own) for _ in range(PROCESSES)]
+    try:
+        for each in started:
+            each.wait_for("ready", 60)
+        (folder / "go").touch()
+        yield started
+    finally:
+        for each in started:
+            each.stop()
+            each.output.close()
+
+
+def loads(folder: Path) -> list[int]:
+    file = folder / "loads"
+    return [int(line) for line in file.read_text().split()] if file.exists() else []
+
+
+def waits(folder: Path) -> list[float]:
+    found = [json.loads(path.read_text()) for path in folder.iterdir() if path.name.isdigit()]
+    return sorted(wait for each in found for wait in each)
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_one_load(everywhere: Topology, tmp_path: Path, way: str) -> None:
+    with crowd(tmp_path, everywhere, way, str(READERS), "0.5") as started:
+        for each in started:
+            each.wait_for("done", 60)
+    assert len(loads(tmp_path)) == 1
+    assert len(waits(tmp_path)) == PROCESSES * READERS
+
+
+def test_a_loader_that_is_killed_is_followed_by_one(everywhere: Topology, tmp_path: Path) -> None:
+    with crowd(tmp_path, everywhere, "threads", str(READERS), "1") as started:
+        wait_until(lambda: loads(tmp_path), 60)
+        [first] = loads(tmp_path)
+        os.kill(first, signal.SIGKILL)
+        for each in started:
+            if each.popen.pid != first:
+                each.wait_for("done", 60)
+    assert len(loads(tmp_path)) == 2
+    assert len(waits(tmp_path)) == (PROCESSES - 1) * READERS
+
+
+def test_a_loader_that_raises_is_not_run_two_hundred_times(everywhere: Topology, tmp_path: Path) -> None:
+    with crowd(tmp_path, everywhere, "threads", str(READERS), "0.2", "raise") as started:
+        for each in started:
+            each.wait_for("done", 60)
+    assert len(loads(tmp_path)) == 1
+    assert len(waits(tmp_path)) == PROCESSES * READERS

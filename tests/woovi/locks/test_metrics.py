@@ -1,0 +1,87 @@
+"""What happened to locks is counted by hour, and added up over processes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.topologies.topologies import Topology
+from tests.woovi.locks.others import A, B
+from woovi import redis
+from woovi.locks import Lock, metrics, wake
+
+
+@pytest.fixture(autouse=True)
+def _from_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_counts", {})
+    monkeypatch.setattr(metrics, "_unwritten", set())
+    monkeypatch.setattr(metrics, "_writer", object())  # no thread: the tests write
+
+
+def at(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
+    monkeypatch.setattr(metrics, "_hour", lambda: hour)
+
+
+def as_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wake, "listener", wake.Listener())
+    metrics._counts.clear()
+
+
+def test_counts_of_processes_are_added_and_the_longest_is_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wait in (2.0, 5.0, 3.0):
+        as_another_process(monkeypatch)
+        metrics.waited(["a.b"], wait)
+        metrics.held(["a.b"], wait)
+        metrics.count(["a.b"], "stale")
+        metrics.write()
+        metrics.write()  # written again, nothing is added again
+    counts, processes = metrics.everywhere()
+    assert processes == 3
+    assert counts == {
+        "a.b": metrics.Counts(taken=3, waited=10.0, longest_wait=5.0, held=10.0, longest_hold=5.0, stale=3)
+    }
+
+
+def test_a_real_lock_is_counted() -> None:
+    with Lock(A, B):
+        pass
+    metrics.write()
+    counts, processes = metrics.everywhere()
+    assert (counts["vault.account"].taken, processes) == (1, 1)
+    assert counts["vault.account"].held > 0
+
+
+def test_a_day_is_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    for hour in (1000, 1001, 1024):
+        at(monkeypatch, hour)
+        metrics.count(["a.b"], "lost")
+        metrics.write()
+    assert metrics.everywhere()[0]["a.b"].lost == 2
+    assert metrics.read()["a.b"]["lost"] == 2
+    client = redis.client("locks")
+    assert 0 < client.ttl("lk:counts:1024") <= 24 * 3600
+
+
+def test_what_redis_forgot_or_did_not_hear_is_written_the_next_time(topology: Topology) -> None:
+    metrics.count(["a.b"], "lost")
+    for server in topology.servers:
+        server.freeze()
+    metrics.write()
+    topology.heal()
+    redis.close()
+    metrics.write()
+    assert metrics.everywhere()[0]["a.b"].lost == 1
+    topology.heal()  # emptied
+    metrics.count(["a.b"], "lost")
+    metrics.write()
+    assert metrics.everywhere()[0]["a.b"].lost == 2
+
+
+def test_a_forked_child_counts_from_zero() -> None:
+    metrics.count(["a.b"], "lost")
+    child = os.fork()
+    if child == 0:
+        os._exit(bool(metrics.read()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert metrics.read()["a.b"]["lost"] == 1

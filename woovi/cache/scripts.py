@@ -1,0 +1,11 @@
+"""The scripts: five of entries that are loaded, four of rows. Their heads say what they take, keep and answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from woovi.redis import Script
+
+LUA = Path(__file__).parent / "lua"
+READ, FILL, FAIL, DROP, BUMP = (Script(LUA / f"{name}.lua") for name in ("read", "fill", "fail", "drop", "bump"))
+LOOK, OFFER, INTEND, SETTLE = (Script(LUA / f"{name}.lua") for name in ("look", "offer", "intend", "settle"))

@@ -1,0 +1,166 @@
+"""What a cache does is written once, as a generator of steps, and driven twice: by a thread (`drive`), by a task (`adrive`)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import connections
+
+from woovi import redis
+from woovi.cache import news
+from woovi.redis import Script
+
+Steps = Generator[Any, Any, Any]
+
+
+@dataclass(slots=True)
+class Ask:
+    """Run a script."""
+
+    script: Script
+    keys: list[str]
+    args: list[Any]
+
+    def run(self) -> Any:
+        return self.script(redis.client("cache"), self.keys, self.args)
+
+
+@dataclass(slots=True)
+class Load:
+    """Call the loader, which may be a coroutine function or not, whoever waits for it."""
+
+    loader: Callable[..., Any]
+    parts: dict[str, Any]
+
+    def run(self) -> Any:
+        loader = async_to_sync(self.loader) if inspect.iscoroutinefunction(self.loader) else self.loader
+        return loader(**self.parts)
+
+    async def arun(self) -> Any:
+        if inspect.iscoroutinefunction(self.loader):
+            return await self.loader(**self.parts)
+        return await sync_to_async(_with_connections_closed, thread_sensitive=False)(lambda: self.loader(**self.parts))
+
+
+@dataclass(slots=True)
+class Listen:
+    """A ring that is rung when the entry was filled."""
+
+    entry: str
+
+    def run(self) -> news.Ring:
+        return news.news.listen(self.entry, news.ThreadRing())
+
+    async def arun(self) -> news.Ring:
+        return news.news.listen(self.entry, news.TaskRing())
+
+
+@dataclass(slots=True)
+class Sleep:
+    """Until the ring, for `seconds` at most."""
+
+    ring: Any
+    seconds: float
+
+    def run(self) -> None:
+        self.ring.wait(self.seconds)
+
+    async def arun(self) -> None:
+        await self.ring.wait(self.seconds)
+
+
+@dataclass(slots=True)
+class Join:
+    """Another's load in this process. Raises TimeoutError."""
+
+    flight: Future[Any]
+    seconds: float
+
+    def run(self) -> Any:
+        return self.flight.result(self.seconds)
+
+    async def arun(self) -> Any:
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self.flight)), self.seconds)
+
+
+@dataclass(slots=True)
+class Aside:
+    """Steps that nobody waits for, and whose failure is told by the counts."""
+
+    steps: Steps
+
+    def run(self) -> None:
+        _crew().submit(_with_connections_closed, lambda: drive(self.steps))
+
+    async def arun(self) -> None:
+        task = asyncio.get_running_loop().create_task(adrive(self.steps))
+        _tasks.add(task)
+        task.add_done_callback(_done)
+
+
+def drive(steps: Steps) -> Any:
+    """Take the steps in this thread, and return what they end with."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = step.run()
+            except BaseException as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        return end.value
+
+
+async def adrive(steps: Steps) -> Any:
+    """Take the steps in this task, and return what they end with."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                # The step that every hit takes is taken here: a coroutine the less.
+                asks = type(step) is Ask
+                answer = await (
+                    step.script.acall(redis.aclient("cache"), step.keys, step.args) if asks else step.arun()
+                )
+            except BaseException as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        return end.value
+
+
+_tasks: set[asyncio.Task[Any]] = set()  # a loop keeps only weak references
+_pools: dict[int, ThreadPoolExecutor] = {}  # by process: a forked child has its parent's threads not
+
+
+def _done(task: asyncio.Task[Any]) -> None:
+    _tasks.discard(task)
+    if not task.cancelled():
+        task.exception()  # seen
+
+
+def _crew() -> ThreadPoolExecutor:
+    """Threads for refreshes: a slow API may hold these four, and no request."""
+    pool = _pools.get(os.getpid())
+    if pool is None:
+        _pools.clear()
+        pool = _pools.setdefault(os.getpid(), ThreadPoolExecutor(4, "woovi-cache"))
+    return pool
+
+
+def _with_connections_closed(act: Callable[[], Any]) -> Any:
+    """In a thread of ours: it has its own database connections, which go back to the pool."""
+    try:
+        return act()
+    finally:
+        connections.close_all()

@@ -1,0 +1,62 @@
+"""Outbox handler: the log's new entries go to Redis, and one message for all of a batch wakes the readers.
+
+It never holds the outbox up. What could not be carried is in PostgreSQL all the same: readers look there every few
+seconds, and the next event of the tenant finds the gap in the stream and fills it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from redis.exceptions import RedisError
+
+from woovi.outbox.models import OutboxEvent
+from woovi.pubsub import log, stream
+from woovi.pubsub.metrics import count
+from woovi.pubsub.stream import KEEP, Entry
+from woovi.redis import client
+
+CHANNEL = "ps:wake"  # "tenant=number tenant=number ...", or "!subject" (revoke)
+
+logger = logging.getLogger(__name__)
+
+
+def carry(events: Iterable[OutboxEvent]) -> None:
+    """Append the numbered ones among the events to their tenants' streams."""
+    news: defaultdict[str, list[Entry]] = defaultdict(list)
+    for event in events:
+        if event.seq is not None:
+            news[event.tenant].append(log.entry(event))
+    try:
+        for tenant, entries in news.items():
+            _append(tenant, sorted(entries))
+        if news:
+            client("channels").publish(CHANNEL, " ".join(f"{t}={max(new).seq}" for t, new in news.items()))
+    except RedisError as error:
+        count("not carried", sum(map(len, news.values())))
+        logger.warning("the log is ahead of its streams until the next events: %s", error)
+
+
+def _append(tenant: str, entries: Sequence[Entry]) -> None:
+    newest = entries[-1].seq
+    last = stream.append(tenant, entries)
+    if last < newest:  # another relay is not there yet, or Redis lost its last moments
+        count("gaps")
+        since = max(last, newest - KEEP)
+        missing = log.from_postgresql(tenant, since, KEEP)
+        if missing:
+            stream.append(tenant, missing, anew=since > last)
+    elif last > newest and last > log.head(tenant):  # PostgreSQL was restored from a backup, and counts again
+        count("begun anew")
+        stream.append(tenant, entries, anew=True)
+    count("appended", len(entries))
+
+
+def revoke(subject: str) -> None:
+    """Have every connection that was opened for `subject` look now whether it may stay. Without Redis, it looks later."""
+    try:
+        client("channels").publish(CHANNEL, f"!{subject}")
+    except RedisError as error:
+        logger.warning("connections of %s look with their next heartbeat whether they may stay: %s", subject, error)

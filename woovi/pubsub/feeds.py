@@ -1,0 +1,130 @@
+"""One tenant's news at one process: read once, and shared by any number of subscribers.
+
+A subscriber is no queue but a number: how far it has come. One that keeps up is given the entries that were just read;
+one that does not reads the log again from its number, whenever it gets to it. So it costs no memory, loses nothing and
+delays nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from django.db import Error as DatabaseError
+
+from woovi.pubsub.log import Reader
+from woovi.pubsub.metrics import count
+from woovi.pubsub.stream import Entry
+
+RECENT = 256  # entries of a tenant that are kept at hand
+CATCH_UP = 50  # entries that who is behind is given at a time: what it holds until it has passed them on
+
+logger = logging.getLogger(__name__)
+
+
+class Reset(Exception):
+    """The cursor is above the log's head: the log was begun anew. Read what you show again, and go on from `head`."""
+
+    def __init__(self, head: int) -> None:
+        super().__init__(f"the log ends at {head}")
+        self.head = head
+
+
+class Feed:
+    """What one tenant's subscribers share."""
+
+    def __init__(self, tenant: str, reader: Reader) -> None:
+        self.tenant, self.reader = tenant, reader
+        self.head = -1  # how far it has read; -1: not asked yet
+        self.target = 0  # how far the log is known to go
+        self.epoch = 0
+        self.recent: list[Entry] = []  # the last ones up to `head`, without a gap
+        self.users = 0
+        self._changed = asyncio.Event()
+        self._pull: asyncio.Task[None] | None = None
+
+    async def changed(self) -> None:
+        await self._changed.wait()
+
+    def news(self, target: int) -> None:
+        """The log goes at least as far as `target`: read on."""
+        self.target = max(self.target, target)
+        if 0 <= self.head < self.target and (self._pull is None or self._pull.done()):
+            self._pull = asyncio.create_task(self._read_on())
+
+    async def _read_on(self) -> None:
+        try:
+            while self.head < self.target:
+                epoch, found = await self.reader.read(self.tenant, self.head)
+                before, self.epoch = self.epoch, epoch or self.epoch
+                if before and before != self.epoch:
+                    await self._compare()
+                    continue
+                if not found:
+                    return
+                self._add(found)
+        except DatabaseError as error:
+            logger.warning("the log cannot be read until the next look: %s", error)
+
+    async def _compare(self) -> None:
+        """The stream was begun anew: because Redis was emptied, or because PostgreSQL knows less than we have seen?"""
+        head = (await self.reader.heads([self.tenant]))[self.tenant]
+        if head < self.head:
+            self.begin(head)
+
+    def begin(self, head: int) -> None:
+        """Begin, or begin anew, at `head`."""
+        if self.head >= 0:
+            count("resets")
+        self.head = self.target = head
+        self.recent = []
+        self._wake()
+
+    def _add(self, found: list[Entry]) -> None:
+        self.recent += found
+        del self.recent[:-RECENT]
+        self.head = found[-1].seq
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def at_hand(self, after: int) -> list[Entry]:
+        """The entries right after `after`, where they are all at hand."""
+        missing = self.head - after
+        return self.recent[-missing:] if missing <= len(self.recent) else []
+
+    def close(self) -> None:
+        if self._pull:
+            self._pull.cancel()
+
+
+class Subscription:
+    """One subscriber, who has seen the log up to `position`."""
+
+    def __init__(self, feed: Feed, position: int) -> None:
+        self.feed, self.position = feed, position
+
+    @property
+    def head(self) -> int:
+        """How far the log is known to go."""
+        return max(self.feed.target, self.feed.head)
+
+    async def next(self) -> list[Entry]:
+        """The entries right after `position`, which moves behind them; waits where there are none.
+
+        Raises Reset, and django.db.Error where older entries can be read nowhere.
+        """
+        while self.position == self.feed.head:
+            await self.feed.changed()
+        if self.position > self.feed.head:
+            raise Reset(self.feed.head)
+        entries = self.feed.at_hand(self.position)
+        if not entries:
+            behind = self.feed.head - self.position
+            _, entries = await self.feed.reader.read(self.feed.tenant, self.position, min(behind, CATCH_UP))
+            if not entries:
+                raise Reset(self.feed.head)
+        self.position = entries[-1].seq
+        return entries

@@ -1,0 +1,87 @@
+"""A browser that has logged in before. Its signed cookie opens a bucket of its own, which an attack on the account or on
+the platform cannot empty: so the owner is never locked out. It proves nothing else and opens no session.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in
+from django.core import signing
+from django.dispatch import Signal, receiver
+from django.http import HttpRequest, HttpResponseBase
+
+from woovi.ratelimit.subject import digest
+
+PREFIX, SALT, AGE = "device_", "woovi.ratelimit.device", 31_536_000  # seconds
+LONGEST = 200  # letters of a cookie of ours; what is longer is not kept in memory either
+
+new_device = Signal()  # user, request: somebody logged in from a browser that had no cookie of theirs
+
+
+def known(cookies: Mapping[str, str], account: str) -> str | None:
+    """The id of the device, where it has logged in to this account before."""
+    found = _read(cookies.get(_name(account), ""))
+    return found[1] if found and found[0] == digest("account", account) else None
+
+
+def any_known(header: str) -> bool:
+    """Whether a Cookie header holds the cookie of any account."""
+    return PREFIX in header and any(_read(value) for value in _devices(header))
+
+
+def _devices(header: str) -> Iterator[str]:
+    try:
+        for name, morsel in SimpleCookie(header).items():
+            if name.startswith(PREFIX):
+                yield morsel.value
+    except CookieError:
+        return
+
+
+def _read(value: str) -> tuple[str, str] | None:
+    return _verified(value) if 0 < len(value) <= LONGEST else None
+
+
+@lru_cache(maxsize=1_000)
+def _verified(value: str) -> tuple[str, str] | None:
+    try:
+        account, device = signing.loads(value, salt=SALT, max_age=AGE)
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+    return account, device
+
+
+def _name(account: str) -> str:
+    return PREFIX + digest("cookie", account)[:10]
+
+
+@receiver(user_logged_in)
+def _logged_in(sender: object, request: HttpRequest | None, user: Any, **_: object) -> None:
+    # One that did not come through the middleware is no browser's: a test's, or a command's.
+    if (
+        request is not None
+        and hasattr(request, "limit_who")
+        and known(request.COOKIES, account_of(user.get_username())) is None
+    ):
+        request.limit_device_of = account_of(user.get_username())  # type: ignore[attr-defined]
+        new_device.send(sender, user=user, request=request)
+
+
+def account_of(username: str) -> str:
+    """As it is counted: whatever its case."""
+    return username.strip().casefold()
+
+
+def remember(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Give the browser that has just logged in its cookie."""
+    account: str | None = getattr(request, "limit_device_of", None)
+    if account is not None:
+        value = signing.dumps([digest("account", account), secrets.token_urlsafe(12)], salt=SALT)
+        secure = settings.SESSION_COOKIE_SECURE
+        response.set_cookie(_name(account), value, max_age=AGE, httponly=True, samesite="Lax", secure=secure)

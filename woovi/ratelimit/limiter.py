@@ -1,0 +1,148 @@
+"""One decision, one round trip. Written once, as steps that say which script to run; `run` and `arun` carry them out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis as redis_py
+import redis.asyncio as redis_asyncio
+from redis.exceptions import RedisError
+
+from woovi import redis
+from woovi.ratelimit import local, metrics
+from woovi.ratelimit.policy import Ask, Decision
+
+LUA = Path(__file__).parent / "lua"
+TAKE, SETTLE, ENTER, DISTINCT = (redis.Script(LUA / f"{name}.lua") for name in ("take", "settle", "enter", "distinct"))
+
+Call = tuple[redis.Script, Sequence[str], Sequence[str | int]]
+T = TypeVar("T")
+Steps = Generator[Call, Any, T]
+AWAY = (RedisError, OSError)
+
+
+def take(*asks: Ask) -> Decision:
+    """Charge all asks, or none. Never raises for want of Redis: each policy says what happens then."""
+    return run(lambda slots: take_steps(asks, slots))
+
+
+async def atake(*asks: Ask) -> Decision:
+    """The twin of take."""
+    return await arun(lambda slots: take_steps(asks, slots))
+
+
+def give_back(*asks: Ask) -> Decision:
+    """Undo charges: a reward, or a try that turned out to be none."""
+    return take(*(ask._replace(cost=-ask.cost) for ask in asks))
+
+
+def run(make: Callable[[bool], Steps[T]]) -> T:
+    """Carry out the steps that `make` makes, told whether keys lie in slots. Errors of Redis's are the steps' to handle."""
+    door, lost = None, None
+    try:
+        door = redis.client("limits")
+    except AWAY as error:  # a Cluster's client asks for the slots when it is made
+        lost = error
+    steps = make(type(door) is not redis_py.Redis)
+    try:
+        call = next(steps)
+        while True:
+            try:
+                if door is None:
+                    raise lost or AssertionError
+                reply = call[0](door, call[1], call[2])
+            except AWAY as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(reply)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+async def arun(make: Callable[[bool], Steps[T]]) -> T:
+    """The twin of run."""
+    door = redis.aclient("limits")
+    steps = make(not isinstance(door, redis_asyncio.Redis))
+    try:
+        call = next(steps)
+        while True:
+            try:
+                reply = await call[0].acall(door, call[1], call[2])
+            except AWAY as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(reply)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def take_call(asks: Sequence[Ask], reservation: str = "", lifetime: int = 0) -> Call:
+    """KEYS and ARGV of take.lua. lifetime: ms in which the reservation may be settled."""
+    keys: list[str] = []
+    arguments: list[str | int] = [lifetime]
+    for ask in asks:
+        policy = ask.policy
+        key = f"rl:{{{ask.subject.digest}}}:{policy.name}"
+        keys.append(key)
+        if policy.has_blocks:
+            keys.append(key + ":b")
+        arguments += (policy.size, ask.cost * policy.interval, policy.manner)
+    if lifetime:
+        keys.append(reservation_key(asks, reservation))
+    return TAKE, keys, arguments
+
+
+def reservation_key(asks: Sequence[Ask], reservation: str) -> str:
+    return f"rl:{{{asks[0].subject.digest}}}:r:{reservation}"
+
+
+def take_steps(asks: tuple[Ask, ...], slots: bool, reservation: str = "", lifetime: int = 0) -> Steps[Decision]:
+    for ask in asks:
+        if ask.policy.mode == "off":
+            asks = tuple(each for each in asks if each.policy.mode != "off")
+            break
+    if not asks:
+        return Decision(True, (), [])
+    if refused := local.refused(asks):
+        return metrics.counted(refused)
+    groups = by_subject(asks) if slots and len(asks) > 1 else [asks]
+    debts: list[int] = []
+    blocks: list[int] = []
+    for number, group in enumerate(groups, 1):
+        try:
+            reply = yield take_call(group, reservation, lifetime)
+        except AWAY:
+            return metrics.counted(local.decide(asks))
+        debts += reply[: len(group)]
+        blocks += reply[len(group) :]
+        if not allows(group, reply):
+            yield from _undo(groups[: number - 1])
+            asked = tuple(ask for each in groups[:number] for ask in each)
+            return metrics.counted(local.noted(Decision(False, asked, debts, blocks)))
+    asked = asks if len(groups) == 1 else tuple(ask for each in groups for ask in each)
+    return metrics.counted(local.noted(Decision(True, asked, debts, blocks)))
+
+
+def allows(asks: Sequence[Ask], reply: list[int]) -> bool:
+    """Whether no rule but a shadow refused."""
+    if min(reply) >= 0:
+        return True
+    return all(debt >= 0 or ask.policy.mode == "shadow" for ask, debt in zip(asks, reply, strict=False))
+
+
+def _undo(groups: Sequence[Sequence[Ask]]) -> Steps[None]:
+    """In a Cluster, subjects lie in different slots: what the first ones were charged goes back when a later refuses."""
+    for group in groups:
+        with contextlib.suppress(*AWAY):
+            yield take_call([ask._replace(cost=-ask.cost) for ask in group])
+
+
+def by_subject(asks: Sequence[Ask]) -> list[tuple[Ask, ...]]:
+    """One group a subject, in the order in which they were asked."""
+    order = {ask.subject: number for number, ask in reversed(list(enumerate(asks)))}
+    ranked = sorted(asks, key=lambda ask: order[ask.subject])
+    return [tuple(group) for _, group in groupby(ranked, key=lambda ask: ask.subject)]

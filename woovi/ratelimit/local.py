@@ -1,0 +1,103 @@
+"""What this process decides by itself: refusals that it has just seen, and buckets for when Redis is away.
+
+Redis is asked once for a subject that is over its limit, and not again until the refusal may have ended. Every answer
+of Redis's is kept as well, so that a bucket which must do without Redis starts where Redis left it and not full.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import TypeVar
+
+from django.conf import settings
+
+from woovi.ratelimit.policy import MICRO, Ask, Decision
+
+KEPT = 10_000  # subjects a table; the oldest go first
+LONGEST = 10.0  # seconds that a refusal is believed without asking: another process may have given back
+
+K = TypeVar("K")
+V = TypeVar("V")
+_refused: dict[tuple[str, int], tuple[float, float]] = {}  # (bucket, cost): believed until, when its wait ends
+_full: dict[str, float] = {}  # bucket: when it is full again
+
+
+def refused(asks: Sequence[Ask]) -> Decision | None:
+    """The refusal that these asks would meet, where it is known already."""
+    if not _refused:
+        return None
+    now = time.monotonic()
+    for ask in asks:
+        found = _refused.get((ask.key, ask.cost))
+        if found is not None and found[0] > now:
+            policy = ask.policy
+            debt = round((found[1] - now) * MICRO) + policy.size - ask.cost * policy.interval
+            return Decision(False, (ask,), [-1 - debt])
+    return None
+
+
+def noted(decision: Decision) -> Decision:
+    """Keep what Redis answered."""
+    now = time.monotonic()
+    debts = decision._debts
+    for ask, debt in zip(decision.asks, debts, strict=False):
+        if debt > 0 and ask.policy.without_redis == "local":
+            _keep(_full, ask.key, now + debt / MICRO)
+    if not decision.allowed:
+        for state in decision.states:
+            if state.refused and state.ask.policy.mode == "enforce":
+                ends = now + state.retry_after
+                _keep(_refused, (state.ask.key, state.ask.cost), (min(ends, now + LONGEST), ends))
+    return decision
+
+
+def decide(asks: Sequence[Ask]) -> Decision:
+    """Without Redis: open lets through, closed refuses, local counts in this process, which has its share of the limit."""
+    now = time.monotonic()
+    debts = [max(round((_full.get(ask.key, 0) - now) * MICRO), 0) for ask in asks]
+    costs = [_cost(ask) for ask in asks]
+    refusing = [_refuses(ask, debt + cost) for ask, debt, cost in zip(asks, debts, costs, strict=True)]
+    allowed = not any(no and ask.policy.mode == "enforce" for no, ask in zip(refusing, asks, strict=True))
+    for number, (ask, no) in enumerate(zip(asks, refusing, strict=True)):
+        if no:
+            debts[number] = -1 - debts[number]
+        elif allowed:
+            debts[number] = min(max(debts[number] + costs[number], 0), ask.policy.size)
+            _keep(_full, ask.key, now + debts[number] / MICRO)
+    return Decision(allowed, tuple(asks), debts, degraded=True)
+
+
+def _cost(ask: Ask) -> int:
+    """A share of 1/n of a bucket is a bucket of which everything costs n times as much; one at least fits."""
+    cost = ask.cost * ask.policy.interval
+    return min(cost * settings.RATE_LIMIT_PROCESSES, max(ask.policy.size, cost))
+
+
+def _refuses(ask: Ask, debt: int) -> bool:
+    if ask.cost <= 0 or ask.policy.without_redis == "open":
+        return False
+    return ask.policy.without_redis == "closed" or debt > ask.policy.size
+
+
+def charged_less(asks: Sequence[Ask]) -> None:
+    """A reservation was settled: what was refused while it was open may pass now."""
+    for ask in asks:
+        _refused.pop((ask.key, ask.cost), None)
+
+
+def forget() -> None:
+    """Begin anew: limits were changed, or somebody was unblocked."""
+    _refused.clear()
+    _full.clear()
+
+
+os.register_at_fork(after_in_child=forget)
+
+
+def _keep(table: dict[K, V], key: K, value: V) -> None:
+    table.pop(key, None)
+    table[key] = value
+    if len(table) > KEPT:
+        table.pop(next(iter(table)), None)
