@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every URL: `manage.py check` is the deployment's step
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},loc
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "woovi.lazy_admin.LazyAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -40,7 +41,6 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
-    "ninja",
     "woovi",
     "woovi.outbox",
     "woovi.ratelimit",
@@ -132,6 +132,8 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["woovi.formats"]
 
 STATIC_URL = "/static/"
+# The API's documentation page. Its package is no installed app: every command and worker would import it with pydantic.
+STATICFILES_DIRS = [("ninja", Path(find_spec("ninja").submodule_search_locations[0]) / "static" / "ninja")]  # type: ignore[union-attr,index]
 STATIC_ROOT = DATA_DIR / "static"  # of `collectstatic`; without it WhiteNoise asks the finders
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
