@@ -14,6 +14,7 @@ from payments.models import Company, WebhookDelivery, WebhookEndpoint
 from payments.services import webhook_http
 from payments.services.errors import Invalid, NotFound
 from payments.services.webhook_signing import hmac_signature, rsa_signature
+from woovi import database
 
 DEFAULT_EVENT = "OPENPIX:TRANSACTION_RECEIVED"
 TEST_TIMEOUT = 10.0  # seconds: somebody waits for the answer
@@ -69,7 +70,7 @@ def create(
 ) -> WebhookEndpoint:
     """Register an endpoint, after a test POST to it that must be answered with 2xx (not where it starts inactive).
 
-    Must not be called inside a transaction. Raises Invalid, naming the field.
+    Raises Invalid, naming the field; RuntimeError inside a transaction.
     """
     now = now or timezone.now()
     if not 1 <= len(name) <= 100 or not name.isprintable():
@@ -80,11 +81,12 @@ def create(
         raise Invalid("authorization must have at most 500 printable ASCII characters", "authorization")
     if len(url) > 2000:
         raise Invalid("url must have at most 2000 characters", "url")
+    _check_room(company)
+    database.let_go()  # name servers and the merchant's own may take their time
     try:
         webhook_http.check_url(url)
     except webhook_http.Refused as refusal:
         raise Invalid(f"url cannot be called: {refusal}", "url") from refusal
-    _check_room(company)
     endpoint = WebhookEndpoint(
         company=company, name=name, event=event, url=url, authorization=authorization, is_active=is_active,
         secret=secrets.token_urlsafe(32), created_at=now, updated_at=now,
