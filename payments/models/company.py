@@ -80,7 +80,7 @@ class Application(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="applications")
     name = models.CharField(max_length=100)
     client_id = models.CharField(max_length=64, unique=True)
-    secret_digest = models.CharField(max_length=64, editable=False)  # hex, keyed by SECRET_KEY
+    secret_digest = models.CharField(max_length=64, editable=False)  # SHA-256, in hex
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
 
