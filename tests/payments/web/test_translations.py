@@ -31,7 +31,9 @@ def used() -> set[str]:
     for path in SOURCES.rglob("*.html"):
         found |= {match[2] or match[4] for match in _TAG.finditer(path.read_text())}
         found |= {re.sub(r"\{\{ (\w+) \}\}", r"%(\1)s", text) for text in _BLOCK.findall(path.read_text())}
-    for path in (*SOURCES.glob("web/*.py"), *SOURCES.glob("templatetags/*.py"), *SOURCES.glob("admin/*.py")):
+    for path in (
+        path for folder in ("web", "templatetags", "admin", "models") for path in SOURCES.glob(f"{folder}/*.py")
+    ):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
                 found.add(ast.literal_eval(node.args[0]))
