@@ -26,12 +26,13 @@ class ChargeAdmin(Record):
     )
     search_help_text = "Charge id, correlation id, txid, end-to-end id, payment link, or the company's id or tax id"
     ordering = ("-id",)
-    exclude = ("request_hash", "value", "fee", "refunded")
-    readonly_fields = ("worth", "share", "given_back", "pix", "refunds", "entries")
+    exclude = ("request_hash", "value", "fee", "refunded", "returned_by_bank")
+    readonly_fields = ("worth", "share", "given_back", "by_bank", "pix", "refunds", "entries")
 
     worth = reais("value", "Value")
     share = reais("fee", "Fee")
     given_back = reais("refunded", "Returned")
+    by_bank = reais("returned_by_bank", "Returned by the bank itself")
 
     @admin.display(description="Received Pix")
     def pix(self, charge: Charge) -> SafeString:
@@ -76,8 +77,8 @@ class ReceivedPixAdmin(Record):
 
 @admin.register(Refund)
 class RefundAdmin(Record):
-    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic")
-    list_filter = ("status", "automatic")
+    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic", "by_bank")
+    list_filter = ("status", "automatic", "by_bank")
     list_select_related = ("company",)
     search_fields = (
         "public_id__exact",
@@ -90,8 +91,8 @@ class RefundAdmin(Record):
     )
     search_help_text = "Refund id, correlation id, return id, either end-to-end id, the charge's or company's id"
     ordering = ("-id",)
-    exclude = ("request_hash", "value", "hold", "charge", "received")
-    readonly_fields = ("worth", "charge_link", "pix_link", "hold_link")
+    exclude = ("request_hash", "value", "hold", "debit", "correction", "charge", "received")
+    readonly_fields = ("worth", "charge_link", "pix_link", "hold_link", "debit_link", "correction_link")
 
     worth = reais("value", "Value")
 
@@ -106,6 +107,14 @@ class RefundAdmin(Record):
     @admin.display(description="Hold in the ledger")
     def hold_link(self, refund: Refund) -> SafeString | str:
         return link(refund.hold)
+
+    @admin.display(description="Debit in the ledger, of a return that the bank made")
+    def debit_link(self, refund: Refund) -> SafeString | str:
+        return link(refund.debit)
+
+    @admin.display(description="Correction in the ledger")
+    def correction_link(self, refund: Refund) -> SafeString | str:
+        return link(refund.correction)
 
 
 @admin.register(BankCursor)

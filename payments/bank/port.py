@@ -65,10 +65,10 @@ class BankCharge:
     txid: str
     status: str  # ATIVA, CONCLUIDA, REMOVIDA_PELO_USUARIO_RECEBEDOR, REMOVIDA_PELO_PSP
     value: int
-    location: str  # without https://
+    location: str  # of its payload; empty, like the code, where the bank does not tell it
     br_code: str
-    created_at: datetime
-    expires_in: int
+    created_at: datetime | None  # by the bank's clock; None where it cannot be read
+    expires_in: int | None  # seconds
     received: tuple[BankReceived, ...] = ()
 
 
@@ -80,13 +80,14 @@ class ReturnStatus(StrEnum):
 
 @dataclass(frozen=True)
 class BankReturn:
-    """A return (devolução) of a received Pix."""
+    """A return (devolução) of a received Pix: one that we asked for, or that the bank made by itself."""
 
     return_id: str
-    end_to_end_id: str  # "D…"
+    end_to_end_id: str  # "D…", empty where the bank does not tell it
     value: int
     status: ReturnStatus
     reason: str = ""
+    nature: str = ""  # ORIGINAL, RETIRADA, MED_OPERACIONAL, MED_FRAUDE
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def timeline(charge: Charge) -> list[Moment]:
     for received in charge.received.all():
         moments.append((received.paid_at, f"received:{received.outcome}", received.end_to_end_id))
     for refund in Refund.objects.filter(received__charge=charge):  # the automatic ones too
-        moments.append((refund.created_at, "refund:IN_PROCESSING", refund.correlation_id))
+        kind, name = ("bank_return", refund.comment) if refund.by_bank else ("refund", refund.correlation_id)
+        moments.append((refund.created_at, f"{kind}:IN_PROCESSING", name))
         if refund.resolved_at:
-            moments.append((refund.resolved_at, f"refund:{refund.status}", refund.reason or refund.end_to_end_id))
+            moments.append((refund.resolved_at, f"{kind}:{refund.status}", refund.reason or refund.end_to_end_id))
     return sorted(moments, key=lambda moment: moment[0])

@@ -35,7 +35,8 @@ def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -
             official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=pix_key
         )
         Account.objects.bulk_create(
-            Account(company=company, kind=kind, may_go_negative=kind == Account.Kind.CLEARING) for kind in Account.Kind
+            Account(company=company, kind=kind, may_go_negative=kind in Account.MAY_GO_NEGATIVE)
+            for kind in Account.OPENED_AT_ONCE
         )
     return company
 

@@ -19,13 +19,12 @@ from payments.bank.port import BankError, BankReceived, BankRefused
 from payments.models import Account, Charge, Company, ReceivedPix
 from payments.models.base import new_public_id
 from payments.selectors import contract
-from payments.services import charges, ledger, refunds
+from payments.services import charges, clocks, ledger, refunds
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
 
 log = logging.getLogger(__name__)
 Outcome = ReceivedPix.Outcome
-CREDITED = {Outcome.SETTLED, Outcome.LOOSE}
 
 
 class _NotRegistered(Exception):
@@ -83,6 +82,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
             return None
         if charge and not charge.registered_at:
             raise _NotRegistered
+        received = replace(received, paid_at=clocks.paid_at(received, charge, now))
         outcome = _outcome(charge, received)
         if outcome == Outcome.WRONG_PAYER and not (received.payer_tax_id or payer_asked):
             raise _PayerUnknown
@@ -106,7 +106,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         settled = charge if charge and outcome == Outcome.SETTLED else None
         if settled:  # as _insert has just written it: the events show the charge as it is now
             settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
-        if outcome in CREDITED:
+        if pix.credited:
             ledger.post(_posting(pix, settled))
         else:
             refunds.give_back(pix, _posting(pix, None), now)
@@ -126,7 +126,7 @@ def _outcome(charge: Charge | None, received: BankReceived) -> str:
         return Outcome.LOOSE
     if charge.status == Charge.Status.COMPLETED:
         return Outcome.DUPLICATE
-    # Late is by the bank's clock: a callback that comes late says nothing about when the payer paid.
+    # Late is by when the payer paid: a callback that comes late says nothing about that.
     if charge.status == Charge.Status.EXPIRED or received.paid_at > charge.expires_at:
         return Outcome.LATE
     if charge.ensure_same_tax_id and received.payer_tax_id != (charge.customer or {}).get("taxID"):
@@ -181,7 +181,7 @@ def _insert(pix: ReceivedPix, now: datetime) -> bool:
 def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:
     accounts = ledger.accounts(pix.company_id)
     lines = [Line(accounts[Account.Kind.CLEARING], -pix.value)]
-    if pix.outcome in CREDITED:
+    if pix.credited:
         lines += [
             Line(accounts[kind], amount)
             for kind, amount in ((Account.Kind.MERCHANT, pix.value - pix.fee), (Account.Kind.FEES, pix.fee))
@@ -194,7 +194,7 @@ def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:
         kind="pix_in",
         correlation_id=pix.end_to_end_id,
         lines=tuple(lines),
-        events=_events(pix, settled) if pix.outcome in CREDITED else (),
+        events=_events(pix, settled) if pix.credited else (),
     )
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from payments import bank
 from payments.bank.port import BankError, BankNotFound, BankReceived
 from payments.models import BankCursor, Charge, ReceivedPix
-from payments.services import charges, receiving, refunds
+from payments.services import charges, debts, receiving, refunds
 from payments.services.errors import Invalid, Unavailable
 from woovi.locks import LockNotAvailable
 
@@ -40,7 +40,8 @@ def read_received(now: datetime | None = None) -> int:
     for batch in _batches(bank.current().list_received(cursor.read_until - charges.BANK_DELAY, now)):
         ids = [received.end_to_end_id for received in batch]
         known = set(ReceivedPix.objects.filter(end_to_end_id__in=ids).values_list("end_to_end_id", flat=True))
-        new = [received for received in batch if received.end_to_end_id not in known]
+        # A known one again where the bank gave some of it back: that may have been its own doing.
+        new = [received for received in batch if received.end_to_end_id not in known or received.returns]
         all_booked &= take(new, now)
         found += len(new)
     if all_booked:
@@ -88,6 +89,7 @@ def finish_charges(now: datetime | None = None) -> int:
 
 def run(now: datetime | None = None) -> None:
     """Everything that is due, in the order that makes expiry exact."""
+    debts.collect()
     finish_charges(now)
     read_received(now)
     while charges.expire_due(now) == charges.EXPIRE_BATCH:

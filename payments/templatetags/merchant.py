@@ -39,6 +39,9 @@ MOMENTS = {
     "refund:IN_PROCESSING": _("Return asked for"),
     "refund:CONFIRMED": _("Returned to the payer"),
     "refund:REJECTED": _("The bank refused the return"),
+    "bank_return:IN_PROCESSING": _("The bank is returning it by itself"),
+    "bank_return:CONFIRMED": _("Returned by the bank itself"),
+    "bank_return:REJECTED": _("The bank's own return failed"),
 }
 
 

@@ -124,7 +124,7 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
         "returned": -charge.refunded,
         "yours": charge.value - fee - charge.refunded,
         "timeline": select.timeline(charge),
-        "left": charge.value - charge.refunded,
+        "left": charge.left,
         "pay_url": simulated_bank_url(charge),
         "link": payment_link_url(charge),
     }

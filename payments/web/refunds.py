@@ -22,7 +22,7 @@ from payments.web.forms import RefundForm
 @merchant
 def new(request: MerchantRequest, public_id: str) -> HttpResponse:
     charge = get_object_or_404(select.listing(request.company), public_id=public_id)
-    left = charge.value - charge.refunded
+    left = charge.left
     sent = request.POST if request.method == "POST" else None
     if sent and charge.refunds.filter(correlation_id=sent.get("correlation_id", "").replace("\0", "")).exists():
         return redirect("web:charge", public_id)  # a double click: it is under way
