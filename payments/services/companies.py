@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from payments.models import Account, Application, Company, User
+from payments.pix import keys
 from payments.services.errors import Invalid
 
 log = logging.getLogger(__name__)
@@ -28,11 +29,19 @@ TERMS = {  # from, to
 }
 
 
+def dict_key(text: str) -> str:
+    """A Pix key in the form that the DICT has it in. What is no key stays as it is, and matches nobody's."""
+    try:
+        return keys.parse(text).value
+    except keys.InvalidKey:
+        return text.strip()
+
+
 def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -> Company:
     """Create a company with one account of each kind. `tax_id` has no punctuation."""
     with transaction.atomic():
         company = Company.objects.create(
-            official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=pix_key
+            official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=dict_key(pix_key)
         )
         Account.objects.bulk_create(
             Account(company=company, kind=kind, may_go_negative=kind in Account.MAY_GO_NEGATIVE)

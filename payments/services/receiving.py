@@ -19,7 +19,7 @@ from payments.bank.port import BankError, BankReceived, BankRefused
 from payments.models import Account, Charge, Company, ReceivedPix
 from payments.models.base import new_public_id
 from payments.selectors import contract
-from payments.services import charges, clocks, ledger, refunds
+from payments.services import charges, clocks, companies, ledger, refunds
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
 
@@ -75,8 +75,9 @@ def _with_payer(received: BankReceived) -> BankReceived:
 
 def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -> ReceivedPix | None:
     with transaction.atomic():
-        charge = _locked_charge(received)
-        company = charge.company if charge else Company.objects.filter(pix_key=received.pix_key).first()
+        key = companies.dict_key(received.pix_key)  # codes have keys as people write them, and banks pass them on
+        charge = _locked_charge(received.txid, key)
+        company = charge.company if charge else Company.objects.filter(pix_key__in={key, received.pix_key}).first()
         if company is None:
             log.warning("Pix %s is for a key that is not ours: ignored", received.end_to_end_id)
             return None
@@ -113,12 +114,12 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         return pix
 
 
-def _locked_charge(received: BankReceived) -> Charge | None:
+def _locked_charge(txid: str, key: str) -> Charge | None:
     """The charge that the Pix names, locked, if it is of the key that the money came to."""
-    if not received.txid:
+    if not txid:
         return None
-    charge = Charge.objects.select_for_update(of=("self",)).select_related("company").filter(txid=received.txid).first()
-    return charge if charge and received.pix_key in {"", charge.company.pix_key} else None
+    charge = Charge.objects.select_for_update(of=("self",)).select_related("company").filter(txid=txid).first()
+    return charge if charge and key in {"", companies.dict_key(charge.company.pix_key)} else None
 
 
 def _outcome(charge: Charge | None, received: BankReceived) -> str:

@@ -81,7 +81,7 @@ def finish_charges(now: datetime | None = None) -> int:
             bank.current().read_charge(charge.txid)
             finished += charges.register(charge, now)
         except BankNotFound:
-            Charge.objects.filter(pk=charge.pk, registered_at=None, updated_at=now).delete()
+            charges.forget(charge, now)
         except (BankError, Unavailable, Invalid) as error:
             log.warning("Charge %s stays half made: %s", charge.txid, error)
     return finished

@@ -15,7 +15,7 @@ from django.utils import timezone
 from payments.bank.simulator import faults
 from payments.bank.simulator.models import Callback, Charge, Movement, Pix, Return, Sent, Settlement, Webhook
 from payments.bank.simulator.problems import Problem
-from payments.pix import brcode, ids
+from payments.pix import brcode, ids, keys
 
 RETURN_WINDOW = timedelta(days=90)
 
@@ -108,7 +108,10 @@ def read_code(text: str) -> Target:
     except brcode.InvalidBrCode as error:
         raise Problem("CodigoInvalido", 400, str(error), "br_code") from None
     if code.key:
-        return Target(None, code.key, code.value, code.txid)
+        try:  # in the DICT's form: codes have keys as people write them
+            return Target(None, keys.parse(code.key).value, code.value, code.txid)
+        except keys.InvalidKey as error:
+            raise Problem("CodigoInvalido", 400, str(error), "br_code") from None
     token = code.url.rpartition("/")[2]
     charge = Charge.objects.filter(token=token).first()
     if charge is None:
@@ -139,6 +142,8 @@ def pay(
         raise Problem("PagamentoRecusado", 422, "O código não tem valor: informe um.", "value")
     if end_to_end_id and (known := Pix.objects.filter(pk=end_to_end_id).first()):
         return known
+    if target.charge is None and not owned(target.pix_key):
+        raise Problem("ChaveNaoEncontrada", 422, "A chave Pix não existe.", "br_code")
     if target.charge and not force:
         _refuse_unpayable(target.charge, amount, now)
     pix = Pix(
@@ -160,6 +165,22 @@ def pay(
             return pix
     # Somebody was faster since the charge was read.
     raise Problem("PagamentoRecusado", 422, "A cobrança não pode mais ser paga.", "status")
+
+
+def owned(pix_key: str) -> bool:
+    """Whether anybody here has the key: it has a webhook or a charge, or is a company's of the platform.
+
+    A bank registers its customers' keys in the DICT. The Pix API has no call for that, so of a company without a charge
+    the key is looked up where the platform keeps it, if that is the same database.
+    """
+    if Webhook.objects.filter(pk=pix_key).exists() or Charge.objects.filter(pix_key=pix_key).exists():
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('public.payments_company') IS NOT NULL")
+        if cursor.fetchone() != (True,):
+            return False
+        cursor.execute("SELECT EXISTS (SELECT FROM public.payments_company WHERE pix_key = %s)", [pix_key])
+        return bool(cursor.fetchone() == (True,))
 
 
 def after_expiry(target: Target) -> datetime | None:

@@ -194,8 +194,9 @@ def _state(target: books.Target) -> str:
 
 def _said(problem: Problem, t: dict[str, str]) -> str:
     """The refusal in the page's language."""
+    of_code = {"CobPayloadNaoEncontrado": "error_unknown", "ChaveNaoEncontrada": "error_key"}
     said = {
-        "br_code": "error_unknown" if problem.kind == "CobPayloadNaoEncontrado" else "error_code",
+        "br_code": of_code.get(problem.kind, "error_code"),
         "status": "error_status",
         "expiracao": "error_expired",
         "value": "error_other_value",
