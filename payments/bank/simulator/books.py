@@ -108,15 +108,20 @@ def read_code(text: str) -> Target:
     except brcode.InvalidBrCode as error:
         raise Problem("CodigoInvalido", 400, str(error), "br_code") from None
     if code.key:
-        try:  # in the DICT's form: codes have keys as people write them
-            return Target(None, keys.parse(code.key).value, code.value, code.txid)
-        except keys.InvalidKey as error:
-            raise Problem("CodigoInvalido", 400, str(error), "br_code") from None
+        return Target(None, _key(code.key), code.value, code.txid)
     token = code.url.rpartition("/")[2]
     charge = Charge.objects.filter(token=token).first()
     if charge is None:
         raise Problem("CobPayloadNaoEncontrado", 404, "Cobrança não encontrada neste banco.", "br_code")
     return Target(charge, charge.pix_key, charge.value, charge.txid)
+
+
+def _key(text: str) -> str:
+    """The key as the DICT writes it: codes carry it as their maker typed it."""
+    try:
+        return keys.parse(text).value
+    except keys.InvalidKey as error:
+        raise Problem("ChavePixInvalida", 400, f"O código tem uma chave inválida: {error}", "br_code") from None
 
 
 def pay(

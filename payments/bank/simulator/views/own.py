@@ -104,7 +104,7 @@ def pay(request: HttpRequest) -> Answer:
 
 def _target(body: Body) -> books.Target:
     if body.get("txid") is None:
-        return books.read_code(body.text("br_code", 512))
+        return books.read_code(body.text("br_code", 1024))
     charge = Charge.objects.filter(txid=body.text("txid", 35)).first()
     if charge is None:
         raise Problem("CobNaoEncontrado", 404, "Cobrança não encontrada.", "txid")
