@@ -7,11 +7,11 @@ from urllib.parse import unquote
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from payments import limits
 from payments.api.auth import company
-from payments.api.fields import NO_NUL, Body, Flag, Id, Moment, Text140, Text255
+from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Moment, Text, Text140, Text255, holds_nothing
 from payments.api.pages import Page, cut
 from payments.models import Charge
 from payments.selectors import charges as selected
@@ -22,7 +22,7 @@ from payments.services.errors import Invalid, NotFound
 
 router = Router(tags=["charge"])
 Json = dict[str, Any]
-Value = Annotated[int, Field(gt=0, le=MAX_VALUE)]  # centavos
+Value = Annotated[int, Field(gt=0, le=MAX_VALUE), DIGITS]  # centavos
 
 
 class Address(Body):
@@ -37,12 +37,13 @@ class Address(Body):
 
 
 class Customer(Body):
-    name: Annotated[str, Field(min_length=1, max_length=200), NO_NUL]
+    name: Annotated[Text, Field(max_length=200)]
     taxID: Text255 | None = None
     email: Text255 | None = None
     phone: Text255 | None = None
     correlationID: Text255 | None = None
     address: Address | None = None
+    ensureSameTaxID: Annotated[bool | None, Field(exclude=True)] = None  # where Woovi's n8n node has it
 
     @model_validator(mode="after")
     def _reachable(self) -> Customer:
@@ -52,20 +53,27 @@ class Customer(Body):
 
 
 class AdditionalInfo(Body):
-    key: Annotated[str, Field(min_length=1, max_length=50), NO_NUL]
-    value: Annotated[str, Field(min_length=1, max_length=200), NO_NUL]
+    key: Annotated[Text, Field(max_length=50)]
+    value: Annotated[Text, Field(max_length=200)]
+
+
+def _said(lines: object) -> object:
+    """Additional information without the lines whose value was left empty: a shop's optional fields."""
+    if not isinstance(lines, list):
+        return lines
+    return [line for line in lines if not (isinstance(line, dict) and holds_nothing(line.get("value", 0)))]
 
 
 class ChargeBody(Body):
     correlationID: Id
     value: Value
-    type: Literal["DYNAMIC"] = "DYNAMIC"
+    type: Annotated[Literal["DYNAMIC"], CAPITALS] = "DYNAMIC"
     comment: Text140 | None = None
-    expiresIn: int | None = None
-    expiresDate: Moment = None
+    expiresIn: Annotated[int, DIGITS] | None = None
+    expiresDate: Moment | None = None
     customer: Customer | None = None
     ensureSameTaxID: bool | None = None
-    additionalInfo: Annotated[list[AdditionalInfo], Field(max_length=50)] | None = None
+    additionalInfo: Annotated[list[AdditionalInfo], Field(max_length=50), BeforeValidator(_said)] | None = None
     # Known to the contract and not built yet. Each changes who gets how much, so ignoring one would be a lie.
     splits: None = None
     subaccount: None = None
@@ -77,9 +85,9 @@ class ChargeBody(Body):
 
 
 class ChargeFilter(Page):
-    start: Moment = None
-    end: Moment = None
-    status: Charge.Status | None = None
+    start: Moment | None = None
+    end: Moment | None = None
+    status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
     customer: Text255 | None = None
 
 
@@ -92,15 +100,16 @@ class RefundBody(Body):
 @router.post("/charge")
 def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False) -> Json:
     """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
+    customer = body.customer
     asked = ChargeRequest(
         correlation_id=body.correlationID,
         value=body.value,
         comment=body.comment or "",
         expires_in=body.expiresIn,
         expires_at=body.expiresDate,
-        customer=body.customer.given() if body.customer else None,
+        customer=customer.given() if customer else None,
         additional_info=tuple(item.given() for item in body.additionalInfo or ()),
-        ensure_same_tax_id=bool(body.ensureSameTaxID),
+        ensure_same_tax_id=bool(body.ensureSameTaxID or (customer and customer.ensureSameTaxID)),
     )
     charge = charges.create(company(request), asked, return_existing=return_existing)
     return {"charge": _shown(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
@@ -109,7 +118,8 @@ def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False
 @router.get("/charge")
 def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     """The company's charges, newest first."""
-    found = selected.listing(company(request), status=filters.status, start=filters.start, end=filters.end)
+    status = None if filters.status == "ALL" else filters.status
+    found = selected.listing(company(request), status=status, start=filters.start, end=filters.end)
     if filters.customer:
         found = found.filter(customer__correlationID=filters.customer)
     rows, info = cut(request, found.select_related("company"), filters)

@@ -6,10 +6,11 @@ from typing import Annotated, Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from payments import limits
 from payments.api.auth import company
+from payments.api.fields import Sparse
 
 MAX_LIMIT = 100
 MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; further back, narrow by `start` and `end`
@@ -17,7 +18,7 @@ MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; furthe
 Row = TypeVar("Row", bound=Model)
 
 
-class Page(BaseModel):
+class Page(Sparse):
     skip: Annotated[int, Field(ge=0, le=MAX_SKIP)] = 0
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = MAX_LIMIT
 

@@ -1,4 +1,4 @@
-"""POST, GET, DELETE /webhook; the events there are; the keys that prove a webhook is ours."""
+"""POST, GET, PATCH, DELETE /webhook; the events there are; the keys that prove a webhook is ours."""
 
 from __future__ import annotations
 
@@ -30,13 +30,28 @@ class WebhookBody(Body):
     webhook: Endpoint
 
 
+class Change(Body):
+    name: Text255 | None = None
+    url: Text | None = None
+    event: Text255 | None = None
+    authorization: Text | None = None
+    isActive: bool | None = None
+
+
+class ChangeBody(Body):
+    webhook: Change
+
+
 class WebhookFilter(Page):
     url: Text = ""
 
 
 @router.post("/webhook")
 def create(request: HttpRequest, body: WebhookBody) -> Json:
-    """Register an endpoint. A test request is sent to it first, and it must answer 200."""
+    """Register an endpoint. A test request is sent to it first, and it must answer 200.
+
+    `hmacSecretKey`, by which `X-OpenPix-Signature` is verified, is in this answer and never again.
+    """
     asked = body.webhook
     made = webhooks.create(
         company(request),
@@ -46,19 +61,19 @@ def create(request: HttpRequest, body: WebhookBody) -> Json:
         authorization=asked.authorization or "",
         is_active=asked.isActive is not False,
     )
-    return {"webhook": _shown(made)}
+    return {"webhook": {**_shown(made), "hmacSecretKey": made.secret}}
 
 
 @router.get("/webhook")
 def listing(request: HttpRequest, filters: Query[WebhookFilter]) -> Json:
-    """The company's endpoints, newest first."""
+    """The company's endpoints, active or not, newest first."""
     rows, info = cut(request, webhooks.listing(company(request), filters.url or None), filters)
     return {"webhooks": [_shown(row) for row in rows], "pageInfo": info}
 
 
 @router.get("/webhook/events")
 def events(request: HttpRequest) -> Json:
-    """The events that an endpoint may ask for."""
+    """The events that an endpoint may ask for: those that happen here."""
     return {"events": [{"name": name} for name in webhooks.EVENTS]}
 
 
@@ -69,9 +84,18 @@ def public_keys(request: HttpRequest, response: HttpResponse) -> Json:
     return {"public_keys": webhook_signing.public_keys()}
 
 
+@router.patch("/webhook/{webhook_id}")
+def change(request: HttpRequest, webhook_id: str, body: ChangeBody) -> Json:
+    """Change an endpoint: what is absent stays. Where it is active and leads elsewhere, it is tested first."""
+    fields = body.webhook.given()
+    if "isActive" in fields:
+        fields["is_active"] = fields.pop("isActive")
+    return {"webhook": _shown(webhooks.change(company(request), webhook_id, fields))}
+
+
 @router.delete("/webhook/{webhook_id}")
 def delete(request: HttpRequest, webhook_id: str) -> Json:
-    """Stop an endpoint."""
+    """Delete an endpoint. What is due for it is given up."""
     webhooks.delete(company(request), webhook_id)
     return {"status": "OK"}
 

@@ -117,6 +117,7 @@ def pix(received: ReceivedPix, company: Company, paid: Charge | None) -> Json:
         },
         **({"payer": who, "debitParty": {"holder": who}} if who else {}),
         **({"customer": customer(paid.customer)} if paid and paid.customer else {}),
+        **({"charge": charge(paid, company, received)} if paid else {}),
     }
 
 

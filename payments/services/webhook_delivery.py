@@ -7,6 +7,7 @@ begins by moving n to n + 1 where it still is n, so that of doubled or late hint
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Collection, Iterable
@@ -32,8 +33,9 @@ logger = logging.getLogger(__name__)
 
 def fan_out(events: list[OutboxEvent]) -> None:
     """Outbox handler of public events: one delivery for each active endpoint that wants the event."""
+    names = {event.pk: webhooks.event_names(event.topic) for event in events}
     endpoints = WebhookEndpoint.objects.filter(
-        company_id__in={int(event.tenant) for event in events}, event__in={webhooks.event_name(event.topic) for event in events},
+        company_id__in={int(event.tenant) for event in events}, event__in=set(itertools.chain(*names.values())),
         is_active=True,
     ).values_list("id", "company_id", "event")  # fmt: skip
     lease = timezone.now() + HINT
@@ -41,7 +43,7 @@ def fan_out(events: list[OutboxEvent]) -> None:
         WebhookDelivery(endpoint_id=endpoint_id, event=event, leased_until=lease)
         for event in events
         for endpoint_id, company_id, name in endpoints
-        if (str(company_id), name) == (event.tenant, webhooks.event_name(event.topic))
+        if str(company_id) == event.tenant and name in names[event.pk]
     ]
     if rows:
         WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
@@ -106,7 +108,7 @@ def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
     """Try a finished delivery once more, by an operator's hand. Raises Invalid where that makes no sense."""
     now = now or timezone.now()
     if not delivery.endpoint.is_active:
-        raise Invalid("the webhook was deleted")
+        raise Invalid("the webhook is inactive or deleted")
     if (
         not WebhookDelivery.objects.filter(pk=delivery.pk)
         .exclude(status=Status.PENDING)
@@ -140,7 +142,8 @@ def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None
         if not delivery.endpoint.is_active:
             WebhookDelivery.objects.filter(pk=delivery_id).update(status=Status.FAILED, leased_until=None)
             return None
-        body = json.dumps(delivery.event.payload, ensure_ascii=False, separators=(",", ":"))
+        payload = webhooks.payload(delivery.endpoint.event, delivery.event.payload)
+        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
         return WebhookAttempt.objects.create(
             delivery=delivery, number=delivery.attempts, started_at=now, request_body=body
         )

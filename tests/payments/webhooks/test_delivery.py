@@ -105,6 +105,21 @@ def test_carries_the_event_signed_and_records_the_try(
     assert deliver(delivery_of(made).pk, 1) is None, "delivered is final"
 
 
+def test_a_refund_is_told_under_its_older_name_to_who_registered_that(company: Company, receiver: Receiver) -> None:
+    rows = {"company": company, "name": "x", "url": receiver.url, "secret": "s"}
+    names = ("OPENPIX:TRANSACTION_REFUND_RECEIVED", "PIX_TRANSACTION_REFUND_SENT_CONFIRMED")
+    for name in names:
+        WebhookEndpoint.objects.create(event=name, **rows)
+    told = {"event": names[1], "originalTransaction": {"charge": {"correlationID": "1"}}}
+    made = event(company, f"OPENPIX:{names[1]}", told)
+    fan_out([made])
+    for due in WebhookDelivery.objects.order_by("endpoint"):
+        assert deliver(due.pk, 0) == Status.DELIVERED
+    older, newer = [json.loads(got.body) for got in receiver.got]
+    assert newer == told
+    assert older == {**told, "event": names[0], "pix": told["originalTransaction"], "charge": {"correlationID": "1"}}
+
+
 def test_tries_eight_times_with_growing_waits_and_the_same_bytes(
     company: Company, endpoint: WebhookEndpoint, receiver: Receiver, settings: Any
 ) -> None:
