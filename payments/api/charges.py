@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from django.http import HttpRequest
-from ninja import Query, Router
-from pydantic import BeforeValidator, Field, model_validator
+from ninja import P, PathEx, Query, Router
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from payments import limits
+from payments.api import answers
 from payments.api.auth import company
 from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Moment, Text, Text140, Text255, holds_nothing
 from payments.api.pages import Page, cut
@@ -22,7 +23,8 @@ from payments.services.errors import Invalid, NotFound
 
 router = Router(tags=["charge"])
 Json = dict[str, Any]
-Value = Annotated[int, Field(gt=0, le=MAX_VALUE), DIGITS]  # centavos
+Value = Annotated[int, Field(gt=0, le=MAX_VALUE, description="Centavos."), DIGITS]
+Identifier = PathEx[str, P(description="The charge's correlationID (URI-encoded), id or txid.")]
 
 
 class Address(Body):
@@ -65,11 +67,24 @@ def _said(lines: object) -> object:
 
 
 class ChargeBody(Body):
-    correlationID: Id
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "correlationID": "pedido-1",
+                "value": 1990,
+                "comment": "Pedido 1",
+                "expiresIn": 3600,
+                "customer": {"name": "Ana Souza", "taxID": "529.982.247-25", "email": "ana@exemplo.com"},
+                "additionalInfo": [{"key": "Pedido", "value": "1"}],
+            }
+        }
+    )
+
+    correlationID: Annotated[Id, Field(description="Yours, unique for each charge: the same again is the same charge.")]
     value: Value
     type: Annotated[Literal["DYNAMIC"], CAPITALS] = "DYNAMIC"
-    comment: Text140 | None = None
-    expiresIn: Annotated[int, DIGITS] | None = None
+    comment: Annotated[Text140 | None, Field(description="Shown to the payer.")] = None
+    expiresIn: Annotated[int | None, Field(description="Seconds, 300 at least."), DIGITS] = None
     expiresDate: Moment | None = None
     customer: Customer | None = None
     ensureSameTaxID: bool | None = None
@@ -85,19 +100,23 @@ class ChargeBody(Body):
 
 
 class ChargeFilter(Page):
-    start: Moment | None = None
-    end: Moment | None = None
+    start: Annotated[Moment | None, Field(description="Created then or later (ISO 8601).")] = None
+    end: Annotated[Moment | None, Field(description="Created then or before (ISO 8601).")] = None
     status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
-    customer: Text255 | None = None
+    customer: Annotated[Text255 | None, Field(description="The customer's correlationID.")] = None
 
 
 class RefundBody(Body):
-    correlationID: Id
-    value: Value | None = None
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"correlationID": "devolucao-1", "value": 500, "comment": "Troca"}}
+    )
+
+    correlationID: Annotated[Id, Field(description="Yours, unique for each refund: the same again is the same refund.")]
+    value: Annotated[Value | None, Field(description="Centavos; what is left, if absent.")] = None
     comment: Text140 | None = None
 
 
-@router.post("/charge")
+@router.post("/charge", summary="Create a charge", response=answers.of(answers.ChargeCreated, answers.WITH_BODY))
 def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False) -> Json:
     """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
     customer = body.customer
@@ -115,7 +134,7 @@ def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False
     return {"charge": _shown(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
 
 
-@router.get("/charge")
+@router.get("/charge", summary="List charges", response=answers.of(answers.Charges))
 def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     """The company's charges, newest first."""
     status = None if filters.status == "ALL" else filters.status
@@ -126,14 +145,18 @@ def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     return {"charges": [_shown(charge) for charge in rows], "pageInfo": info}
 
 
-@router.get("/charge/{identifier}")
-def read(request: HttpRequest, identifier: str) -> Json:
+@router.get("/charge/{identifier}", summary="Get a charge", response=answers.of(answers.OneCharge))
+def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A charge by its id or correlationID (URI-encoded)."""
     return {"charge": _shown(_find(request, identifier))}
 
 
-@router.post("/charge/{identifier}/refund")
-def refund(request: HttpRequest, identifier: str, body: RefundBody) -> Json:
+@router.post(
+    "/charge/{identifier}/refund",
+    summary="Refund a charge",
+    response=answers.of(answers.OneRefund, answers.WITH_BODY),
+)
+def refund(request: HttpRequest, identifier: Identifier, body: RefundBody) -> Json:
     """Give back all or part of a paid charge. The same correlationID gives the first refund again."""
     made = refunds.request(
         company(request), _find(request, identifier), body.correlationID, body.value, body.comment or ""
@@ -141,8 +164,8 @@ def refund(request: HttpRequest, identifier: str, body: RefundBody) -> Json:
     return {"refund": contract.refund(made)}
 
 
-@router.get("/charge/{identifier}/refund")
-def list_refunds(request: HttpRequest, identifier: str, page: Query[Page]) -> Json:
+@router.get("/charge/{identifier}/refund", summary="List a charge's refunds", response=answers.of(answers.Refunds))
+def list_refunds(request: HttpRequest, identifier: Identifier, page: Query[Page]) -> Json:
     """A charge's refunds, oldest first."""
     rows, info = cut(request, _find(request, identifier).refunds.order_by("id"), page)
     return {"refunds": [contract.refund(row) for row in rows], "pageInfo": info}

@@ -19,8 +19,8 @@ Row = TypeVar("Row", bound=Model)
 
 
 class Page(Sparse):
-    skip: Annotated[int, Field(ge=0, le=MAX_SKIP)] = 0
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = MAX_LIMIT
+    skip: Annotated[int, Field(ge=0, le=MAX_SKIP, description="How many rows to pass over.")] = 0
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many rows to give at most.")] = MAX_LIMIT
 
 
 def cut(request: HttpRequest, rows: QuerySet[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:
