@@ -32,7 +32,11 @@ def used() -> set[str]:
         found |= {match[2] or match[4] for match in _TAG.finditer(path.read_text())}
         found |= {re.sub(r"\{\{ (\w+) \}\}", r"%(\1)s", text) for text in _BLOCK.findall(path.read_text())}
     for path in (
-        path for folder in ("web", "templatetags", "admin", "models") for path in SOURCES.glob(f"{folder}/*.py")
+        *SOURCES.glob("*.py"),
+        *SOURCES.glob("web/*.py"),
+        *SOURCES.glob("templatetags/*.py"),
+        *SOURCES.glob("admin/*.py"),
+        *SOURCES.glob("models/*.py"),
     ):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
