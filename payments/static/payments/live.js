@@ -97,7 +97,7 @@
     mine.onclose = (event) => {
       if (mine !== socket) return;
       // Where this page is being left, as after its own log-out, its next page decides.
-      if (event.code === 4401 && Date.now() - leaving > 5_000) { location.assign(`${pulse.dataset.login}?next=${encodeURIComponent(location.pathname)}`); return; }
+      if (event.code === 4401 && Date.now() - leaving > 5_000) { location.assign(`${pulse.dataset.login}?next=${encodeURIComponent(location.pathname + location.search)}`); return; }
       if (event.code === 4429) tries = Math.max(tries, 5);  // too many connections: ask seldom
       lose();
     };
