@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.utils import timezone
+from playwright.sync_api import Page
 
-from payments.models import Charge, Company, Refund
+from payments.models import Charge, Company, Refund, User
 from payments.services import receiving, refunds
-from tests.browser.conftest import Person, shoot
+from tests.browser.conftest import PASSWORD, Person, shoot
 from tests.browser.test_pages import fill
 from tests.payments import making
+from tests.payments.admin.test_admin import world
 
 WIDTHS = (375, 760, 768, 800, 832, 1280, 1440)
 LONGEST = "document.querySelector('#pulse span').textContent = document.querySelector('#pulse').dataset.reconnecting + ' 100 s'"
@@ -57,3 +60,26 @@ def test_every_page_fits(make_person: Callable[..., Person], language: str, them
             if width in (375, 768):
                 shoot(page, f"fits-{name}-{language[:2]}-{width}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
+
+
+def test_an_operator_sees_every_column(make_person: Callable[..., Person], open_page: Callable[..., Page]) -> None:
+    """At 1,280 pixels, in Portuguese, whose words are the longer ones."""
+    company = make_person().company
+    fill(company)
+    world(company)
+    User.objects.create_superuser("op@example.com", PASSWORD)
+    page = open_page()
+    page.goto("/admin/login/")
+    page.fill("#id_username", "op@example.com")
+    page.fill("#id_password", PASSWORD)
+    page.click("input[type=submit]")
+    cut = {}
+    for model, one in admin.site._registry.items():
+        if model._meta.app_label in {"payments", "outbox"} and type(one).change_list_template:
+            page.goto(f"/admin/{model._meta.app_label}/{model._meta.model_name}/")
+            shoot(page, f"admin-{model._meta.model_name}-1280", full=False)
+            if (table := page.locator(".results")).count():
+                wide = table.evaluate("node => node.scrollWidth - node.clientWidth")
+                if wide > 0:
+                    cut[model._meta.model_name] = wide
+    assert cut == {}

@@ -325,7 +325,7 @@ def test_an_app_id_is_shown_once_and_works_until_it_is_revoked(operator: Client)
     assert companies.authenticate(app_id) == application
     operator.post(url(Application, "changelist"), {**selected, "confirmed": "yes"})
     assert companies.authenticate(app_id) is None
-    assert LogEntry.objects.latest("id").get_change_message() == "Revoked."
+    assert LogEntry.objects.latest("id").get_change_message() == "Revoked. is_active: True → False"
 
 
 def test_a_webhook_is_sent_again_after_a_question(operator: Client) -> None:
