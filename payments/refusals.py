@@ -29,7 +29,7 @@ REFUSALS = [
     (r"The bank refused the charge: (?P<code>.+)", _("The bank refused the charge (%(code)s).")),
     ("The bank did not answer", _("The bank does not answer. Nothing is lost: send again, it stays one charge.")),
     ("The charge was given up meanwhile", _("The charge was given up meanwhile. Send it again.")),
-    ("the webhook was deleted", _("The webhook was deleted or switched off: nothing was sent.")),
+    ("the webhook is inactive or deleted", _("The webhook was deleted or switched off: nothing was sent.")),
     ("the delivery is not finished", _("It is under way already: nothing was sent.")),
     (r"\w+ must be from (?P<lowest>\d+) to (?P<highest>\d+)", _("It must be from %(lowest)s to %(highest)s.")),
     ("fee_minimum must not be above fee_maximum", _("The lowest fee must not be above the highest.")),

@@ -66,7 +66,7 @@ class CacheAdmin(Record):
             messages.success(request, _("Dropped."))
         return HttpResponseRedirect(reverse("admin:payments_cache_change", args=[cache.name]))
 
-    def _page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    def _page(self, request: HttpRequest, template: str, title: object, **context: Any) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "title": title, "opts": self.model._meta}
         return TemplateResponse(request, template, {**shared, **context})
 

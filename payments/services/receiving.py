@@ -22,6 +22,7 @@ from payments.selectors import contract
 from payments.services import charges, clocks, companies, ledger, refunds
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
+from woovi import database
 
 log = logging.getLogger(__name__)
 Outcome = ReceivedPix.Outcome
@@ -114,12 +115,22 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         return pix
 
 
+_LOCKED_CHARGE = f"""
+SELECT {database.columns(Charge, "charge")}, {database.columns(Company, "company")}
+FROM payments_charge charge JOIN payments_company company ON company.id = charge.company_id
+WHERE charge.txid = %s FOR UPDATE OF charge
+"""  # noqa: S608 (names of our own)
+
+
 def _locked_charge(txid: str, key: str) -> Charge | None:
     """The charge that the Pix names, locked, if it is of the key that the money came to."""
     if not txid:
         return None
-    charge = Charge.objects.select_for_update(of=("self",)).select_related("company").filter(txid=txid).first()
-    return charge if charge and key in {"", companies.dict_key(charge.company.pix_key)} else None
+    for charge, company in database.rows(_LOCKED_CHARGE, [txid], Charge, Company):
+        charge.company = company
+        if key in {"", companies.dict_key(company.pix_key)}:
+            return charge  # type: ignore[no-any-return]
+    return None
 
 
 def _outcome(charge: Charge | None, received: BankReceived) -> str:

@@ -64,7 +64,7 @@ def test_it_is_a_debit_a_refund_and_an_event(told: BankReceived, nature: str) ->
     event = OutboxEvent.objects.get(topic="OPENPIX:PIX_TRANSACTION_REFUND_SENT_CONFIRMED")
     assert event.payload["refundTransaction"]["value"] == 300
     assert event.payload["originalTransaction"]["endToEndId"] == told.end_to_end_id
-    assert [what for _, what, _ in select.timeline(charge)][-2:] == [
+    assert [moment.what for moment in select.timeline(charge)][-2:] == [
         "bank_return:IN_PROCESSING",
         "bank_return:CONFIRMED",
     ]

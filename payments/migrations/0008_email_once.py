@@ -23,7 +23,7 @@ def look_for_duplicates(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0006_caches")]
+    dependencies = [("payments", "0007_bank_returns")]
 
     operations = [
         migrations.RunPython(look_for_duplicates, migrations.RunPython.noop, elidable=True),

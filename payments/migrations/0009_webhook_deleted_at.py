@@ -9,7 +9,7 @@ def mark_deleted(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0006_caches")]
+    dependencies = [("payments", "0008_email_once")]
 
     operations = [
         migrations.AddField("webhookendpoint", "deleted_at", models.DateTimeField(null=True)),
