@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from django.http import HttpRequest
 from ninja import P, PathEx, Query, Router
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_validator
 
 from payments import limits
 from payments.api import answers
@@ -27,6 +27,10 @@ Value = Annotated[int, Field(gt=0, le=MAX_VALUE, description="Centavos."), DIGIT
 Identifier = PathEx[str, P(description="The charge's correlationID (URI-encoded), id or txid.")]
 
 
+# Woovi's SDK for Node has the second spelling in its types; passed over, another payer's money would be taken.
+SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices("ensureSameTaxID", "ensureSameTaxId"))]
+
+
 class Address(Body):
     zipcode: Text255 | None = None
     street: Text255 | None = None
@@ -38,14 +42,19 @@ class Address(Body):
     country: Text255 | None = None
 
 
+def _bare_tax_id(value: object) -> object:
+    """The number of a tax id that is an object, as answers have it: a customer may be sent as it was read."""
+    return value.get("taxID") if isinstance(value, dict) else value
+
+
 class Customer(Body):
     name: Annotated[Text, Field(max_length=200)]
-    taxID: Text255 | None = None
+    taxID: Annotated[Text255 | None, BeforeValidator(_bare_tax_id)] = None
     email: Text255 | None = None
     phone: Text255 | None = None
     correlationID: Text255 | None = None
     address: Address | None = None
-    ensureSameTaxID: Annotated[bool | None, Field(exclude=True)] = None  # where Woovi's n8n node has it
+    ensureSameTaxID: Annotated[SameTaxID, Field(exclude=True)] = None  # where Woovi's n8n node has it
 
     @model_validator(mode="after")
     def _reachable(self) -> Customer:
@@ -87,7 +96,7 @@ class ChargeBody(Body):
     expiresIn: Annotated[int | None, Field(description="Seconds, 300 at least."), DIGITS] = None
     expiresDate: Moment | None = None
     customer: Customer | None = None
-    ensureSameTaxID: bool | None = None
+    ensureSameTaxID: SameTaxID = None
     additionalInfo: Annotated[list[AdditionalInfo], Field(max_length=50), BeforeValidator(_said)] | None = None
     # Known to the contract and not built yet. Each changes who gets how much, so ignoring one would be a lie.
     splits: None = None
@@ -104,6 +113,7 @@ class ChargeFilter(Page):
     end: Annotated[Moment | None, Field(description="Created then or before (ISO 8601).")] = None
     status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
     customer: Annotated[Text255 | None, Field(description="The customer's correlationID.")] = None
+    subscription: Annotated[Text255 | None, Field(description="Of a subscription. There are none yet.")] = None
 
 
 class RefundBody(Body):
@@ -139,6 +149,8 @@ def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     """The company's charges, newest first."""
     status = None if filters.status == "ALL" else filters.status
     found = selected.listing(company(request), status=status, start=filters.start, end=filters.end)
+    if filters.subscription:
+        found = found.none()
     if filters.customer:
         found = found.filter(customer__correlationID=filters.customer)
     rows, info = cut(request, found.select_related("company"), filters)

@@ -15,6 +15,8 @@ from ninja.parser import Parser
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 from pydantic_core import from_json
 
+NOTHING_IN_JAVASCRIPT = ("undefined", "null")
+
 
 def holds_nothing(value: object) -> bool:
     """null, blank text, [] and {}; also lists and objects of nothing but these."""
@@ -38,6 +40,17 @@ class Sparse(BaseModel):
             for name, value in given.items()
             if not holds_nothing(value)
         }
+
+
+class Filters(Sparse):
+    """A query. JavaScript writes what it has not as a word."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_words_for_nothing(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value not in NOTHING_IN_JAVASCRIPT}
 
 
 class Body(Sparse):
@@ -95,4 +108,4 @@ Text140 = Annotated[Text, StringConstraints(max_length=140)]
 Text255 = Annotated[Text, StringConstraints(max_length=255)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 # `true`, `True`, `1`, or the bare name.
-Flag = Annotated[bool, BeforeValidator(lambda value: True if value == "" else value)]
+Flag = Annotated[bool, BeforeValidator(lambda value: {"": True, "undefined": False, "null": False}.get(value, value))]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from payments import limits
 from payments.api.auth import company
-from payments.api.fields import Sparse
+from payments.api.fields import Filters
 
 MAX_LIMIT = 100
 MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; further back, narrow by `start` and `end`
@@ -18,7 +18,7 @@ MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; furthe
 Row = TypeVar("Row", bound=Model)
 
 
-class Page(Sparse):
+class Page(Filters):
     skip: Annotated[int, Field(ge=0, le=MAX_SKIP, description="How many rows to pass over.")] = 0
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many rows to give at most.")] = MAX_LIMIT
 
