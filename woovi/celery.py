@@ -3,6 +3,9 @@
 celery -A woovi worker -Q webhooks     # threads: the tasks wait for merchants and banks, they do not compute
 celery -A woovi worker -Q bank -c 4    # a worker of its own: a bank that hangs must not keep webhooks waiting
 celery -A woovi beat
+
+Workers get `--without-gossip --without-mingle --without-heartbeat`: looking for each other takes three seconds of every
+new connection, and telling each other that they live holds them up at a Redis that does not answer.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from tests.processes import Process, wait_until
 from tests.topologies.servers import Server
 from tests.topologies.topologies import Sentinels, Standalone, Topology
 from woovi import redis
+from woovi.management.platform import ALONE
 from woovi.supervisor.guard import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # kombu leaves sockets to the GC
@@ -31,7 +32,7 @@ class Seen:
     def start(self, **env: str) -> Process:
         """A worker with one thread."""
         command = ("-m", "celery", "-A", "tests.faults.seen_tasks", "worker", "-Q", "webhooks", "-c", "1")
-        return Process(*command, "--loglevel", "INFO", REDIS_URL=self.topology.url, **env)
+        return Process(*command, *ALONE, "--loglevel", "INFO", REDIS_URL=self.topology.url, **env)
 
     def worker(self, **env: str) -> Process:
         """One that is ready for tasks."""

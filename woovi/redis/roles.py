@@ -49,7 +49,7 @@ POLICIES: dict[Role, Policy] = {
     "cache": Policy(timeout=0.25, connections=50),
     "locks": Policy(timeout=0.1, connections=100),
     "limits": Policy(timeout=0.1, connections=50),
-    "broker": Policy(timeout=2.0, connections=10, resend=True),
+    "broker": Policy(timeout=1.5, connections=10, resend=True),
     "channels": Policy(timeout=1.0, connections=50, resend=True),
     "django": Policy(timeout=0.25, connections=50),
 }
