@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -27,6 +28,8 @@ from woovi.outbox.models import OutboxEvent
 Status = WebhookDelivery.Status
 HINT = timedelta(seconds=15)  # a hint that was lost is given again after this
 MARGIN = timedelta(seconds=20)  # of a try's lease above the merchant's time
+TURN = Window(RowNumber(), partition_by=F("endpoint__company_id"), order_by=F("next_attempt_at").asc())
+FAIR = ("turn", "next_attempt_at")
 
 logger = logging.getLogger(__name__)
 
@@ -65,15 +68,16 @@ def hint(deliveries: Iterable[WebhookDelivery]) -> None:
 
 
 def sweep(limit: int = 500, now: datetime | None = None) -> int:
-    """Hint deliveries that are due and that nobody works on or was lately asked to. Returns how many."""
+    """Hint deliveries that are due and that nobody works on or was lately asked to. Returns how many.
+
+    Each company's oldest one first, then each one's second: one to whom thousands are due delays nobody else.
+    """
     now = now or timezone.now()
+    free = _idle(now).filter(Q(leased_until=None) | Q(leased_until__lte=now))
+    # Listed first: PostgreSQL locks no rows that it has numbered.
+    listed = list(free.annotate(turn=TURN).order_by(*FAIR).values_list("pk", flat=True)[:limit])
     with transaction.atomic():
-        due = list(
-            _idle(now)
-            .filter(Q(leased_until=None) | Q(leased_until__lte=now))
-            .select_for_update(skip_locked=True, of=("self",))
-            .order_by("next_attempt_at")[:limit]
-        )
+        due = list(free.filter(pk__in=listed).select_for_update(skip_locked=True, of=("self",)))
         WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(leased_until=now + HINT)
     hint(due)
     return len(due)

@@ -307,3 +307,22 @@ def test_keeps_the_start_of_an_endless_answer(company: Company, endpoint: Webhoo
     fan_out([made])
     assert deliver(delivery_of(made).pk, 0) == Status.DELIVERED
     assert len(WebhookAttempt.objects.get().response_body) == 65_536
+
+
+@pytest.mark.parametrize("fair", [True, False], ids=["by turns", "by age alone"])
+def test_a_company_with_thousands_due_delays_nobodys_one(
+    endpoint: WebhookEndpoint, hints: Hints, monkeypatch: pytest.MonkeyPatch, fair: bool
+) -> None:
+    if not fair:  # the negative control
+        monkeypatch.setattr(webhook_delivery, "FAIR", ("next_attempt_at",))
+    other = companies.onboard(official_name="B", trade_name="B", tax_id="2" * 14, pix_key="b@example.com")
+    quiet = WebhookEndpoint.objects.create(company=other, name="b", event=EVENT, url=endpoint.url, secret="s")
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        written = outbox.write_many((EVENT, str(endpoint.company_id), {"n": n}) for n in range(3_000))
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(endpoint=endpoint, event=each, next_attempt_at=now - timedelta(hours=1)) for each in written
+    )
+    mine = WebhookDelivery.objects.create(endpoint=quiet, event=event(other), next_attempt_at=now)
+    assert sweep(now=now) == 500
+    assert ((mine.pk, 0) in hints.take()) is fair
