@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.test import Client
 
 from payments.models import User
 from tests.payments.web.conftest import PASSWORD
+from tests.topologies.topologies import Standalone
 
 PAGES = ["/", "/balance", "/charges", "/charges/new", "/charges/0123456789abcdef01234567"]
 
@@ -118,3 +121,16 @@ def test_an_unexpected_error_is_a_plain_page(merchant: Client, monkeypatch: pyte
     assert response.status_code == 500
     assert b"Something broke on our side" in response.content
     assert b"secret detail" not in response.content
+
+
+@pytest.mark.parametrize("fault", ["gone", "frozen"])
+def test_log_in_and_pages_work_without_redis(client: Client, user: User, valkey: Standalone, fault: str) -> None:
+    """Sessions are PostgreSQL's: Django's `cached_db` fails with its cache, and takes every page along."""
+    client.get("/login")
+    (valkey.servers[0].kill if fault == "gone" else valkey.servers[0].freeze)()
+    began = time.monotonic()
+    assert log_in(client, user.email, PASSWORD)["Location"] == "/"  # type: ignore[index]
+    assert [client.get(path).status_code for path in PAGES] == [200, 200, 200, 302, 404], "as with Redis"
+    assert client.post("/logout")["Location"] == "/login"
+    assert client.get("/").status_code == 302
+    assert time.monotonic() - began < 20
