@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import devices, reconciliation, refunds, webhook_delivery, webhook_work
+from payments.services import devices, reconciliation, refunds, retention, webhook_delivery, webhook_work
 
 log = logging.getLogger(__name__)
 
@@ -43,3 +43,8 @@ def sweep_webhooks() -> None:
 @shared_task(name="payments.mail_new_device", ignore_result=True)
 def mail_new_device(user_id: int, address: str, at: str) -> None:
     devices.mail(user_id, address, at)
+
+
+@shared_task(name="payments.prune", ignore_result=True)
+def prune() -> None:
+    retention.prune(seconds=600)  # what is left then, the next night takes, or `manage.py prune`

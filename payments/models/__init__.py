@@ -4,7 +4,7 @@ from payments.models.cache import Cache
 from payments.models.charge import BankCursor, Charge, ReceivedPix, Refund
 from payments.models.company import Application, Company, User
 from payments.models.ledger import Account, Entry, LedgerTransaction
-from payments.models.operations import RowLock
+from payments.models.operations import RetentionMark, RowLock
 from payments.models.pix_key import PixKeyMovement
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -20,6 +20,7 @@ __all__ = [
     "PixKeyMovement",
     "ReceivedPix",
     "Refund",
+    "RetentionMark",
     "RowLock",
     "User",
     "WebhookAttempt",

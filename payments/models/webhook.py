@@ -70,7 +70,7 @@ class WebhookAttempt(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     milliseconds = models.PositiveIntegerField(null=True)
     status_code = models.PositiveIntegerField(null=True)
-    request_body = models.TextField()
+    request_body = models.TextField(blank=True, help_text="the same at every try, and kept at the first")
     response_body = models.TextField(blank=True)
     error = models.CharField(max_length=300, blank=True)
 

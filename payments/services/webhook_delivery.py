@@ -101,7 +101,7 @@ def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status
     if attempt is None:
         return None
     endpoint, event = attempt.delivery.endpoint, attempt.delivery.event
-    body = attempt.request_body.encode()
+    body = _body(attempt.delivery)
     headers = webhooks.headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
     database.let_go()  # a merchant may take its time, and workers wait for many
     answer = webhook_http.post(endpoint.url, body, headers, settings.WEBHOOK_TIMEOUT)
@@ -146,11 +146,16 @@ def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None
         if not delivery.endpoint.is_active:
             WebhookDelivery.objects.filter(pk=delivery_id).update(status=Status.FAILED, leased_until=None)
             return None
-        payload = webhooks.payload(delivery.endpoint.event, delivery.event.payload)
-        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        first = delivery.attempts == 1  # the body is the same at every try, and kept once
         return WebhookAttempt.objects.create(
-            delivery=delivery, number=delivery.attempts, started_at=now, request_body=body
-        )
+            delivery=delivery, number=delivery.attempts, started_at=now,
+            request_body=_body(delivery).decode() if first else "",
+        )  # fmt: skip
+
+
+def _body(delivery: WebhookDelivery) -> bytes:
+    payload = webhooks.payload(delivery.endpoint.event, delivery.event.payload)
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _finish(attempt: WebhookAttempt, answer: webhook_http.Answer, now: datetime) -> Status:
