@@ -132,7 +132,8 @@ def http_url(name: str, default: str) -> str:
     except ValueError:
         right = False
     if not right:
-        return fault(f"{name} must be an http(s) URL, not {value!r}", default)
+        shown = "" if "@" in value else f", not {value!r}"  # there may be a password in it
+        return fault(f"{name} must be an http(s) URL{shown}", default)
     if parts.username or parts.password:  # it would come into logs with the URL
         return fault(f"{name} is no place for a user and a password", default)
     return value

@@ -94,6 +94,14 @@ def test_a_database_url() -> None:
             env.database(refused)
 
 
+def test_a_password_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("https://user:password@a", "https://user:password@a:port", "ftp://user:password@a"):
+        monkeypatch.setenv(NAME, url)
+        with pytest.raises(ImproperlyConfigured) as refused:
+            env.http_url(NAME, "http://a")
+        assert "password@" not in str(refused.value)
+
+
 def test_a_file_and_a_value_together_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("7")
     monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "secret"))
