@@ -31,7 +31,7 @@ class CacheAdmin(Record):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = [(cache, figures(cache)) for cache in known().values()]
-        return self._page(request, "payments_admin/caches.html", _("Caches"), rows=rows)
+        return self._page(request, "payments_admin/caches.html", str(_("Caches")), rows=rows)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

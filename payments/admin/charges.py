@@ -14,7 +14,7 @@ COMPANY_IDS = ("company__tax_id__exact", "company__public_id__exact")
 
 @admin.register(Charge)
 class ChargeAdmin(Record):
-    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "expires_at", "paid_at")
+    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "paid_at")
     list_filter = ("status",)
     list_select_related = ("company",)
     search_fields = (

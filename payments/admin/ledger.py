@@ -152,7 +152,7 @@ class LedgerTransactionAdmin(Record):
     def moved(self, transaction: LedgerTransaction) -> str:
         """What it does to each account, in short."""
         return "; ".join(
-            f"{entry.account.get_kind_display()} {format_reais(entry.amount)}"
+            f"{entry.account.get_kind_display().partition(' (')[0]} {format_reais(entry.amount)}"
             + (f" ({format_reais(entry.pending)})" if entry.pending else "")
             for entry in transaction.entries.all()
         )

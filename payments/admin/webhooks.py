@@ -28,7 +28,10 @@ class WebhookEndpointAdmin(Record):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(Record):
-    list_display = ("id", "created_at", "event", "endpoint", "status", "attempts", "next_attempt_at", "tries")
+    list_display = (
+        *("id", "created_at", "topic", "url", "status"),
+        *("attempts", "next_attempt_at", "tries"),
+    )
     list_filter = ("status",)
     list_select_related = ("event", "endpoint")
     search_fields = ("event__event_id__exact", "endpoint__public_id__exact", "endpoint__company__tax_id__exact")
@@ -47,6 +50,14 @@ class WebhookDeliveryAdmin(Record):
             return page
         on_each(self, request, deliveries, again)
         return None
+
+    @admin.display(description=_("topic"))
+    def topic(self, delivery: WebhookDelivery) -> str:
+        return delivery.event.topic
+
+    @admin.display(description=_("url"))
+    def url(self, delivery: WebhookDelivery) -> str:
+        return delivery.endpoint.url
 
     @admin.display(description=_("Event"))
     def event_link(self, delivery: WebhookDelivery) -> SafeString | str:
