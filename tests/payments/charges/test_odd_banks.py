@@ -69,7 +69,7 @@ def test_the_address_may_stand_in_loc_alone(answers: Answers, shop: Company) -> 
 
 
 def test_a_shop_whose_name_no_code_can_hold_is_shown_by_its_number(answers: Answers) -> None:
-    shop = making.company(trade_name="\uE000", city="\uE001")
+    shop = making.company(trade_name="\ue000", city="\ue001")
     answers(lambda cob: cob.pop("pixCopiaECola"))
     code = brcode.decode(create(shop, ChargeRequest("a", 1000)).br_code)
     assert (code.name, code.city) == (shop.tax_id, "BRASIL")

@@ -49,6 +49,10 @@ def test_strangers_log_in_first(client: Client, db: None, path: str) -> None:
 def test_a_fragment_sends_the_whole_page_to_the_log_in(client: Client, db: None, path: str) -> None:
     response = client.get(path, headers={"HX-Request": "true"})
     assert (response.status_code, response["HX-Redirect"]) == (401, "/login")
+    shown = {"HX-Request": "true", "HX-Current-URL": "http://testserver/charges?q=ana"}
+    assert client.get(path, headers=shown)["HX-Redirect"] == "/login?next=/charges%3Fq%3Dana"
+    shown["HX-Current-URL"] = "https://evil.example/"
+    assert client.get(path, headers=shown)["HX-Redirect"] == "/login"
 
 
 def test_log_out_ends_the_session_and_needs_a_post(merchant: Client) -> None:
@@ -71,7 +75,9 @@ def test_operators_are_led_to_the_admin(client: Client, db: None) -> None:
 
 def test_somebody_without_company_gets_a_plain_no(client: Client, db: None) -> None:
     client.force_login(User.objects.create_user("x@example.com", PASSWORD))
-    assert client.get("/").status_code == 403
+    answer = client.get("/")
+    assert answer.status_code == 403
+    assert b'action="/logout"' in answer.content, "no page is this log-in's: the way out is another one"
 
 
 def test_headers_forbid_inline_code_and_frames(merchant: Client) -> None:

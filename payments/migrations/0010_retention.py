@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0007_email_once")]
+    dependencies = [("payments", "0009_webhook_deleted_at")]
 
     operations = [
         migrations.AlterField(
