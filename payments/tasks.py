@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import devices, reconciliation, refunds, retention, webhook_delivery, webhook_work
+from payments.services import bank_days, devices, reconciliation, refunds, retention, webhook_delivery, webhook_work
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,14 @@ def reconcile() -> None:
         reconciliation.run()
     except BankError as error:  # expected now and then, and to be seen when it goes on; the next one tries again
         log.warning("The bank's list was not read: %s", error)
+
+
+@shared_task(name="payments.compare_bank", ignore_result=True)
+def compare_bank() -> None:
+    try:
+        bank_days.run()
+    except BankError as error:  # the next day compares what was missed
+        log.error("The bank's days were not compared: %s", error)
 
 
 @shared_task(name="payments.deliver_webhook", ignore_result=True)

@@ -62,7 +62,9 @@ app.conf.update(
     task_default_queue="webhooks",
     # Four threads bound what a bank that hangs can hold: the beat's messages expire before the next ones come, and a
     # sweep looks at nothing more once its seconds are over. Two at once do the same harmless work.
-    task_routes={f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund")},
+    task_routes={
+        f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund", "compare_bank")
+    },
     task_serializer="json",
     worker_pool="threads",
     worker_concurrency=32,

@@ -5,7 +5,20 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from payments.admin import caches, charges, companies, ledger, locks, log, outbox, people, pix_keys, webhooks, words
+from payments.admin import (
+    caches,
+    charges,
+    companies,
+    ledger,
+    locks,
+    log,
+    money,
+    outbox,
+    people,
+    pix_keys,
+    webhooks,
+    words,
+)
 
 __all__ = [
     "caches",
@@ -14,6 +27,7 @@ __all__ = [
     "ledger",
     "locks",
     "log",
+    "money",
     "outbox",
     "people",
     "pix_keys",

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from payments.admin.money import CursorActions, RefundActions
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import BankCursor, Charge, LedgerTransaction, ReceivedPix, Refund
 
@@ -80,7 +81,7 @@ class ReceivedPixAdmin(Record):
 
 
 @admin.register(Refund)
-class RefundAdmin(Record):
+class RefundAdmin(RefundActions, Record):
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic", "by_bank")
     list_filter = ("status", "automatic", "by_bank")
     list_select_related = ("company",)
@@ -126,7 +127,7 @@ class RefundAdmin(Record):
 
 
 @admin.register(BankCursor)
-class BankCursorAdmin(Record):
+class BankCursorAdmin(CursorActions, Record):
     list_display = ("name", "read_until")
     search_fields = ("name__exact",)
     search_help_text = _("The list's name")

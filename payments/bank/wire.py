@@ -138,6 +138,7 @@ def received(body: Any) -> BankReceived:
 
 
 def returned(body: Any) -> BankReturn:
+    times = _object(body.get("horario"))
     return BankReturn(
         return_id=_matching(_RETURN_ID, body["id"]),
         end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
@@ -145,6 +146,7 @@ def returned(body: Any) -> BankReturn:
         status=ReturnStatus(body["status"]),
         reason=_loose_words(body.get("motivo"), 140),
         nature=_loose_words(body.get("natureza"), 40),
+        settled_at=_moment_or_none(times.get("liquidacao")) or _moment_or_none(times.get("solicitacao")),
     )
 
 

@@ -6,12 +6,15 @@ from payments.models.company import Application, Company, User
 from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
 from payments.models.pix_key import PixKeyMovement
+from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Account",
     "Application",
     "BankCursor",
+    "BankDay",
+    "BankDifference",
     "Cache",
     "Charge",
     "Company",
@@ -22,6 +25,7 @@ __all__ = [
     "Refund",
     "RetentionMark",
     "RowLock",
+    "SetAsidePix",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",

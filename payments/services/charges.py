@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from payments import bank
 from payments.bank.port import BankCharge, BankError, BankNotFound, BankRefused, BankUnknown, ChargeOrder, Debtor
-from payments.models import BankCursor, Charge, Company
+from payments.models import BankCursor, Charge, Company, SetAsidePix
 from payments.pix import keys
 from payments.selectors import contract
 from payments.services import clocks, codes
@@ -270,7 +270,7 @@ def expire_due(now: datetime | None = None) -> int:
     """End charges whose time is over and for which no Pix in time can come to light. Returns how many.
 
     The bank's list must have been read past the end, and BANK_DELAY further: so what was paid in time has been
-    found, and EXPIRED never has to be taken back. Call again while it returns EXPIRE_BATCH.
+    found, and EXPIRED never has to be taken back. One whose Pix is found but not booked yet waits for it. Call again while it returns EXPIRE_BATCH.
     """
     now = now or timezone.now()
     cursor = BankCursor.objects.filter(name=CURSOR).first()
@@ -278,7 +278,7 @@ def expire_due(now: datetime | None = None) -> int:
         return 0
     due = Charge.objects.filter(
         status=Charge.Status.ACTIVE, registered_at__isnull=False, expires_at__lt=cursor.read_until - BANK_DELAY
-    )
+    ).exclude(txid__in=SetAsidePix.objects.filter(resolved_at=None).exclude(txid="").values("txid"))
     with transaction.atomic():
         charges = list(
             due.select_for_update(of=("self",), skip_locked=True)

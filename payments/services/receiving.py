@@ -32,6 +32,10 @@ class _NotRegistered(Exception):
     """The bank knows the charge, we do not know yet that it does."""
 
 
+class _CompanyUnknown(Exception):
+    """The bank told neither a charge of ours nor the key that the money came to."""
+
+
 class _PayerUnknown(Exception):
     """The charge takes one payer's money only, and the bank has not told whose this is."""
 
@@ -60,18 +64,24 @@ def _booked(received: BankReceived, now: datetime) -> ReceivedPix | None:
     try:
         return _book(received, now)
     except _PayerUnknown:
-        return _book(_with_payer(received), now, payer_asked=True)
+        told = _asked(received)
+        known = replace(received, payer_name=told.payer_name, payer_tax_id=told.payer_tax_id)
+        return _book(known, now, payer_asked=True)
+    except _CompanyUnknown:
+        told = _asked(received)
+        if not told.pix_key and not told.txid:
+            raise Unavailable("The bank does not tell whose Pix this is") from None
+        return _booked(replace(received, pix_key=told.pix_key or "?", txid=told.txid), now)
 
 
-def _with_payer(received: BankReceived) -> BankReceived:
-    """The Pix with its payer, if the bank tells it when asked. Callbacks and lists of some banks leave it out."""
+def _asked(received: BankReceived) -> BankReceived:
+    """The Pix as the bank tells it when asked for it alone. Callbacks and lists of some banks leave things out."""
     try:
-        told = bank.current().read_received(received.end_to_end_id)
+        return bank.current().read_received(received.end_to_end_id)
     except BankRefused:
         return received
     except BankError as error:
-        raise Unavailable("The bank did not tell who paid") from error
-    return replace(received, payer_name=told.payer_name, payer_tax_id=told.payer_tax_id)
+        raise Unavailable("The bank did not tell all of this Pix") from error
 
 
 def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -> ReceivedPix | None:
@@ -79,6 +89,8 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         key = companies.dict_key(received.pix_key)  # codes have keys as people write them, and banks pass them on
         charge = _locked_charge(received.txid, key)
         company = charge.company if charge else Company.objects.filter(pix_key__in={key, received.pix_key}).first()
+        if company is None and not received.pix_key:
+            raise _CompanyUnknown
         if company is None:
             log.warning("Pix %s is for a key that is not ours: ignored", received.end_to_end_id)
             return None

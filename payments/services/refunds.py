@@ -115,17 +115,25 @@ def _reserve(
 
 def give_back(received: ReceivedPix, booking: Posting, now: datetime) -> Refund:
     """Post the booking of a Pix that settled nothing, and return it out of suspense. Inside the caller's transaction."""
-    refund = Refund(
+    return _open(_automatic(received, received.value, now), Account.Kind.SUSPENSE, booking)
+
+
+def give_again(received: ReceivedPix, value: int, now: datetime) -> Refund:
+    """Return `value` of such a Pix once more, which the bank refused before. Inside the caller's transaction."""
+    return _open(_automatic(received, value, now), Account.Kind.SUSPENSE)
+
+
+def _automatic(received: ReceivedPix, value: int, now: datetime) -> Refund:
+    return Refund(
         company_id=received.company_id,
         received=received,
-        correlation_id=str(uuid.uuid4()),  # the Pix is booked once, so is this; nobody can take a random id before
+        correlation_id=str(uuid.uuid4()),  # nobody can take a random id before
         request_hash=b"",
-        value=received.value,
+        value=value,
         comment=received.Outcome(received.outcome).label,
         automatic=True,
         created_at=now,
     )
-    return _open(refund, Account.Kind.SUSPENSE, booking)
 
 
 def _open(refund: Refund, kind: Account.Kind, *before: Posting) -> Refund:

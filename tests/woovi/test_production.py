@@ -108,7 +108,7 @@ WRONG: list[tuple[str, str | None, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "said"), WRONG, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("name", "value", "said"), WRONG, ids=[f"{name}: {said}" for name, _, said in WRONG])
 def test_one_fault_is_one_line(data: Path, name: str, value: str | None, said: str) -> None:
     (line,) = faults(data, **{name: value})
     assert said in line

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from payments.bank.simulator import faults
@@ -221,11 +221,23 @@ def _tell(pix: Pix) -> None:
         Callback.objects.bulk_create(Callback(pix=pix, due_at=told_at) for _ in range(times))
 
 
-def request_return(end_to_end_id: str, return_id: str, value: int, comment: str, now: datetime | None = None) -> Return:
-    """Give `value` centavos of a Pix back. The same id and value again is the same return."""
+def listed() -> QuerySet[Pix]:
+    """The Pix that the API knows by now: those just paid may be missing, as at real banks."""
+    late = faults.current().listed_after_ms
+    rows = Pix.objects.all()
+    return rows.filter(paid_at__lte=timezone.now() - timedelta(milliseconds=late)) if late else rows
+
+
+def request_return(
+    end_to_end_id: str, return_id: str, value: int, comment: str, nature: str = "ORIGINAL", now: datetime | None = None
+) -> Return:
+    """Give `value` centavos of a Pix back. The same id and value again is the same return.
+
+    Any `nature` but ORIGINAL is the bank's own doing: nobody asked for it.
+    """
     now = now or timezone.now()
     with transaction.atomic():
-        pix = Pix.objects.select_for_update().filter(pk=end_to_end_id).first()
+        pix = listed().select_for_update().filter(pk=end_to_end_id).first()
         if pix is None:
             raise Problem("PixNaoEncontrado", 404, f"Pix não encontrado: {end_to_end_id}")
         known = pix.returns.filter(return_id=return_id).first()
@@ -242,6 +254,7 @@ def request_return(end_to_end_id: str, return_id: str, value: int, comment: str,
             rtr_id=ids.mint("D", settings.BANK_ISPB, now),
             pix=pix,
             return_id=return_id,
+            nature=nature,
             value=value,
             comment=comment,
             requested_at=now,
@@ -296,6 +309,7 @@ def settle_due(now: datetime | None = None) -> None:
                 _tell(row.pix)
 
 
-def balance() -> int:
-    """Centavos in the platform's account."""
-    return Movement.objects.aggregate(sum=Sum("value"))["sum"] or 0
+def balance(at: datetime | None = None) -> int:
+    """Centavos in the platform's account, now or before `at`."""
+    rows = Movement.objects.filter(at__lt=at) if at else Movement.objects
+    return rows.aggregate(sum=Sum("value"))["sum"] or 0
