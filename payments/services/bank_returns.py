@@ -57,6 +57,14 @@ def count(refund: Refund, value: int, now: datetime) -> None:
     )
 
 
+def restate(refund: Refund, value: int, now: datetime) -> None:
+    """The bank tells another value of its own return while that is under way. The refund's row is locked."""
+    log.warning("The bank returns %s centavos by %s, not %s", value, refund.return_id, refund.value)
+    count(refund, value - refund.value, now)
+    refund.value = value
+    refund.save(update_fields=["value"])
+
+
 def must_wait(refund: Refund) -> bool:
     """Whether money in suspense is still held for a return of ours. The bank refuses that one, then this is booked."""
     ours = _others(refund).filter(status=Refund.Status.IN_PROCESSING, by_bank=False)

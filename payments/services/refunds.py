@@ -226,6 +226,9 @@ def _open_refunds() -> QuerySet[Refund]:
 def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datetime | None = None) -> None:
     """Book what the bank tells of returns, in a callback or in its list: ours, and those that it made by itself."""
     for answer in returns:
+        if answer.value <= 0:
+            log.error("Return %s of Pix %s is of nothing: ignored", answer.return_id, end_to_end_id)
+            continue
         refund = Refund.objects.filter(return_id=answer.return_id, received__end_to_end_id=end_to_end_id).first()
         if refund is None:
             received = ReceivedPix.objects.get(end_to_end_id=end_to_end_id)
@@ -251,6 +254,8 @@ def _book(refund: Refund, answer: BankReturn, now: datetime) -> Refund:
     """
     if refund.status != Refund.Status.IN_PROCESSING:
         return refund
+    if answer.value != refund.value and refund.by_bank:
+        bank_returns.restate(refund, answer.value, now)
     if answer.value != refund.value:
         log.error("Refund %s is of %s centavos, the bank says %s", refund.pk, refund.value, answer.value)
         return refund

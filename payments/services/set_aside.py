@@ -72,7 +72,7 @@ def retry(take: Any, now: datetime | None = None) -> int:
         if reason:
             keep(row.end_to_end_id, row.txid, reason, now)
         else:
-            resolved += _resolve(row, "booked", now)
+            resolved += _resolve(row, "booked", now)  # or no company's
     return resolved
 
 

@@ -229,7 +229,7 @@ def test_a_company_is_onboarded_with_its_accounts(operator: Client) -> None:
     operator.post(url(Company, "add"), {**fields, "tax_id": tax_id})
     company = Company.objects.get()
     assert (company.tax_id, company.pix_key) == (tax_id, "pix@padaria.example")
-    assert set(company.accounts.values_list("kind", flat=True)) == {*Account.Kind.values} - {Account.Kind.RECEIVABLE}
+    assert set(company.accounts.values_list("kind", flat=True)) == set(Account.OPENED_AT_ONCE)
     assert LogEntry.objects.get().object_id == str(company.pk)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
 
 from payments.bank.port import BankReceived, BankReturn, ReturnStatus
-from payments.models import Account, Charge, LedgerTransaction, ReceivedPix, Refund
+from payments.models import Account, Charge, LedgerTransaction, ReceivedPix, Refund, User
 from payments.selectors import charges as select
-from payments.selectors import checks
+from payments.selectors import checks, contract
 from payments.services import bank_returns, debts, receiving, reconciliation, refunds
 from payments.services.errors import Invalid
 from tests.payments import making
@@ -234,3 +235,43 @@ def test_a_return_of_a_pix_that_nobody_booked_is_booked_with_it(told: BankReceiv
     assert ReceivedPix.objects.count() == 2
     assert LedgerTransaction.objects.filter(kind="bank_return").count() == 1
     assert failed() == []
+
+
+def test_the_value_that_counts_is_the_last_one_told(told: BankReceived) -> None:
+    tell(told, back(UNDER_WAY, value=300))
+    tell(told, back(value=200))
+    assert (Charge.objects.get().refunded, balances()["MERCHANT"]) == (200, 750)
+    assert failed() == []
+
+
+def test_a_return_of_nothing_is_ignored(told: BankReceived) -> None:
+    tell(told, back(value=0))
+    assert not Refund.objects.exists()
+
+
+@pytest.mark.parametrize("one", [True, False], ids=["one object", "a list"])
+def test_told_by_the_callback_the_merchant_sees_it(told: BankReceived, one: bool, settings: Any) -> None:
+    returned = {
+        "id": "MED0001", "rtrId": "D" + told.end_to_end_id[1:], "valor": "3.00", "natureza": "MED_FRAUDE",
+        "horario": {"solicitacao": "2026-03-02T17:00:00Z"}, "status": "DEVOLVIDO",
+    }  # fmt: skip
+    pix = {
+        "endToEndId": told.end_to_end_id, "txid": told.txid, "valor": "10.00", "horario": told.paid_at.isoformat(),
+        "devolucoes": returned if one else [returned],
+    }  # fmt: skip
+    client, charge = Client(), Charge.objects.get()
+    for _ in range(2):
+        answer = client.post(
+            "/bank/pix", {"pix": [pix]}, content_type="application/json",
+            headers={"X-Bank-Callback-Token": settings.BANK_CALLBACK_TOKEN},
+        )  # fmt: skip
+        assert answer.status_code == 200
+
+    shown = contract.refund(charge.refunds.get())
+    assert (shown["value"], shown["status"], shown["comment"]) == (300, "CONFIRMED", "Returned by the bank: MED_FRAUDE")
+    assert shown["endToEndId"] == returned["rtrId"]
+    user = User.objects.create_user("m@example.com", "x", company=charge.company)
+    client.force_login(user)
+    page = client.get(f"/charges/{charge.public_id}").content.decode()
+    assert 'data-what="bank_return:CONFIRMED"' in page
+    assert balances()["MERCHANT"] == 650
