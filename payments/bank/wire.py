@@ -110,7 +110,7 @@ def charge(body: Any) -> BankCharge:
     loc = _object(body.get("loc"))
     return BankCharge(
         txid=_matching(_ID, body["txid"]),
-        status=str(body["status"]),
+        status=_loose_words(body.get("status"), 40),
         value=centavos(body["valor"]["original"]),
         location=_loose_words(body.get("location"), 255).strip() or _loose_words(loc.get("location"), 255).strip(),
         br_code=_loose_words(body.get("pixCopiaECola"), 512).strip(),

@@ -1,7 +1,8 @@
 """What is found without being told: lost callbacks, charges half made, charges whose time is over.
 
 The cursor says how far the bank's list of received Pix has been read. It moves only after everything up to there is
-booked or set aside (`set_aside`), so a reader that dies leaves the work to the next; two readers at once do the same harmless work.
+booked or set aside (`set_aside`), so a reader that dies leaves the work to the next; two readers at once do the same
+harmless work.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from payments import bank
 from payments.bank.port import BankError, BankNotFound, BankReceived
 from payments.models import BankCursor, Charge, ReceivedPix
 from payments.services import charges, debts, receiving, refunds, set_aside
-from payments.services.errors import Invalid, Unavailable
+from payments.services.errors import Invalid, ServiceError, Unavailable
 from woovi.locks import LockNotAvailable
 
 log = logging.getLogger(__name__)
@@ -53,13 +54,10 @@ def read_between(start: datetime, end: datetime, now: datetime) -> int:
     for batch in _batches(bank.current().list_received(start, end, unreadable)):
         ids = [received.end_to_end_id for received in batch]
         known = set(ReceivedPix.objects.filter(end_to_end_id__in=ids).values_list("end_to_end_id", flat=True))
-        waiting = set_aside.among(ids)
+        skipped = set_aside.among(ids) - known
         # A known one again where the bank gave some of it back: that may have been its own doing.
-        new = [
-            received
-            for received in batch
-            if received.end_to_end_id not in waiting and (received.end_to_end_id not in known or received.returns)
-        ]
+        done = {received.end_to_end_id for received in batch if not received.returns} & known
+        new = [received for received in batch if received.end_to_end_id not in skipped | done]
         for received, reason in failures(new, now):
             if received.end_to_end_id not in known:
                 set_aside.keep(received.end_to_end_id, received.txid, reason, now)
@@ -149,6 +147,7 @@ def failures(told: Iterable[BankReceived], now: datetime | None = None) -> list[
             failed.append((received, "its return is in hand"))
             log.warning("Pix %s is to be told again: its return is in hand", received.end_to_end_id)
         except Exception as error:
-            failed.append((received, f"{type(error).__name__}: {error}"))
+            # The database's own words may hold the row, and that a person's data.
+            failed.append((received, error.message if isinstance(error, ServiceError) else type(error).__name__))
             log.exception("Pix %s is not booked", received.end_to_end_id)
     return failed

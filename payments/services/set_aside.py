@@ -49,7 +49,7 @@ def keep_unreadable(item: Any, why: str, now: datetime) -> None:
 
 
 def among(end_to_end_ids: list[str]) -> set[str]:
-    """Those that are set aside already: they are tried in their own time."""
+    """Those that were set aside: they are tried in their own time, or an operator has dealt with them."""
     rows = SetAsidePix.objects.filter(end_to_end_id__in=end_to_end_ids)
     return set(rows.values_list("end_to_end_id", flat=True))
 
