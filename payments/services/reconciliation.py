@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from django.db import transaction
 from django.utils import timezone
 
 from payments import bank
@@ -71,13 +70,11 @@ def set_back(to: datetime, now: datetime | None = None) -> datetime:
     Raises Invalid where `to` is not before the cursor, or longer ago than a Pix may be returned.
     """
     now = now or timezone.now()
-    with transaction.atomic():
-        cursor = BankCursor.objects.select_for_update().filter(name=charges.CURSOR).first()
-        if cursor is None or not now - refunds.WINDOW <= to < cursor.read_until:
-            raise Invalid("The cursor can be set back only, by at most 90 days", "read_until")
-        was, cursor.read_until = cursor.read_until, to
-        cursor.save(update_fields=["read_until"])
-    return was
+    cursor = BankCursor.objects.filter(name=charges.CURSOR).first()
+    if cursor is None or not now - refunds.WINDOW <= to < cursor.read_until:
+        raise Invalid("The cursor can be set back only, by at most 90 days", "read_until")
+    BankCursor.objects.filter(name=charges.CURSOR, read_until__gt=to).update(read_until=to)
+    return cursor.read_until
 
 
 def _first_cursor(now: datetime) -> BankCursor:

@@ -21,6 +21,10 @@ ALLOWED = {
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
     "payments/services/webhooks.py::create": "settings, no money: endpoints are counted and one is added, one short "
     "transaction",
+    "payments/services/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",
+    "payments/services/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
+    "one at a time, inside the transaction of the refund that is locked",
+    "payments/services/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
     "payments/bank/simulator/books.py::revise": SIMULATOR,
     "payments/bank/simulator/books.py::request_return": SIMULATOR,
 }
