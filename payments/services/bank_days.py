@@ -42,6 +42,7 @@ def run(days: list[date] | None = None, now: datetime | None = None) -> list[Ban
     now = now or timezone.now()
     for received in bank.current().list_returned(now - refunds.WINDOW, now):
         reconciliation.take([received], now)
+    _heal_booked(now)
     return [compare(day, now) for day in days or _due(now)]
 
 
@@ -178,6 +179,13 @@ def _note(day: date, kind: str, id_: str, values: tuple[int, int], now: datetime
 
 def _heal(row: BankDifference, now: datetime) -> None:
     BankDifference.objects.filter(pk=row.pk, status=Status.OPEN).update(status=Status.HEALED, resolved_at=now)
+
+
+def _heal_booked(now: datetime) -> None:
+    """Lines of any day that our books have by now as the bank has them: they explain no balance any more."""
+    for row in BankDifference.objects.filter(kind__in=[Kind.MISSING_HERE, Kind.VALUE]).exclude(status=Status.HEALED):
+        if any(line.value == row.bank_value for line in _lines(ids=[row.end_to_end_id])):
+            BankDifference.objects.filter(pk=row.pk).update(status=Status.HEALED, resolved_at=now)
 
 
 def resolve(row: BankDifference, resolution: str, now: datetime | None = None) -> None:

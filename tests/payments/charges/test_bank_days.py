@@ -144,6 +144,23 @@ def test_a_balance_that_nothing_explains_is_told_once_and_a_difference_that_is_g
     assert differences() == [("BALANCE", 500, 0, "HEALED")]
 
 
+def test_a_line_that_is_booked_days_later_heals_and_the_balance_is_right_again(
+    fresh: BankProcess, shop: Company
+) -> None:
+    today, later = tomorrow()
+    pix = making.pix(pix_key=shop.pix_key, value=500, paid_at=timezone.now())
+    _sql(
+        "INSERT INTO bank_sim.simulator_movement (end_to_end_id, value, at) VALUES (%s, 500, now())", pix.end_to_end_id
+    )
+    bank_days.run([today], later)
+    assert differences() == [("MISSING_HERE", 500, 0, "OPEN")]
+
+    receiving.receive(pix)
+    bank_days.run([today + timedelta(days=5)], later + timedelta(days=5))
+
+    assert differences() == [("MISSING_HERE", 500, 0, "HEALED")]
+
+
 def test_a_day_without_movements_that_agrees_has_no_rows(fresh: BankProcess) -> None:
     day = compare()
     assert (day.bank_balance, day.our_balance, differences()) == (0, 0, [])
