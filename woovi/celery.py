@@ -29,6 +29,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import OutOfMemoryError
 
 from woovi import embedded, outbox, redis
+from woovi.schedule import SCHEDULE
 
 if TYPE_CHECKING:
     from woovi.outbox.models import OutboxEvent
@@ -65,6 +66,7 @@ app.conf.update(
     task_routes={
         f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund", "compare_bank")
     },
+    beat_schedule=SCHEDULE,
     task_serializer="json",
     worker_pool="threads",
     worker_concurrency=32,

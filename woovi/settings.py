@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from woovi import embedded, env, production, redis
@@ -240,18 +239,5 @@ OUTBOX_HANDLERS = {
     "OPENPIX:": "payments.services.webhook_delivery.fan_out",
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
-    # `expires`: a worker that comes back late does not catch up on sweeps.
-    "reconcile": {"task": "payments.reconcile", "schedule": 5, "options": {"expires": 5}},
-    "check-refunds": {"task": "payments.check_refunds", "schedule": 5, "options": {"expires": 5}},
-    # 3:30 in São Paulo: yesterday is over, and banks list late
-    "compare-bank": {
-        "task": "payments.compare_bank",
-        "schedule": crontab(hour="6", minute="30"),
-        "options": {"expires": 3600},
-    },
-    "sweep-webhooks": {"task": "payments.sweep_webhooks", "schedule": 2, "options": {"expires": 10}},
-    "prune": {"task": "payments.prune", "schedule": crontab(hour="7", minute="10"), "options": {"expires": 3600}},
-}
 
 env.tell(*production.faults(globals(), redis.ROLES))

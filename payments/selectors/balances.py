@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db import connection
 from django.utils import timezone
 
 from payments.models import Account, Company
+from woovi import database
 from woovi.cache import VersionedCache
 
 
@@ -32,7 +32,7 @@ class Balance:
 _READ = """
 SELECT a.company_id, a.posted, a.pending_out, coalesce((
     SELECT e.id FROM payments_entry e WHERE e.account_id = a.id ORDER BY e.id DESC LIMIT 1
-), 0) FROM payments_account a WHERE a.company_id = ANY(%s) AND a.kind = 'MERCHANT' AND a.is_default
+), 0) FROM payments_account a WHERE a.company_id = ANY($1::bigint[]) AND a.kind = 'MERCHANT' AND a.is_default
 """
 
 
@@ -42,9 +42,8 @@ def _read(companies: Collection[int]) -> dict[int, tuple[int, tuple[int, int]]]:
     An account's last entry is its version: entries are numbered under the account's row lock, so in the order of their
     commits.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [list(companies)])
-        return {company: (version, (posted, pending)) for company, posted, pending, version in cursor.fetchall()}
+    found = database.fetch(_READ, list(companies))
+    return {company: (version, (posted, pending)) for company, posted, pending, version in found}
 
 
 shown = VersionedCache("balance", _read, staleness="never older than the database; without Redis the database answers")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from payments import bank
@@ -115,7 +115,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
             payer_message=_text(received.payer_message, 140),
             created_at=now,
         )
-        if not _insert(pix, now):
+        if not _insert(pix):
             return ReceivedPix.objects.get(end_to_end_id=received.end_to_end_id)
         settled = charge if charge and outcome == Outcome.SETTLED else None
         if settled:  # as _insert has just written it: the events show the charge as it is now
@@ -130,7 +130,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
 _LOCKED_CHARGE = f"""
 SELECT {database.columns(Charge, "charge")}, {database.columns(Company, "company")}
 FROM payments_charge charge JOIN payments_company company ON company.id = charge.company_id
-WHERE charge.txid = %s FOR UPDATE OF charge
+WHERE charge.txid = $1 FOR UPDATE OF charge
 """  # noqa: S608 (names of our own)
 
 
@@ -138,7 +138,7 @@ def _locked_charge(txid: str, key: str) -> Charge | None:
     """The charge that the Pix names, locked, if it is of the key that the money came to."""
     if not txid:
         return None
-    for charge, company in database.rows(_LOCKED_CHARGE, [txid], Charge, Company):
+    for charge, company in database.rows((Charge, Company), _LOCKED_CHARGE, txid):
         charge.company = company
         if key in {"", companies.dict_key(company.pix_key)}:
             return charge  # type: ignore[no-any-return]
@@ -177,29 +177,27 @@ _INSERT = """
 WITH pix AS (
     INSERT INTO payments_receivedpix (public_id, company_id, charge_id, end_to_end_id, txid, value, fee, outcome,
         paid_at, payer_name, payer_tax_id, payer_message, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT (end_to_end_id) DO NOTHING
     RETURNING id, charge_id, outcome, paid_at
 ), settled AS (
-    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = %s
+    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = $13
     FROM pix WHERE pix.outcome = 'SETTLED' AND payments_charge.id = pix.charge_id
 )
 SELECT id FROM pix
 """
 
 
-def _insert(pix: ReceivedPix, now: datetime) -> bool:
+def _insert(pix: ReceivedPix) -> bool:
     """Write the Pix. Returns False, with nothing written, where its end-to-end id is known."""
-    values = [
+    written = database.fetch(
+        _INSERT,
         *(pix.public_id, pix.company_id, pix.charge_id, pix.end_to_end_id, pix.txid, pix.value, pix.fee, pix.outcome),
         *(pix.paid_at, pix.payer_name, pix.payer_tax_id, pix.payer_message, pix.created_at),
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [*values, now])
-        row = cursor.fetchone()
-    if row:
-        pix.pk = row[0]
-    return row is not None
+    )
+    for (pix.pk,) in written:
+        return True
+    return False
 
 
 def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:

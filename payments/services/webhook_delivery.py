@@ -7,7 +7,6 @@ begins by moving n to n + 1 where it still is n, so that of doubled or late hint
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 from collections.abc import Collection, Iterable
@@ -19,7 +18,7 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.models import WebhookAttempt, WebhookDelivery
 from payments.services import webhook_http, webhooks
 from payments.services.errors import Invalid
 from woovi import celery, database, outbox
@@ -34,13 +33,15 @@ FAIR = ("turn", "next_attempt_at")
 logger = logging.getLogger(__name__)
 
 
+_ENDPOINTS = """
+SELECT id, company_id, event FROM payments_webhookendpoint WHERE is_active AND company_id = ANY($1::bigint[])
+"""
+
+
 def fan_out(events: list[OutboxEvent]) -> None:
     """Outbox handler of public events: one delivery for each active endpoint that wants the event."""
     names = {event.pk: webhooks.event_names(event.topic) for event in events}
-    endpoints = WebhookEndpoint.objects.filter(
-        company_id__in={int(event.tenant) for event in events}, event__in=set(itertools.chain(*names.values())),
-        is_active=True,
-    ).values_list("id", "company_id", "event")  # fmt: skip
+    endpoints = database.fetch(_ENDPOINTS, list({int(event.tenant) for event in events}))
     lease = timezone.now() + HINT
     rows = [
         WebhookDelivery(endpoint_id=endpoint_id, event=event, leased_until=lease)

@@ -13,8 +13,6 @@ SIMULATOR = "the simulated bank is a program of its own, with books of its own a
 ALLOWED = {
     "payments/services/receiving.py::": "money that comes in waits for no Redis; one short transaction, "
     "and only a second Pix of the same charge ever waits",
-    "payments/services/bank_returns.py::debit": "the bank has taken the money, which waits for no Redis either",
-    "payments/services/debts.py::locked": "the ledger's accounts, in its order: what is seen is there when it is posted",
     "payments/migrations/sql/ledger_post.sql": "the ledger's own: one call, one order, inside the database",
     "payments/services/charges.py::expire_due": "a queue: each takes what is free (SKIP LOCKED), nobody waits",
     "payments/services/webhook_delivery.py::sweep": "a queue, as above",

@@ -23,7 +23,7 @@ Handler = Callable[[list[OutboxEvent]], None]
 
 BATCH = 250
 LEASE = 20.0  # seconds; handlers bound their own waiting well below it
-IDLE_MIN, IDLE_MAX = 0.01, 0.05  # seconds between polls: short after an event, longer when nothing comes
+IDLE_MIN, IDLE_MAX = 0.002, 0.01  # seconds between polls: short after an event, longer when nothing comes
 THOROUGH = 0.25  # seconds between looks at all rows; the ones between look only at the end of the log
 LATE = 1000  # ids that a transaction may commit behind the latest and still be found at once
 RECONNECT = 0.5  # seconds

@@ -17,7 +17,7 @@ from woovi.outbox.models import OutboxEvent
 
 def test_every_task_of_the_beat_exists(settings: Any) -> None:
     app.loader.import_default_modules()
-    assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
 def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:

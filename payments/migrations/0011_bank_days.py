@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0007_bank_returns'),
+        ('payments', '0010_retention'),
     ]
 
     operations = [
