@@ -84,6 +84,8 @@ def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None)
         shown["paidAt"] = time(charge.paid_at)
     if settled and (who := payer(settled)):
         shown["payer"] = who
+    if charge.refunded:  # an addition of ours: returned or on its way back, by the merchant or by the bank itself
+        shown["refunded"] = charge.refunded
     return shown
 
 

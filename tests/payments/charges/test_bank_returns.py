@@ -267,6 +267,8 @@ def test_told_by_the_callback_the_merchant_sees_it(told: BankReceived, one: bool
         )  # fmt: skip
         assert answer.status_code == 200
 
+    charge.refresh_from_db()
+    assert contract.charge(charge, charge.company)["refunded"] == 300
     shown = contract.refund(charge.refunds.get())
     assert (shown["value"], shown["status"], shown["comment"]) == (300, "CONFIRMED", "Returned by the bank: MED_FRAUDE")
     assert shown["endToEndId"] == returned["rtrId"]
