@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tracemalloc
 
 import pytest
@@ -206,6 +207,21 @@ async def test_after_a_failover_from_a_frozen_primary_it_hears_within_five_secon
         began = asyncio.get_running_loop().time()
         await hears(hub)
         assert asyncio.get_running_loop().time() - began < 5
+
+
+async def test_a_full_redis_wakes_all_the_same(hub: Hub, topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "LOOK", 3600.0)  # so that nothing but the wake-up tells
+    async with hub.subscribe(TENANT) as subscription:
+        await hears(hub)
+        with contextlib.ExitStack() as direct:
+            for server in topology.primaries():
+                door = direct.enter_context(server.ask())
+                door.config_set("maxmemory", 1)
+                direct.callback(door.config_set, "maxmemory", 0)
+            await apublish(1)
+            assert await take(subscription, 1) == [1]
+        await apublish(1)
+        assert await take(subscription, 1) == [2]
 
 
 async def test_a_cursor_above_the_head_is_told(hub: Hub) -> None:
