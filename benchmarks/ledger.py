@@ -89,7 +89,7 @@ class Bench:
 
     def eight_clients(self, hot: bool) -> Row:
         seen = medians(ROUNDS, floor=lambda: self._pgbench(hot), ours=lambda: self._crew(hot))
-        return self._row(f"one at a time, {CLIENTS} connections (floor: pgbench)", hot, seen, 0.5)
+        return self._row(f"one at a time, {CLIENTS} connections (floor: pgbench)", hot, seen, 0.6)
 
     def _row(self, figure: str, hot: bool, seen: dict[str, float], least: float) -> Row:
         peers = {"atomic + select_for_update + ORM": seen["peer"]} if "peer" in seen else {}

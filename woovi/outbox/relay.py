@@ -23,7 +23,7 @@ Handler = Callable[[list[OutboxEvent]], None]
 
 BATCH = 250
 LEASE = 20.0  # seconds; handlers bound their own waiting well below it
-PAUSE, IDLE_PAUSE = 0.005, 0.01  # seconds between polls: under load each gathers what came meanwhile
+POLL = 0.01  # seconds between looks, after a batch too: under load each gathers what came meanwhile
 THOROUGH = 0.25  # seconds between looks at all rows; the ones between look only at the end of the log
 LATE = 1000  # ids that a transaction may commit behind the latest and still be found at once
 RECONNECT = 0.5  # seconds
@@ -57,10 +57,8 @@ class Relay:
                 thorough = time.monotonic() >= thorough_at
                 if thorough:
                     thorough_at = time.monotonic() + THOROUGH
-                carried = self.once(above=None if thorough else self.latest - LATE)
-                if carried >= self.batch:
-                    continue
-                pause = PAUSE if carried else IDLE_PAUSE
+                full = self.once(above=None if thorough else self.latest - LATE) >= self.batch
+                pause = 0.0 if full else POLL
             except (OperationalError, InterfaceError) as error:
                 logger.warning("PostgreSQL is away, trying again: %s", str(error).strip())
                 connection.close()
