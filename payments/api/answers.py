@@ -144,6 +144,11 @@ class Charge(TypedDict):
     ensureSameTaxID: bool
     paymentMethods: PaymentMethods
     customer: NotRequired[ChargeCustomer]
+    refunded: NotRequired[
+        Annotated[
+            int, Field(description="Centavos returned or on their way back. Not in Woovi's contract.", examples=[100])
+        ]
+    ]
     paidAt: NotRequired[Time]
     payer: NotRequired[Payer]
 

@@ -16,6 +16,7 @@ ALLOWED = {
     "payments/migrations/sql/ledger_post.sql": "the ledger's own: one call, one order, inside the database",
     "payments/services/charges.py::expire_due": "a queue: each takes what is free (SKIP LOCKED), nobody waits",
     "payments/services/webhook_delivery.py::sweep": "a queue, as above",
+    "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
     "payments/services/webhooks.py::create": "settings, no money: endpoints are counted and one is added, one short "
     "transaction",

@@ -73,7 +73,13 @@ def conditional_deletes(source: str) -> list[int]:
             continue
         chain: ast.AST = node.func.value
         while isinstance(chain, ast.Call) and isinstance(chain.func, ast.Attribute):
-            if chain.func.attr == "filter" and {k.arg for k in chain.keywords} - {"pk", "id", "pk__in", "id__in"}:
+            if chain.func.attr == "filter" and {k.arg for k in chain.keywords} - {
+                "pk",
+                "id",
+                "pk__in",
+                "id__in",
+                "delivery_id__in",
+            }:
                 found.append(node.lineno)
             chain = chain.func.value
     return found

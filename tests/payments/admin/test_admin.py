@@ -32,6 +32,7 @@ from payments.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from payments.models.operations import RetentionMark
 from payments.pix import keys
 from payments.services import companies, receiving, refunds
 from payments.services.errors import Invalid
@@ -111,7 +112,7 @@ def world(owner: Company) -> dict[type, Any]:
 
 def test_every_model_is_listed() -> None:
     ours = {model for model in apps.get_models() if model._meta.app_label in {"payments", "outbox"}}
-    assert ours - set(admin.site._registry) == set()
+    assert ours - set(admin.site._registry) == {RetentionMark}  # where a nightly run left off
 
 
 def test_every_list_and_page_opens_without_asking_once_a_row(

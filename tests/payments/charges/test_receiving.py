@@ -233,7 +233,9 @@ def test_without_the_guards_a_pix_told_twice_is_booked_twice(monkeypatch: pytest
 
     monkeypatch.setattr(receiving, "_posting", other_kind)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT conname FROM pg_constraint WHERE conname LIKE 'payments_receivedpix_end_to_end_id%%'")
+        cursor.execute(  # of contype: NOT NULL is a constraint with a name like that, too
+            "SELECT conname FROM pg_constraint WHERE contype = 'u' AND conname LIKE 'payments_receivedpix_end_to_end_id%'"
+        )
         unique = cursor.fetchone()[0]
         try:
             cursor.execute(f"ALTER TABLE payments_receivedpix DROP CONSTRAINT {unique}")

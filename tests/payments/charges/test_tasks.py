@@ -30,6 +30,7 @@ def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
         "payments.compare_bank": "bank",
         "payments.deliver_webhook": "webhooks",
         "payments.mail_new_device": "webhooks",
+        "payments.prune": "webhooks",
         "payments.sweep_webhooks": "webhooks",
     }
 
