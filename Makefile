@@ -21,7 +21,7 @@ test: lint $(BIN)/.embedded  ## every test
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.redis_server
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --ignore tests/faults --ignore tests/attacks
-	@$(BIN)/python -m pytest tests/faults tests/attacks  # many processes each, so one test at a time
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults tests/attacks  # many processes each
 
 lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down
 	@$(BIN)/ruff check .

@@ -55,7 +55,7 @@ def _accounts() -> tuple[int, int]:
     """A company with 10,000 accounts, and the floor's copy of them. Returns the company and the first account."""
     company = companies.onboard(official_name="Bench", trade_name="Bench", tax_id="1", pix_key="bench")
     made = Account.objects.bulk_create(
-        Account(company=company, kind=Account.Kind.MERCHANT, is_default=False, may_go_negative=True)
+        Account(company=company, kind=Account.Kind.CLEARING, is_default=False, may_go_negative=True)
         for _ in range(ACCOUNTS)
     )
     with connection.cursor() as cursor:
@@ -89,7 +89,7 @@ class Bench:
 
     def eight_clients(self, hot: bool) -> Row:
         seen = medians(ROUNDS, floor=lambda: self._pgbench(hot), ours=lambda: self._crew(hot))
-        return self._row(f"one at a time, {CLIENTS} connections (floor: pgbench)", hot, seen, 0.5)
+        return self._row(f"one at a time, {CLIENTS} connections (floor: pgbench)", hot, seen, 0.6)
 
     def _row(self, figure: str, hot: bool, seen: dict[str, float], least: float) -> Row:
         peers = {"atomic + select_for_update + ORM": seen["peer"]} if "peer" in seen else {}

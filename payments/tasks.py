@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import devices, reconciliation, refunds, webhook_delivery, webhook_work
+from payments.services import bank_days, devices, reconciliation, refunds, retention, webhook_delivery, webhook_work
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,14 @@ def reconcile() -> None:
         log.warning("The bank's list was not read: %s", error)
 
 
+@shared_task(name="payments.compare_bank", ignore_result=True)
+def compare_bank() -> None:
+    try:
+        bank_days.run()
+    except BankError as error:  # the next day compares what was missed
+        log.error("The bank's days were not compared: %s", error)
+
+
 @shared_task(name="payments.deliver_webhook", ignore_result=True)
 def deliver_webhook(delivery_id: int, after: int, endpoint_id: int) -> None:
     webhook_work.work(delivery_id, after, endpoint_id)
@@ -43,3 +51,8 @@ def sweep_webhooks() -> None:
 @shared_task(name="payments.mail_new_device", ignore_result=True)
 def mail_new_device(user_id: int, address: str, at: str) -> None:
     devices.mail(user_id, address, at)
+
+
+@shared_task(name="payments.prune", ignore_result=True)
+def prune() -> None:
+    retention.prune(seconds=600)  # what is left then, the next night takes, or `manage.py prune`

@@ -6,6 +6,7 @@ Frames to the client, JSON text:
     {"type": "hello", "head": 43, "after": 41}      once: the log ends at 43, and what follows 41 is told
     {"type": "event", "seq": 42, "id": "…", "topic": "OPENPIX:CHARGE_COMPLETED", "at": "…", "payload": {…}}
     {"type": "head", "head": 43}                    every 25 s: who has seen less has missed something
+    {"type": "pace", "live": false}                 Redis is not heard: events come a second or two late, until true follows
     {"type": "reset", "head": 7}                    the log was begun anew: read again what you show, go on after 7
 The client says nothing but `ping`, which is answered by `{"type": "pong"}`.
 """
@@ -28,7 +29,7 @@ from realtime.connection import (
     conversation,
     first_to_end,
 )
-from woovi.pubsub import Reset, Subscription, hub
+from woovi.pubsub import Pace, Reset, Subscription, hub
 
 LONGEST = 18  # digits of a number of the log
 
@@ -73,6 +74,8 @@ async def _tell(connection: Connection, subscription: Subscription) -> None:
     while True:
         try:
             await connection.send([entry.frame for entry in await subscription.next()])
+        except Pace as told:
+            await connection.say({"type": "pace", "live": told.live})
         except Reset as told:
             subscription.position = told.head
             await connection.say({"type": "reset", "head": told.head})

@@ -29,7 +29,7 @@ from realtime.access import by_app_id
 from realtime.admission import Admission, admitted
 from realtime.connection import PATIENCE, Closed, Receive, Scope, Send, first_to_end
 from realtime.events import number
-from woovi.pubsub import NoPlace, Reset, Subscription, hub
+from woovi.pubsub import NoPlace, Pace, Reset, Subscription, hub
 
 PATH = "/api/v1/events"
 RETRY = (500, 5_000)  # milliseconds after which a client comes back: each is told another number
@@ -90,6 +90,8 @@ async def _tell(send: Send, subscription: Subscription) -> None:
     while True:
         try:
             entries = await subscription.next()
+        except Pace as told:
+            await _send(send, _named("pace", live=told.live))
         except Reset as told:
             subscription.position = told.head
             await _send(send, b"id: %d\n" % told.head + _named("reset", head=told.head))

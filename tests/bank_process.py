@@ -99,10 +99,12 @@ def _bank_server(django_db_setup: None) -> Iterator[BankProcess]:
 
 
 @pytest.fixture
-def bank_process(_bank_server: BankProcess, settings: Any) -> BankProcess:
-    """A bank that runs and is quiet, and that `payments.bank.current()` talks to."""
+def bank_process(_bank_server: BankProcess, settings: Any) -> Iterator[BankProcess]:
+    """A bank that runs and is quiet, and that `payments.bank.current()` talks to. The next test's is quiet too."""
     if _bank_server.process is None:
         _bank_server.start()
     _bank_server.faults()
     settings.BANK_URL = _bank_server.url
-    return _bank_server
+    yield _bank_server
+    if _bank_server.process is not None:
+        _bank_server.faults()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.backends.postgresql.creation import DatabaseCreation
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 from payments import bank
@@ -31,6 +32,17 @@ def _flush_past_the_ledgers_guards() -> None:
         flush(self, ["SET LOCAL session_replication_role = replica", *statements])
 
     DatabaseOperations.execute_sql_flush = flush_all  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _the_last_session_may_still_be_leaving() -> None:
+    """Drop the test database whoever is connected: PostgreSQL takes a moment to miss a process that a test killed."""
+
+    def drop(self: DatabaseCreation, name: str, verbosity: int) -> None:
+        with self._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {self.connection.ops.quote_name(name)} WITH (FORCE)")
+
+    DatabaseCreation._destroy_test_db = drop  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

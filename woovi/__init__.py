@@ -1,1 +1,3 @@
 """Wiring and the rooms: what Redis does here, free of payments."""
+
+VERSION = "1.0.0"

@@ -3,51 +3,76 @@
 celery -A woovi worker -Q webhooks     # threads: the tasks wait for merchants and banks, they do not compute
 celery -A woovi worker -Q bank -c 4    # a worker of its own: a bank that hangs must not keep webhooks waiting
 celery -A woovi beat
+
+Workers get `--without-gossip --without-mingle --without-heartbeat`: looking for each other takes three seconds of every
+new connection, and telling each other that they live holds them up at a Redis that does not answer.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every URL: `manage.py check` is the deployment's step
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import kombu
 from celery import Celery
-from celery.signals import beat_init, celeryd_init
+from celery.app.amqp import AMQP
+from celery.signals import beat_init, celeryd_init, worker_shutting_down
+from celery.worker import state
 from kombu.exceptions import OperationalError
+from redis.exceptions import OutOfMemoryError
 
 from woovi import embedded, outbox, redis
+from woovi.schedule import SCHEDULE
 
 if TYPE_CHECKING:
     from woovi.outbox.models import OutboxEvent
 
-VISIBILITY_TIMEOUT = (
-    1800  # seconds until an unacknowledged message is given to another worker: 10 times the longest task
-)
+logger = logging.getLogger(__name__)
+
+LAST_TASKS = 5.0  # seconds that a worker's tasks have when it is told to end; the supervisor kills after seven
 
 
-app = Celery("woovi")
+class Connection(kombu.Connection):
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        """Try again every second. kombu waits two seconds longer each time, up to thirty: so long a worker stays deaf."""
+        options |= {"interval_start": 1, "interval_step": 0, "interval_max": 1}
+        return super().ensure_connection(*args, **options)
+
+
+class Broker(AMQP):
+    Connection = Connection
+
+
+app = Celery("woovi", amqp=Broker)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
-    **redis.celery_broker(visibility_timeout=VISIBILITY_TIMEOUT),
+    **redis.celery_broker(),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # a worker waits for Redis as long as it takes
     task_ignore_result=True,
     task_publish_retry=False,  # the outbox tries again, and a frozen Redis must not hold its publisher
-    # Acknowledged when started, as hints may be: sweeps repeat what a dead worker began. Late acknowledgement was
-    # rejected because kombu 5.7 ends the whole worker when Redis dies while it holds unacknowledged messages.
+    # Acknowledged when started, as hints may be: sweeps repeat what a dead worker began.
     task_acks_late=False,
     task_default_queue="webhooks",
     # Four threads bound what a bank that hangs can hold: the beat's messages expire before the next ones come, and a
     # sweep looks at nothing more once its seconds are over. Two at once do the same harmless work.
-    task_routes={f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund")},
+    task_routes={
+        f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund", "compare_bank")
+    },
+    beat_schedule=SCHEDULE,
     task_serializer="json",
     worker_pool="threads",
     worker_concurrency=32,
-    worker_prefetch_multiplier=1,
-    worker_soft_shutdown_timeout=8,
+    # Nothing is fetched that no thread is free for. Once fetched, a task of a pool of threads would run however long ago
+    # it expired or was revoked, and wait behind busy threads while another worker is idle.
+    worker_disable_prefetch=True,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
     enable_utc=True,
@@ -55,13 +80,28 @@ app.conf.update(
 app.autodiscover_tasks()
 
 
-def _start_engines(**_: object) -> None:
+def _begin(**options: Any) -> None:
     """Where a worker or beat starts, and not where this module is imported: mypy and the checks import it too."""
     embedded.ensure()
+    if isinstance(threads := options.get("options", {}).get("concurrency"), int):
+        app.conf.worker_concurrency = threads  # `-c`, for whoever shares the threads out
 
 
-celeryd_init.connect(_start_engines)
-beat_init.connect(_start_engines)
+def _bound_the_end(**_: object) -> None:
+    """Let running tasks go on for LAST_TASKS. A pool of threads is waited for without end, whatever Celery is told."""
+    signal.signal(signal.SIGALRM, _cut_off)
+    signal.setitimer(signal.ITIMER_REAL, LAST_TASKS)
+
+
+def _cut_off(*_: object) -> None:
+    running = ", ".join(sorted({request.name for request in state.active_requests})) or "none"
+    logger.warning("the worker ends while tasks run, which a sweep will find: %s", running)
+    os._exit(0)
+
+
+celeryd_init.connect(_begin)
+beat_init.connect(_begin)
+worker_shutting_down.connect(_bound_the_end)
 
 
 def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
@@ -71,6 +111,8 @@ def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
             for name, kwargs in messages:
                 app.send_task(f"payments.{name}", kwargs=kwargs, producer=producer)
     except (OperationalError, OSError) as error:
+        if isinstance(error.__cause__, OutOfMemoryError):
+            logger.error("the broker is full: no task is queued until it has room (redis_doctor says how much)")
         raise outbox.Unavailable(f"the broker is away: {error}") from error
 
 

@@ -1,32 +1,70 @@
-"""Settings from the environment, typed. Nonsense stops the start with one line that names the variable."""
+"""Settings from the environment, typed. Nonsense stops the start with a line that names the variable."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from woovi.variables import KNOWN
+
+T = TypeVar("T")
+
+
+_gathered: list[str] | None = None
+
+
+def gather() -> None:
+    """From now on a fault is noted and its default taken, until `tell`: somebody who starts it sees all at once."""
+    global _gathered
+    _gathered = []
+
+
+def tell(*more: str) -> None:
+    """End `gather`. Raises ImproperlyConfigured with all faults, a line each, where there are any."""
+    global _gathered
+    faults, _gathered = [*(_gathered or []), *more], None
+    if faults:
+        raise ImproperlyConfigured("\n".join(faults))
+
+
+def fault(message: str, instead: T) -> T:
+    """Raise ImproperlyConfigured; or, while they are gathered, note it and go on with `instead`."""
+    if _gathered is None:
+        raise ImproperlyConfigured(message)
+    _gathered.append(message)
+    return instead
+
+
+def given(name: str) -> str:
+    """What the variable was set to, itself or in the file that NAME_FILE points to (how secrets are mounted); or empty."""
+    if name not in KNOWN:
+        raise LookupError(f"{name} is not listed in woovi.variables")
+    value, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    if not path:
+        return value
+    if value:
+        return fault(f"{name} and {name}_FILE are both set: which one counts?", value)
+    try:
+        value = Path(path).read_text().strip()
+    except (OSError, UnicodeError) as error:
+        return fault(f"{name}_FILE: cannot read {path}: {getattr(error, 'strerror', 'not UTF-8 text')}", "")
+    return value or fault(f"{name}_FILE: {path} is empty", "")
+
 
 def text(name: str, default: str | None = None) -> str:
-    """The variable's text, or that of the file which NAME_FILE points to (how secrets are mounted).
-
-    Raises ImproperlyConfigured where neither is set and there is no default.
-    """
-    if path := os.environ.get(f"{name}_FILE"):
-        try:
-            return Path(path).read_text().strip()
-        except OSError as error:
-            raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {error.strerror}") from error
-    value = os.environ.get(name, "")
-    if value:
-        return value
-    if default is None:
-        raise ImproperlyConfigured(f"{name} must be set (or {name}_FILE)")
-    return default
+    """The variable's text. A fault where it is not set and there is no default."""
+    value = given(name)
+    if not value and default is None:
+        # Where NAME_FILE cannot be read, that was said.
+        return "" if os.environ.get(f"{name}_FILE") else fault(f"{name} must be set (or {name}_FILE)", "")
+    return value or default or ""
 
 
 def generated(path: Path, make: Callable[[], str]) -> str:
@@ -45,27 +83,27 @@ def generated(path: Path, make: Callable[[], str]) -> str:
 
 
 def flag(name: str, default: bool) -> bool:
-    value = os.environ.get(name, "").lower()
+    value = given(name).lower()
     if value in {"", "1", "true", "yes", "0", "false", "no"}:
         return default if not value else value in {"1", "true", "yes"}
-    raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}")
+    return fault(f"{name} must be true or false, not {value!r}", default)
 
 
 def integer(name: str, default: int, minimum: int = 0, maximum: int = 2**31) -> int:
-    value = os.environ.get(name, "")
+    value = given(name)
     try:
         number = int(value) if value else default
     except ValueError:
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}") from None
+        return fault(f"{name} must be a whole number, not {value!r}", default)
     if not minimum <= number <= maximum:
-        raise ImproperlyConfigured(f"{name} must be from {minimum} to {maximum}, not {number}")
+        return fault(f"{name} must be from {minimum} to {maximum}, not {number}", default)
     return number
 
 
 def choice(name: str, choices: Sequence[str], default: str) -> str:
-    value = os.environ.get(name, "") or default
+    value = given(name) or default
     if value not in choices:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        return fault(f"{name} must be one of {', '.join(choices)}, not {value!r}", default)
     return value
 
 
@@ -74,11 +112,30 @@ def words(name: str, default: str) -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def networks(name: str, default: str) -> list[str]:
+    """A list of addresses and networks in CIDR notation."""
+    found = words(name, default)
+    try:
+        for each in found:
+            ip_network(each, strict=False)
+    except ValueError as error:
+        return fault(f"{name}: {error}", [])
+    return found
+
+
 def http_url(name: str, default: str) -> str:
     value = text(name, default).rstrip("/")
-    parts = _split(name, value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ImproperlyConfigured(f"{name} must be an http(s) URL, not {value!r}")
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
+        right = right and not (parts.query or parts.fragment)
+    except ValueError:
+        right = False
+    if not right:
+        shown = "" if "@" in value else f", not {value!r}"  # there may be a password in it
+        return fault(f"{name} must be an http(s) URL{shown}", default)
+    if parts.username or parts.password:  # it would come into logs with the URL
+        return fault(f"{name} is no place for a user and a password", default)
     return value
 
 
@@ -87,9 +144,13 @@ def database(url: str) -> dict[str, object]:
 
     A socket directory goes into `host`, as libpq has it. Other query options are passed to libpq.
     """
-    parts = _split("DATABASE_URL", url)
-    if parts.scheme not in {"postgresql", "postgres"}:
-        raise ImproperlyConfigured("DATABASE_URL must be a postgresql://user:password@host:port/name URL")
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in {"postgresql", "postgres"} and (parts.port or 1)
+    except ValueError:
+        right = False
+    if not right:
+        return fault("DATABASE_URL must be a postgresql://user:password@host:port/name URL", {"OPTIONS": {}})
     options = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -100,12 +161,3 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "OPTIONS": options,
     }
-
-
-def _split(name: str, url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is not a URL: {error}") from None
-    return parts

@@ -1,14 +1,19 @@
-"""All settings, read from the environment. `docs/operations.md` lists the variables."""
+"""All settings, read from the environment. `woovi.variables` lists the variables, `docs/operations.md` explains them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from woovi import embedded, env, redis
+from django.core.exceptions import ImproperlyConfigured
+
+from woovi import embedded, env, production, redis
+
+env.gather()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = embedded.data_dir()
@@ -18,19 +23,19 @@ PRODUCTION = WOOVI_ENV == "production"
 DEBUG = env.flag("DEBUG", False)
 
 
-def _development_secret() -> str:
-    """A random key of this data directory, so that sessions outlive restarts and no key is shipped in the code."""
-    return env.generated(DATA_DIR / "secret_key", lambda: secrets.token_urlsafe(48))
+def _own(name: str) -> str | None:
+    """Development's random secret of this data directory: it outlives restarts, and none is shipped in the code."""
+    return None if PRODUCTION else env.generated(DATA_DIR / name, lambda: secrets.token_urlsafe(48))
 
 
-SECRET_KEY = env.text("SECRET_KEY", None if PRODUCTION else _development_secret())
+SECRET_KEY = env.text("SECRET_KEY", _own("secret_key"))
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", "")  # keys that were: they still open what they sealed
 PUBLIC_URL = env.http_url("PUBLIC_URL", "http://127.0.0.1:8000")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "woovi.lazy_admin.LazyAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -40,7 +45,6 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
-    "ninja",
     "woovi",
     "woovi.outbox",
     "woovi.ratelimit",
@@ -91,7 +95,8 @@ DATABASES["default"]["OPTIONS"]["pool"] = {  # type: ignore[index]
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool gives no request a connection that died with PostgreSQL
 # Nobody may sleep in a transaction for longer than the balances' write intents live (woovi.cache).
-DATABASES["default"]["OPTIONS"].setdefault("options", "-c idle_in_transaction_session_timeout=45s")  # type: ignore[attr-defined]
+_given = DATABASES["default"]["OPTIONS"].get("options", "")  # type: ignore[attr-defined]
+DATABASES["default"]["OPTIONS"]["options"] = f"{_given} -c idle_in_transaction_session_timeout=45s".strip()  # type: ignore[index]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # All to standard error, which the service manager keeps. An exception that nobody caught leaves its traceback
@@ -111,8 +116,13 @@ LOGGING = {
     },
 }
 
-CACHES = {"default": redis.django_cache()}
-CHANNEL_LAYERS = {"default": redis.channel_layer()}
+try:
+    CACHES = {"default": redis.django_cache()}
+    CHANNEL_LAYERS = {"default": redis.channel_layer()}
+    for _role in redis.ROLES:
+        redis.address(_role)
+except ImproperlyConfigured as error:
+    env.fault(str(error), None)
 
 AUTH_USER_MODEL = "payments.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -132,8 +142,13 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["woovi.formats"]
 
 STATIC_URL = "/static/"
+# The API's documentation page. Its package is no installed app: every command and worker would import it with pydantic.
+STATICFILES_DIRS = [("ninja", Path(find_spec("ninja").submodule_search_locations[0]) / "static" / "ninja")]  # type: ignore[union-attr,index]
 STATIC_ROOT = DATA_DIR / "static"  # of `collectstatic`; without it WhiteNoise asks the finders
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+try:
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    env.fault(f"WOOVI_DATA_DIR: cannot use {DATA_DIR}: {error.strerror}", None)
 WHITENOISE_USE_FINDERS = True
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
@@ -152,6 +167,11 @@ X_FRAME_OPTIONS = "DENY"
 if PUBLIC_URL.startswith("https://"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
+if PRODUCTION:
+    # Not what asks from within, nor the bank's callback: a POST that is redirected becomes a GET.
+    SECURE_SSL_REDIRECT, SECURE_REDIRECT_EXEMPT = True, [r"^healthz$", r"^metrics", r"^bank/"]
+# Whether other names of the domain have TLS, and want to be on browsers' lists for good, is for its owner to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -172,13 +192,16 @@ BANK_CLIENT_SECRET = env.text("BANK_CLIENT_SECRET", None if PRODUCTION else "sim
 BANK_CERTIFICATE = env.text("BANK_CERTIFICATE", "")  # path of a PEM with certificate and key, for mutual TLS
 BANK_TIMEOUT = env.integer("BANK_TIMEOUT", 10, 1, 60)  # seconds
 # What the proxy that ends the bank's mutual TLS puts on a callback, in X-Bank-Callback-Token.
-BANK_CALLBACK_TOKEN = env.text("BANK_CALLBACK_TOKEN", None if PRODUCTION else "simulated-callback-token")
+BANK_CALLBACK_TOKEN = env.text("BANK_CALLBACK_TOKEN", _own("bank_callback_token"))
 BANK_ISPB = env.text("BANK_ISPB", "54811417")
 
 # Webhooks out (Woovi: 8 deliveries, the n-th failure waits 10 * 2^(n-1) seconds, 100 s for an answer).
 WEBHOOK_ATTEMPTS = env.integer("WEBHOOK_ATTEMPTS", 8, 1, 20)
 WEBHOOK_BACKOFF = env.integer("WEBHOOK_BACKOFF", 10, 1, 3600)
 WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
+# Days until what was told is forgotten (`manage.py prune`): webhooks' deliveries and answers; people in events.
+RETAIN_WEBHOOKS_DAYS = env.integer("RETAIN_WEBHOOKS_DAYS", 30, 1, 3_650)
+RETAIN_PERSONAL_DAYS = env.integer("RETAIN_PERSONAL_DAYS", 90, 1, 3_650)
 WEBHOOK_KEY = env.text("WEBHOOK_KEY", None if PRODUCTION else "")  # PEM of the RSA key; development makes one
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", not PRODUCTION)  # endpoints on loopback and private networks
 
@@ -203,8 +226,8 @@ RATE_LIMIT_REFUSAL = "payments.web.errors.refused"
 RATE_LIMIT_IN_FLIGHT = env.integer("RATE_LIMIT_IN_FLIGHT", 200, 5, 100_000)  # requests of one process at once
 RATE_LIMIT_STRANGERS = env.integer("RATE_LIMIT_STRANGERS", 2, 1, 1_000)  # served at once by one process; others wait
 RATE_LIMIT_PROCESSES = env.integer("RATE_LIMIT_PROCESSES", 2, 1, 10_000)  # that share a limit while Redis is away
-RATE_LIMIT_ALLOW = env.words("RATE_LIMIT_ALLOW", "" if PRODUCTION else "127.0.0.0/8,::1")  # never counted by address
-TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", "127.0.0.0/8,::1")  # whose X-Forwarded-For is believed
+RATE_LIMIT_ALLOW = env.networks("RATE_LIMIT_ALLOW", "" if PRODUCTION else "127.0.0.0/8,::1")  # never counted by address
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "127.0.0.0/8,::1")  # whose X-Forwarded-For is believed
 
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")  # what Prometheus shows at /metrics/ratelimit; without it there is none
 
@@ -216,9 +239,5 @@ OUTBOX_HANDLERS = {
     "OPENPIX:": "payments.services.webhook_delivery.fan_out",
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
-    # `expires`: a worker that comes back late does not catch up on sweeps.
-    "reconcile": {"task": "payments.reconcile", "schedule": 5, "options": {"expires": 5}},
-    "check-refunds": {"task": "payments.check_refunds", "schedule": 5, "options": {"expires": 5}},
-    "sweep-webhooks": {"task": "payments.sweep_webhooks", "schedule": 2, "options": {"expires": 10}},
-}
+
+env.tell(*production.faults(globals(), redis.ROLES))

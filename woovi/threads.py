@@ -1,12 +1,36 @@
-"""One thread a request: what Django does with views and middleware that are not asynchronous."""
+"""Threads: one a request, where Django would use many; and the end of those of our own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+from django.db import connections
 from django.http import HttpRequest, HttpResponseBase
 
 View = Callable[[HttpRequest], HttpResponseBase]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def gives_back(act: Callable[P, T]) -> Callable[P, T]:
+    """`act`, for a thread of our own that asks the database: its connections go back to the pool at the end.
+
+    Django does so at a request's end alone. A thread that ends with a connection takes the pool's place along for good;
+    after DATABASE_POOL of them the process answers 503 until it is started again.
+    """
+
+    @wraps(act)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return act(*args, **kwargs)
+        finally:
+            for connection in connections.all(initialized_only=True):
+                if not connection.in_atomic_block:  # a test's own transaction, where it runs in the test's thread
+                    connection.close()
+
+    return run
 
 
 def one_thread(get_response: View) -> View:

@@ -8,6 +8,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from woovi.health import health
 from woovi.ratelimit import views as ratelimit
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health),
     path("metrics/ratelimit", ratelimit.metrics),

@@ -5,10 +5,38 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from payments.admin import caches, charges, companies, ledger, locks, log, outbox, people, pix_keys, webhooks
+from payments.admin import (
+    caches,
+    charges,
+    companies,
+    ledger,
+    locks,
+    log,
+    money,
+    outbox,
+    people,
+    pix_keys,
+    webhooks,
+    words,
+)
 
-__all__ = ["caches", "charges", "companies", "ledger", "locks", "log", "outbox", "people", "pix_keys", "webhooks"]
+__all__ = [
+    "caches",
+    "charges",
+    "companies",
+    "ledger",
+    "locks",
+    "log",
+    "money",
+    "outbox",
+    "people",
+    "pix_keys",
+    "webhooks",
+    "words",
+]
 
+words.translate()
+admin.site.enable_nav_sidebar = False  # its quarter of the screen is the columns'
 admin.site.site_header = _("Woovi operations")
 admin.site.site_title = _("Woovi operations")
 admin.site.index_title = _("Everything the platform keeps")

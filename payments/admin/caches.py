@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
 from payments import bank
@@ -30,7 +31,7 @@ class CacheAdmin(Record):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = [(cache, figures(cache)) for cache in known().values()]
-        return self._page(request, "payments_admin/caches.html", "Caches", rows=rows)
+        return self._page(request, "payments_admin/caches.html", str(_("Caches")), rows=rows)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -57,15 +58,15 @@ class CacheAdmin(Record):
     def _drop(self, request: HttpRequest, cache: AnyCache, drop: Drop) -> HttpResponse:
         try:
             drop.do()
-        except RedisError as error:
-            messages.error(request, f"Nothing was dropped: Redis does not answer ({error}).")
+        except RedisError:
+            messages.error(request, _("Nothing was dropped: Redis does not answer."))
         else:
             # Names of entries are keyed hashes: the log says which, and tells nothing of a person.
             self.log_change(request, Cache(name=cache.name), f"Dropped {drop.told()}.")
-            messages.success(request, f"Dropped {drop.told()}.")
+            messages.success(request, _("Dropped."))
         return HttpResponseRedirect(reverse("admin:payments_cache_change", args=[cache.name]))
 
-    def _page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    def _page(self, request: HttpRequest, template: str, title: object, **context: Any) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "title": title, "opts": self.model._meta}
         return TemplateResponse(request, template, {**shared, **context})
 
@@ -99,7 +100,7 @@ class Drop(forms.Form):
     """One way to drop. `name` tells the forms of a page apart."""
 
     name = ""
-    title = ""
+    title: Any = ""
 
     def __init__(self, data: Any = None, *, cache: AnyCache) -> None:
         super().__init__(data, prefix=self.name)
@@ -123,7 +124,7 @@ class Drop(forms.Form):
 
 
 class DropEntry(Drop):
-    name, title = "entry", "One entry"
+    name, title = "entry", _("One entry")
 
     @classmethod
     def parts(cls, cache: AnyCache) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ class DropEntry(Drop):
         """A row's number."""
         text = self.cleaned_data["id"]
         if isinstance(self.cache, VersionedCache) and not (text.isascii() and text.isdecimal() and len(text) < 19):
-            raise forms.ValidationError("A whole number.")
+            raise forms.ValidationError(_("A whole number."))
         return int(text) if isinstance(self.cache, VersionedCache) else text
 
     def do(self) -> None:
@@ -153,7 +154,7 @@ class DropEntry(Drop):
 
 
 class DropToken(Drop):
-    name, title = "token", "The token: the next call fetches another"
+    name, title = "token", _("The token: the next call fetches another")
 
     @classmethod
     def parts(cls, cache: AnyCache) -> tuple[str, ...]:
@@ -171,7 +172,7 @@ class DropToken(Drop):
 
 
 class DropTag(Drop):
-    name, title = "tag", "All of a tenant's entries with a tag"
+    name, title = "tag", _("All of a tenant's entries with a tag")
 
     @classmethod
     def parts(cls, cache: AnyCache) -> tuple[str, ...]:
@@ -191,7 +192,7 @@ class DropTag(Drop):
 
 
 class DropTenant(Drop):
-    name, title = "tenant", "All of a tenant's entries"
+    name, title = "tenant", _("All of a tenant's entries")
 
     @classmethod
     def parts(cls, cache: AnyCache) -> tuple[str, ...]:

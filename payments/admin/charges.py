@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
+from payments.admin.money import CursorActions, RefundActions
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import BankCursor, Charge, LedgerTransaction, ReceivedPix, Refund
 
@@ -13,7 +15,7 @@ COMPANY_IDS = ("company__tax_id__exact", "company__public_id__exact")
 
 @admin.register(Charge)
 class ChargeAdmin(Record):
-    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "expires_at", "paid_at")
+    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "paid_at")
     list_filter = ("status",)
     list_select_related = ("company",)
     search_fields = (
@@ -24,27 +26,27 @@ class ChargeAdmin(Record):
         "received__end_to_end_id__exact",
         *COMPANY_IDS,
     )
-    search_help_text = "Charge id, correlation id, txid, end-to-end id, payment link, or the company's id or tax id"
+    search_help_text = _("Charge id, correlation id, txid, end-to-end id, payment link, or the company's id or tax id")
     ordering = ("-id",)
-    exclude = ("request_hash", "value", "fee", "refunded")
-    readonly_fields = ("worth", "share", "given_back", "pix", "refunds", "entries")
+    exclude = ("request_hash", "value", "fee", "refunded", "returned_by_bank")
+    readonly_fields = ("worth", "share", "given_back", "by_bank", "pix", "refunds", "entries")
 
-    worth = reais("value", "Value")
-    share = reais("fee", "Fee")
-    given_back = reais("refunded", "Returned")
+    worth = reais("value", _("Value"))
+    share = reais("fee", _("Fee"))
+    given_back = reais("refunded", _("Returned"))
+    by_bank = reais("returned_by_bank", _("Returned by the bank itself"))
 
-    @admin.display(description="Received Pix")
+    @admin.display(description=_("Received Pix"))
     def pix(self, charge: Charge) -> SafeString:
-        return rows_link(ReceivedPix, "Received Pix", q=charge.public_id)
+        return rows_link(ReceivedPix, _("Received Pix"), q=charge.public_id)
 
-    @admin.display(description="Refunds")
+    @admin.display(description=_("Refunds"))
     def refunds(self, charge: Charge) -> SafeString:
-        return rows_link(Refund, "Refunds", q=charge.public_id)
+        return rows_link(Refund, _("Refunds"), q=charge.public_id)
 
-    @admin.display(description="Ledger")
+    @admin.display(description=_("Ledger"))
     def entries(self, charge: Charge) -> SafeString | str:
-        paid = charge.received.filter(outcome=ReceivedPix.Outcome.SETTLED).first()
-        return rows_link(LedgerTransaction, "Transactions", q=paid.end_to_end_id) if paid else "-"
+        return rows_link(LedgerTransaction, _("Transactions"), charge=charge.public_id)
 
 
 @admin.register(ReceivedPix)
@@ -61,23 +63,27 @@ class ReceivedPixAdmin(Record):
         "charge__correlation_id__exact",
         *COMPANY_IDS,
     )
-    search_help_text = "End-to-end id, txid, the charge's ids, the payer's or the company's tax id"
+    search_help_text = _("End-to-end id, txid, the charge's ids, the payer's or the company's tax id")
     ordering = ("-id",)
     exclude = ("value", "fee", "charge")
-    readonly_fields = ("worth", "share", "charge_link")
+    readonly_fields = ("worth", "share", "charge_link", "entries")
 
-    worth = reais("value", "Value")
-    share = reais("fee", "Fee")
+    worth = reais("value", _("Value"))
+    share = reais("fee", _("Fee"))
 
-    @admin.display(description="Charge")
+    @admin.display(description=_("Ledger"))
+    def entries(self, received: ReceivedPix) -> SafeString:
+        return rows_link(LedgerTransaction, _("Transactions"), q=received.end_to_end_id)
+
+    @admin.display(description=_("Charge"))
     def charge_link(self, received: ReceivedPix) -> SafeString | str:
         return link(received.charge)
 
 
 @admin.register(Refund)
-class RefundAdmin(Record):
-    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic")
-    list_filter = ("status", "automatic")
+class RefundAdmin(RefundActions, Record):
+    list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic", "by_bank")
+    list_filter = ("status", "automatic", "by_bank")
     list_select_related = ("company",)
     search_fields = (
         "public_id__exact",
@@ -88,28 +94,40 @@ class RefundAdmin(Record):
         "charge__public_id__exact",
         *COMPANY_IDS,
     )
-    search_help_text = "Refund id, correlation id, return id, either end-to-end id, the charge's or company's id"
+    search_help_text = _("Refund id, correlation id, return id, either end-to-end id, the charge's or company's id")
     ordering = ("-id",)
-    exclude = ("request_hash", "value", "hold", "charge", "received")
-    readonly_fields = ("worth", "charge_link", "pix_link", "hold_link")
+    exclude = ("request_hash", "value", "hold", "debit", "correction", "charge", "received")
+    readonly_fields = ("worth", "charge_link", "pix_link", "hold_link", "debit_link", "correction_link", "entries")
 
-    worth = reais("value", "Value")
+    worth = reais("value", _("Value"))
 
-    @admin.display(description="Charge")
+    @admin.display(description=_("Ledger"))
+    def entries(self, refund: Refund) -> SafeString:
+        return rows_link(LedgerTransaction, _("Transactions"), q=refund.return_id)
+
+    @admin.display(description=_("Charge"))
     def charge_link(self, refund: Refund) -> SafeString | str:
         return link(refund.charge)
 
-    @admin.display(description="Received Pix")
+    @admin.display(description=_("Received Pix"))
     def pix_link(self, refund: Refund) -> SafeString | str:
         return link(refund.received)
 
-    @admin.display(description="Hold in the ledger")
+    @admin.display(description=_("Hold in the ledger"))
     def hold_link(self, refund: Refund) -> SafeString | str:
         return link(refund.hold)
 
+    @admin.display(description="Debit in the ledger, of a return that the bank made")
+    def debit_link(self, refund: Refund) -> SafeString | str:
+        return link(refund.debit)
+
+    @admin.display(description="Correction in the ledger")
+    def correction_link(self, refund: Refund) -> SafeString | str:
+        return link(refund.correction)
+
 
 @admin.register(BankCursor)
-class BankCursorAdmin(Record):
+class BankCursorAdmin(CursorActions, Record):
     list_display = ("name", "read_until")
     search_fields = ("name__exact",)
-    search_help_text = "The list's name"
+    search_help_text = _("The list's name")

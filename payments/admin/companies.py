@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
-from payments.admin.confirm import confirmed
-from payments.admin.records import FoundByNumber, rows_link
+from payments.admin.confirm import confirmed, on_each
+from payments.admin.records import Page, rows_link
 from payments.models import Account, Application, Charge, Company
 from payments.pix import keys
 from payments.services import companies
@@ -47,7 +48,7 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Company)
-class CompanyAdmin(FoundByNumber):
+class CompanyAdmin(Page):
     """Onboarded here with its accounts; names, fees and expiry may change, who it is may not."""
 
     form = CompanyForm
@@ -60,11 +61,17 @@ class CompanyAdmin(FoundByNumber):
         "tax_id__exact",
         "pix_key__exact",
     )
-    search_help_text = "Name, company id, correlation id, tax id or Pix key"
+    search_help_text = _("Name, company id, correlation id, tax id or Pix key")
     onboarding = ("official_name", "trade_name", "tax_id", "pix_key")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """What is typed may have punctuation, for which the columns have no room."""
+        if db_field.name in {"tax_id", "pix_key"}:
+            kwargs["max_length"] = 100
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
         if obj is None:
@@ -91,24 +98,24 @@ class CompanyAdmin(FoundByNumber):
             made = companies.onboard(**{field: form.cleaned_data[field] for field in self.onboarding})
             obj.pk, obj.public_id = made.pk, made.public_id
 
-    @admin.display(description="Accounts")
+    @admin.display(description=_("Accounts"))
     def accounts(self, company: Company) -> SafeString:
-        return rows_link(Account, "Accounts", q=company.public_id)
+        return rows_link(Account, _("Accounts"), q=company.public_id)
 
-    @admin.display(description="Charges")
+    @admin.display(description=_("Charges"))
     def charges(self, company: Company) -> SafeString:
-        return rows_link(Charge, "Charges", q=company.public_id)
+        return rows_link(Charge, _("Charges"), q=company.public_id)
 
 
 @admin.register(Application)
-class ApplicationAdmin(FoundByNumber):
+class ApplicationAdmin(Page):
     """Credentials are issued and revoked; nothing of them is edited."""
 
     list_display = ("client_id", "name", "company", "is_active", "created_at")
     list_filter = ("is_active",)
     list_select_related = ("company",)
     search_fields = ("client_id__exact", "name", "company__tax_id__exact", "company__public_id__exact")
-    search_help_text = "Client id, name, or the company's id or tax id"
+    search_help_text = _("Client id, name, or the company's id or tax id")
     autocomplete_fields = ("company",)
     actions = ("revoke",)
 
@@ -142,13 +149,16 @@ class ApplicationAdmin(FoundByNumber):
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("payments.change_application")
 
-    @admin.action(description="Revoke", permissions=["revoke"])
+    @admin.action(description=_("Revoke"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, applications: QuerySet[Application]) -> HttpResponse | None:
-        question = "Revoke these applications? Programs that use them are refused at once."
+        question = str(_("Revoke these applications? Programs that use them are refused at once."))
         if page := confirmed(self, request, applications, "revoke", question):
             return page
-        for application in applications:
-            companies.revoke_application(application)
-            self.log_change(request, application, "Revoked.")
-        messages.success(request, "Their AppIDs are refused from now on.")
+        on_each(self, request, applications, revoke)
         return None
+
+
+def revoke(application: Application) -> str:
+    was = application.is_active
+    companies.revoke_application(application)
+    return f"Revoked. is_active: {was} → False"

@@ -1,17 +1,22 @@
-"""Ask before an action that cannot be taken back."""
+"""Ask before an action that cannot be taken back, then do it row by row."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from payments.refusals import said
+from payments.services.errors import ServiceError
 
 
 def confirmed(
-    page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], action: str, question: str
+    page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], action: str, question: Any
 ) -> HttpResponse | None:
     """The page that asks, until its button was pressed; then None, and the action may go on."""
     if "confirmed" in request.POST:
@@ -21,6 +26,23 @@ def confirmed(
         "title": question,
         "rows": rows,
         "action": action,
+        "back": request.get_full_path(),
         "opts": page.model._meta,
     }
     return TemplateResponse(request, "payments_admin/confirm.html", context)
+
+
+def on_each(page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], act: Callable[[Any], str]) -> None:
+    """Do `act` to each row and log the text that it returns. A row that its service refuses is told with the reason, and
+    the others are done all the same."""
+    done = 0
+    for row in rows:
+        try:
+            told = act(row)
+        except ServiceError as refusal:
+            messages.error(request, f"{row}: {said(refusal)}")
+        else:
+            page.log_change(request, row, told)
+            done += 1
+    if done:
+        messages.success(request, _("Done: %(done)s.") % {"done": done})

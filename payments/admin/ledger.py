@@ -9,9 +9,10 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from payments.admin.records import Record, link, reais, rows_link
-from payments.models import Account, Entry, LedgerTransaction
+from payments.models import Account, Charge, Entry, LedgerTransaction, ReceivedPix, Refund
 from payments.money import format_reais
 
 
@@ -21,16 +22,16 @@ class AccountAdmin(Record):
     list_filter = ("kind",)
     list_select_related = ("company",)
     search_fields = ("public_id__exact", "company__tax_id__exact", "company__public_id__exact")
-    search_help_text = "Account id, or the company's id or tax id"
+    search_help_text = _("Account id, or the company's id or tax id")
     fields = ("public_id", "company", "kind", "balance", "held", "free", "may_go_negative", "created_at", "entries")
 
-    balance = reais("posted", "Posted")
-    held = reais("pending_out", "Held")
-    free = reais("available", "Available")
+    balance = reais("posted", _("Posted"))
+    held = reais("pending_out", _("Held"))
+    free = reais("available", _("Available"))
 
-    @admin.display(description="Entries")
+    @admin.display(description=_("Entries"))
     def entries(self, account: Account) -> SafeString:
-        return rows_link(Entry, "Entries", account__id__exact=account.pk)
+        return rows_link(Entry, _("Entries"), account__id__exact=account.pk)
 
 
 class EntryList(ChangeList):
@@ -58,31 +59,31 @@ class EntryAdmin(Record):
     list_display = ("id", "at", "moved", "held", "running_balance", "account_link", "transaction_link")
     list_select_related = ("transaction", "account__company")
     search_fields = ("transaction__correlation_id__exact", "account__public_id__exact")
-    search_help_text = "The transaction's correlation id, or the account's id"
+    search_help_text = _("The transaction's correlation id, or the account's id")
     ordering = ("-id",)
     fields = ("transaction_link", "account_link", "moved", "held")
     readonly_fields = fields
 
-    moved = reais("amount", "Posted")
-    held = reais("pending", "Held")
+    moved = reais("amount", _("Posted"))
+    held = reais("pending", _("Held"))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return EntryList
 
-    @admin.display(description="Balance after")
+    @admin.display(description=_("Balance after"))
     def running_balance(self, entry: Entry) -> str:
         running: int | None = getattr(entry, "running", None)
         return "-" if running is None else format_reais(running)
 
-    @admin.display(description="At")
+    @admin.display(description=_("At"))
     def at(self, entry: Entry) -> Any:
         return entry.transaction.created_at
 
-    @admin.display(description="Transaction")
+    @admin.display(description=_("Transaction"))
     def transaction_link(self, entry: Entry) -> SafeString | str:
         return link(entry.transaction)
 
-    @admin.display(description="Account")
+    @admin.display(description=_("Account"))
     def account_link(self, entry: Entry) -> SafeString | str:
         return link(entry.account, f"{entry.account.company}: {entry.account.get_kind_display()}")
 
@@ -93,8 +94,8 @@ class EntriesOfTransaction(admin.TabularInline):  # type: ignore[type-arg]
     model = Entry
     fields = readonly_fields = ("account_link", "moved", "held", "more")
     can_delete = False
-    moved = reais("amount", "Posted")
-    held = reais("pending", "Held")
+    moved = reais("amount", _("Posted"))
+    held = reais("pending", _("Held"))
     account_link = EntryAdmin.account_link
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -107,19 +108,55 @@ class EntriesOfTransaction(admin.TabularInline):  # type: ignore[type-arg]
 
     @admin.display(description="")
     def more(self, entry: Entry) -> SafeString:
-        return rows_link(Entry, "Entries of this account", account__id__exact=entry.account_id)
+        return rows_link(Entry, _("Entries of this account"), account__id__exact=entry.account_id)
+
+
+class OfCharge(admin.SimpleListFilter):
+    """All transactions of one charge: of every Pix that named it, and of their refunds the holds, posts and voids.
+
+    Chosen by a link from the charge, and shown only then.
+    """
+
+    title = _("charge")
+    parameter_name = "charge"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        number = self.used_parameters.get(self.parameter_name) or request.GET.get(self.parameter_name, "")
+        return [(number, number)] if number else []
+
+    def queryset(self, request: HttpRequest, transactions: QuerySet[LedgerTransaction]) -> QuerySet[LedgerTransaction]:
+        charge = Charge.objects.filter(public_id=self.value()).first()
+        if charge is None:
+            return transactions.none()
+        pix = ReceivedPix.objects.filter(charge=charge)
+        returns = Refund.objects.filter(received__in=pix)
+        ids = [*pix.values_list("end_to_end_id", flat=True), *returns.values_list("return_id", flat=True)]
+        return transactions.filter(company=charge.company_id, correlation_id__in=ids)
 
 
 @admin.register(LedgerTransaction)
 class LedgerTransactionAdmin(Record):
-    list_display = ("id", "created_at", "kind", "correlation_id", "company")
+    list_display = ("id", "created_at", "kind", "correlation_id", "company", "moved")
     list_select_related = ("company",)
+    list_filter = (OfCharge,)
     search_fields = ("correlation_id__exact", "company__tax_id__exact", "company__public_id__exact")
-    search_help_text = "Correlation id, or the company's id or tax id"
+    search_help_text = _("Correlation id, or the company's id or tax id")
     ordering = ("-id",)
     fields = readonly_fields = ("company", "kind", "correlation_id", "resolved", "created_at")
     inlines = (EntriesOfTransaction,)
 
-    @admin.display(description="Resolves the hold")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerTransaction]:
+        return super().get_queryset(request).prefetch_related("entries__account")
+
+    @admin.display(description=_("Posted (held)"))
+    def moved(self, transaction: LedgerTransaction) -> str:
+        """What it does to each account, in short."""
+        return "; ".join(
+            f"{entry.account.get_kind_display().partition(' (')[0]} {format_reais(entry.amount)}"
+            + (f" ({format_reais(entry.pending)})" if entry.pending else "")
+            for entry in transaction.entries.all()
+        )
+
+    @admin.display(description=_("Resolves the hold"))
     def resolved(self, transaction: LedgerTransaction) -> SafeString | str:
         return link(transaction.resolves)

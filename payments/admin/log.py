@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from payments.admin.records import Record
 
@@ -14,11 +15,11 @@ from payments.admin.records import Record
 class LogEntryAdmin(Record):
     list_display = ("action_time", "user", "content_type", "object_repr", "told")
     search_fields = ("user__email", "object_id__exact", "object_repr")
-    search_help_text = "The operator's e-mail, or what was changed"
+    search_help_text = _("The operator's e-mail, or what was changed")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
         return super().get_queryset(request).select_related("user", "content_type")
 
-    @admin.display(description="What")
+    @admin.display(description=_("What"))
     def told(self, entry: LogEntry) -> str:
         return str(entry)

@@ -8,8 +8,9 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from payments.admin.records import FoundByNumber
+from payments.admin.records import Page
 from payments.models import User
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -23,7 +24,7 @@ class NewUser(AdminUserCreationForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class PersonAdmin(FoundByNumber, UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(Page, UserAdmin):  # type: ignore[type-arg]
     """People are switched off, not deleted: what they did names them."""
 
     add_form = NewUser
@@ -31,13 +32,13 @@ class PersonAdmin(FoundByNumber, UserAdmin):  # type: ignore[type-arg]
     list_select_related = ("company",)
     list_filter = ("is_staff", "is_active")
     search_fields = ("email", "company__tax_id__exact", "company__public_id__exact")
-    search_help_text = "E-mail, or the company's id or tax id"
+    search_help_text = _("E-mail, or the company's id or tax id")
     ordering = ("email",)
     autocomplete_fields = ("company",)
     fieldsets = (
         (None, {"fields": ("email", "password", "company", "is_active")}),
-        ("Operator", {"fields": RIGHTS}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        (_("Operator"), {"fields": RIGHTS}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
     add_fieldsets = ((None, {"fields": ("email", "company", "usable_password", "password1", "password2")}),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from payments.admin.records import Record
 from payments.models import PixKeyMovement
@@ -14,5 +15,5 @@ class PixKeyMovementAdmin(Record):
     list_filter = ("operation", "reason")
     list_select_related = ("company",)
     search_fields = ("company__tax_id__exact", "company__public_id__exact", "end_to_end_id__exact")
-    search_help_text = "The company's id or tax id, or an end-to-end id"
+    search_help_text = _("The company's id or tax id, or an end-to-end id")
     ordering = ("-id",)

@@ -4,21 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from payments.money import format_reais
+from payments.pix import keys
+from payments.refusals import said
+from payments.services.errors import ServiceError
 
 
-class FoundByNumber(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A row is found by its number too, which is what `check_ledger` and logs name."""
+class Page(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What all pages of the admin do: find a row also by its number, which `check_ledger` and logs name, and by a
+    printed tax id; tell a service's refusal in a message; and log what a field was and what it became."""
+
+    change_list_template = "payments_admin/change_list.html"
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._told(request, super().changeform_view, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._told(request, super().changelist_view, *args, **kwargs)
+
+    def _told(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The view's answer; where a service refused, the same page again with what it said."""
+        try:
+            answer: HttpResponse = view(request, *args, **kwargs)
+        except ServiceError as refusal:
+            messages.error(request, said(refusal))
+            return HttpResponseRedirect(request.get_full_path())
+        return answer
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        fields = [name for name in form.changed_data if "password" not in name]
+        if add:
+            return "Added. " + "; ".join(f"{name}: {shown(form.cleaned_data.get(name))}" for name in fields)
+        before, after = form.initial, form.cleaned_data
+        return "; ".join(f"{name}: {shown(before.get(name))} → {shown(after.get(name))}" for name in fields)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        try:
+            search_term = keys.parse_tax_id(search_term)
+        except keys.InvalidKey:
+            pass
         found, doubled = super().get_search_results(request, queryset, search_term)
         number = search_term.strip()
         has_number = isinstance(self.model._meta.pk, models.AutoField)  # also the big ones
@@ -27,7 +59,14 @@ class FoundByNumber(admin.ModelAdmin):  # type: ignore[type-arg]
         return found, doubled
 
 
-class Record(FoundByNumber):
+def shown(value: Any) -> str:
+    """A field's value as the log has it."""
+    if isinstance(value, (list, tuple, models.QuerySet)):
+        return ", ".join(sorted(str(each) for each in value)) or "-"
+    return "-" if value is None or value == "" else str(value)
+
+
+class Record(Page):
     """A record of fact: everybody with the right may read it, nobody may add, change or delete one.
 
     Without the right to delete, Django offers no bulk deletion either.
@@ -47,7 +86,7 @@ class Record(FoundByNumber):
         return False
 
 
-def reais(field: str, title: str) -> staticmethod[[Any], str]:
+def reais(field: str, title: Any) -> staticmethod[[Any], str]:
     """A column that shows the centavos of `field` as R$."""
 
     @admin.display(description=title)
@@ -67,7 +106,7 @@ def link(row: Model | None, text: str = "") -> SafeString | str:
     return format_html('<a href="{}">{}</a>', url, text or str(row))
 
 
-def rows_link(model: type[Model], text: str, **filters: object) -> SafeString:
+def rows_link(model: type[Model], text: Any, **filters: object) -> SafeString:
     """A link to the list of another model's records."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters)
     return format_html('<a href="{}">{}</a>', url, text)

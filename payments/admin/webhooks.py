@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
-from payments.admin.confirm import confirmed
+from payments.admin.confirm import confirmed, on_each
 from payments.admin.records import Record, link, rows_link
 from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.services import webhook_delivery
@@ -20,18 +21,21 @@ class WebhookEndpointAdmin(Record):
     list_filter = ("is_active", "event")
     list_select_related = ("company",)
     search_fields = ("public_id__exact", "url", "company__tax_id__exact", "company__public_id__exact")
-    search_help_text = "Webhook id, part of its URL, or the company's id or tax id"
+    search_help_text = _("Webhook id, part of its URL, or the company's id or tax id")
     exclude = ("secret", "authorization")
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}  # or Django 5.2 warns
 
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(Record):
-    list_display = ("id", "created_at", "event", "endpoint", "status", "attempts", "next_attempt_at", "tries")
+    list_display = (
+        *("id", "created_at", "topic", "url", "status"),
+        *("attempts", "next_attempt_at", "tries"),
+    )
     list_filter = ("status",)
     list_select_related = ("event", "endpoint")
     search_fields = ("event__event_id__exact", "endpoint__public_id__exact", "endpoint__company__tax_id__exact")
-    search_help_text = "Event id, webhook id, or the company's tax id"
+    search_help_text = _("Event id, webhook id, or the company's tax id")
     ordering = ("-id",)
     exclude = ("event", "endpoint")
     readonly_fields = ("event_link", "endpoint_link", "tries")
@@ -40,34 +44,45 @@ class WebhookDeliveryAdmin(Record):
     def has_send_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("payments.change_webhookdelivery")
 
-    @admin.action(description="Send again", permissions=["send"])
+    @admin.action(description=_("Send again"), permissions=["send"])
     def send_again(self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> HttpResponse | None:
-        if page := confirmed(self, request, deliveries, "send_again", "Send these webhooks again?"):
+        if page := confirmed(self, request, deliveries, "send_again", _("Send these webhooks again?")):
             return page
-        for delivery in deliveries:
-            webhook_delivery.resend(delivery)
-            self.log_change(request, delivery, "Sent again.")
-        messages.success(request, "The deliveries are under way.")
+        on_each(self, request, deliveries, again)
         return None
 
-    @admin.display(description="Event")
+    @admin.display(description=_("topic"))
+    def topic(self, delivery: WebhookDelivery) -> str:
+        return delivery.event.topic
+
+    @admin.display(description=_("url"))
+    def url(self, delivery: WebhookDelivery) -> str:
+        return delivery.endpoint.url
+
+    @admin.display(description=_("Event"))
     def event_link(self, delivery: WebhookDelivery) -> SafeString | str:
         return link(delivery.event)
 
-    @admin.display(description="Endpoint")
+    @admin.display(description=_("Endpoint"))
     def endpoint_link(self, delivery: WebhookDelivery) -> SafeString | str:
         return link(delivery.endpoint)
 
-    @admin.display(description="Tries")
+    @admin.display(description=_("Tries"))
     def tries(self, delivery: WebhookDelivery) -> SafeString:
-        return rows_link(WebhookAttempt, "Tries", delivery__id__exact=delivery.pk)
+        return rows_link(WebhookAttempt, _("Tries"), delivery__id__exact=delivery.pk)
+
+
+def again(delivery: WebhookDelivery) -> str:
+    was = delivery.status
+    webhook_delivery.resend(delivery)
+    return f"Sent again. status: {was} → {WebhookDelivery.Status.PENDING}"
 
 
 @admin.register(WebhookAttempt)
 class WebhookAttemptAdmin(Record):
     list_display = ("id", "started_at", "delivery_id", "number", "status_code", "milliseconds", "error")
     search_fields = ("delivery__event__event_id__exact", "delivery__endpoint__public_id__exact")
-    search_help_text = "Event id or webhook id"
+    search_help_text = _("Event id or webhook id")
     ordering = ("-id",)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import P, PathEx, Query, Router
 
+from payments.api import answers
 from payments.api.auth import company
 from payments.api.pages import Page, cut
 from payments.models import Account, Company
@@ -17,13 +18,13 @@ router = Router(tags=["account"])
 Json = dict[str, Any]
 
 
-@router.get("/company")
+@router.get("/company", summary="Get your company", response=answers.of(answers.OneCompany))
 def read_company(request: HttpRequest) -> Json:
     """The company that the AppID belongs to."""
     return {"company": contract.company(company(request))}
 
 
-@router.get("/account")
+@router.get("/account", summary="List accounts", response=answers.of(answers.Accounts))
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
@@ -31,8 +32,8 @@ def listing(request: HttpRequest, page: Query[Page]) -> Json:
     return {"accounts": [contract.account(row, owner, balances.of(row, owner)) for row in rows], "pageInfo": info}
 
 
-@router.get("/account/{account_id}")
-def read(request: HttpRequest, account_id: str) -> Json:
+@router.get("/account/{account_id}", summary="Get an account", response=answers.of(answers.OneAccount))
+def read(request: HttpRequest, account_id: PathEx[str, P(description="The account's id.")]) -> Json:
     """One account with its balance in centavos."""
     owner = company(request)
     found = _merchants(owner).filter(public_id=account_id).first()

@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from payments.api import accounts, charges, pix_keys, webhooks
 from payments.api.auth import AppID
+from payments.api.documentation import Documentation
 from payments.api.fields import StrictParser
 from payments.api.middleware import error
 from payments.services.errors import ServiceError, TooMany, Unavailable
@@ -22,6 +23,7 @@ api = NinjaAPI(
     "Put your AppID into the Authorization header.",
     auth=AppID(),
     parser=StrictParser(),
+    docs=Documentation(),
     docs_url=None,  # at /api/docs
 )
 api.add_router("", charges.router)

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from django.http import HttpRequest
-from ninja import Query, Router
-from pydantic import Field, model_validator
+from ninja import P, PathEx, Query, Router
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_validator
 
 from payments import limits
+from payments.api import answers
 from payments.api.auth import company
-from payments.api.fields import NO_NUL, Body, Flag, Id, Moment, Text140, Text255
+from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Moment, Text, Text140, Text255, holds_nothing
 from payments.api.pages import Page, cut
 from payments.models import Charge
 from payments.selectors import charges as selected
@@ -22,7 +23,12 @@ from payments.services.errors import Invalid, NotFound
 
 router = Router(tags=["charge"])
 Json = dict[str, Any]
-Value = Annotated[int, Field(gt=0, le=MAX_VALUE)]  # centavos
+Value = Annotated[int, Field(gt=0, le=MAX_VALUE, description="Centavos."), DIGITS]
+Identifier = PathEx[str, P(description="The charge's correlationID (URI-encoded), id or txid.")]
+
+
+# Woovi's SDK for Node has the second spelling in its types; passed over, another payer's money would be taken.
+SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices("ensureSameTaxID", "ensureSameTaxId"))]
 
 
 class Address(Body):
@@ -36,13 +42,19 @@ class Address(Body):
     country: Text255 | None = None
 
 
+def _bare_tax_id(value: object) -> object:
+    """The number of a tax id that is an object, as answers have it: a customer may be sent as it was read."""
+    return value.get("taxID") if isinstance(value, dict) else value
+
+
 class Customer(Body):
-    name: Annotated[str, Field(min_length=1, max_length=200), NO_NUL]
-    taxID: Text255 | None = None
+    name: Annotated[Text, Field(max_length=200)]
+    taxID: Annotated[Text255 | None, BeforeValidator(_bare_tax_id)] = None
     email: Text255 | None = None
     phone: Text255 | None = None
     correlationID: Text255 | None = None
     address: Address | None = None
+    ensureSameTaxID: Annotated[SameTaxID, Field(exclude=True)] = None  # where Woovi's n8n node has it
 
     @model_validator(mode="after")
     def _reachable(self) -> Customer:
@@ -52,20 +64,40 @@ class Customer(Body):
 
 
 class AdditionalInfo(Body):
-    key: Annotated[str, Field(min_length=1, max_length=50), NO_NUL]
-    value: Annotated[str, Field(min_length=1, max_length=200), NO_NUL]
+    key: Annotated[Text, Field(max_length=50)]
+    value: Annotated[Text, Field(max_length=200)]
+
+
+def _said(lines: object) -> object:
+    """Additional information without the lines whose value was left empty: a shop's optional fields."""
+    if not isinstance(lines, list):
+        return lines
+    return [line for line in lines if not (isinstance(line, dict) and holds_nothing(line.get("value", 0)))]
 
 
 class ChargeBody(Body):
-    correlationID: Id
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "correlationID": "pedido-1",
+                "value": 1990,
+                "comment": "Pedido 1",
+                "expiresIn": 3600,
+                "customer": {"name": "Ana Souza", "taxID": "529.982.247-25", "email": "ana@exemplo.com"},
+                "additionalInfo": [{"key": "Pedido", "value": "1"}],
+            }
+        }
+    )
+
+    correlationID: Annotated[Id, Field(description="Yours, unique for each charge: the same again is the same charge.")]
     value: Value
-    type: Literal["DYNAMIC"] = "DYNAMIC"
-    comment: Text140 | None = None
-    expiresIn: int | None = None
-    expiresDate: Moment = None
+    type: Annotated[Literal["DYNAMIC"], CAPITALS] = "DYNAMIC"
+    comment: Annotated[Text140 | None, Field(description="Shown to the payer.")] = None
+    expiresIn: Annotated[int | None, Field(description="Seconds, 300 at least."), DIGITS] = None
+    expiresDate: Moment | None = None
     customer: Customer | None = None
-    ensureSameTaxID: bool | None = None
-    additionalInfo: Annotated[list[AdditionalInfo], Field(max_length=50)] | None = None
+    ensureSameTaxID: SameTaxID = None
+    additionalInfo: Annotated[list[AdditionalInfo], Field(max_length=50), BeforeValidator(_said)] | None = None
     # Known to the contract and not built yet. Each changes who gets how much, so ignoring one would be a lie.
     splits: None = None
     subaccount: None = None
@@ -77,53 +109,66 @@ class ChargeBody(Body):
 
 
 class ChargeFilter(Page):
-    start: Moment = None
-    end: Moment = None
-    status: Charge.Status | None = None
-    customer: Text255 | None = None
+    start: Annotated[Moment | None, Field(description="Created then or later (ISO 8601).")] = None
+    end: Annotated[Moment | None, Field(description="Created then or before (ISO 8601).")] = None
+    status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
+    customer: Annotated[Text255 | None, Field(description="The customer's correlationID.")] = None
+    subscription: Annotated[Text255 | None, Field(description="Of a subscription. There are none yet.")] = None
 
 
 class RefundBody(Body):
-    correlationID: Id
-    value: Value | None = None
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"correlationID": "devolucao-1", "value": 500, "comment": "Troca"}}
+    )
+
+    correlationID: Annotated[Id, Field(description="Yours, unique for each refund: the same again is the same refund.")]
+    value: Annotated[Value | None, Field(description="Centavos; what is left, if absent.")] = None
     comment: Text140 | None = None
 
 
-@router.post("/charge")
+@router.post("/charge", summary="Create a charge", response=answers.of(answers.ChargeCreated, answers.WITH_BODY))
 def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False) -> Json:
     """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
+    customer = body.customer
     asked = ChargeRequest(
         correlation_id=body.correlationID,
         value=body.value,
         comment=body.comment or "",
         expires_in=body.expiresIn,
         expires_at=body.expiresDate,
-        customer=body.customer.given() if body.customer else None,
+        customer=customer.given() if customer else None,
         additional_info=tuple(item.given() for item in body.additionalInfo or ()),
-        ensure_same_tax_id=bool(body.ensureSameTaxID),
+        ensure_same_tax_id=bool(body.ensureSameTaxID or (customer and customer.ensureSameTaxID)),
     )
     charge = charges.create(company(request), asked, return_existing=return_existing)
     return {"charge": _shown(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
 
 
-@router.get("/charge")
+@router.get("/charge", summary="List charges", response=answers.of(answers.Charges))
 def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     """The company's charges, newest first."""
-    found = selected.listing(company(request), status=filters.status, start=filters.start, end=filters.end)
+    status = None if filters.status == "ALL" else filters.status
+    found = selected.listing(company(request), status=status, start=filters.start, end=filters.end)
+    if filters.subscription:
+        found = found.none()
     if filters.customer:
         found = found.filter(customer__correlationID=filters.customer)
     rows, info = cut(request, found.select_related("company"), filters)
     return {"charges": [_shown(charge) for charge in rows], "pageInfo": info}
 
 
-@router.get("/charge/{identifier}")
-def read(request: HttpRequest, identifier: str) -> Json:
+@router.get("/charge/{identifier}", summary="Get a charge", response=answers.of(answers.OneCharge))
+def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A charge by its id or correlationID (URI-encoded)."""
     return {"charge": _shown(_find(request, identifier))}
 
 
-@router.post("/charge/{identifier}/refund")
-def refund(request: HttpRequest, identifier: str, body: RefundBody) -> Json:
+@router.post(
+    "/charge/{identifier}/refund",
+    summary="Refund a charge",
+    response=answers.of(answers.OneRefund, answers.WITH_BODY),
+)
+def refund(request: HttpRequest, identifier: Identifier, body: RefundBody) -> Json:
     """Give back all or part of a paid charge. The same correlationID gives the first refund again."""
     made = refunds.request(
         company(request), _find(request, identifier), body.correlationID, body.value, body.comment or ""
@@ -131,8 +176,8 @@ def refund(request: HttpRequest, identifier: str, body: RefundBody) -> Json:
     return {"refund": contract.refund(made)}
 
 
-@router.get("/charge/{identifier}/refund")
-def list_refunds(request: HttpRequest, identifier: str, page: Query[Page]) -> Json:
+@router.get("/charge/{identifier}/refund", summary="List a charge's refunds", response=answers.of(answers.Refunds))
+def list_refunds(request: HttpRequest, identifier: Identifier, page: Query[Page]) -> Json:
     """A charge's refunds, oldest first."""
     rows, info = cut(request, _find(request, identifier).refunds.order_by("id"), page)
     return {"refunds": [contract.refund(row) for row in rows], "pageInfo": info}

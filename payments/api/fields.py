@@ -1,4 +1,9 @@
-"""How input is read: strictly. `true` is no number, `"100"` is no number, NUL is no text."""
+"""How input is read: strictly, but as plugins send it.
+
+PHP and its like make no difference between 1990 and "1990", and fill what they have not with null, "", [] or {}. So
+digits are a number, a whole number is a text, and what holds nothing is absent. `true`, 19.9 and "1990.0" are no
+numbers: who sends a decimal point may mean reais. NUL is no text.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,49 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja.parser import Parser
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 from pydantic_core import from_json
 
+NOTHING_IN_JAVASCRIPT = ("undefined", "null")
 
-class Body(BaseModel):
-    """A JSON object. Fields that the contract does not know are ignored, null is the same as absent."""
+
+def holds_nothing(value: object) -> bool:
+    """null, blank text, [] and {}; also lists and objects of nothing but these."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, dict):
+        return all(map(holds_nothing, value.values()))
+    return value is None or (isinstance(value, list) and all(map(holds_nothing, value)))
+
+
+class Sparse(BaseModel):
+    """What holds nothing is as if it had not been sent."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nothing(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: [item for item in value if not holds_nothing(item)] if isinstance(value, list) else value
+            for name, value in given.items()
+            if not holds_nothing(value)
+        }
+
+
+class Filters(Sparse):
+    """A query. JavaScript writes what it has not as a word."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_words_for_nothing(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value not in NOTHING_IN_JAVASCRIPT}
+
+
+class Body(Sparse):
+    """A JSON object. Fields that the contract does not know are ignored."""
 
     model_config = ConfigDict(strict=True)
 
@@ -33,10 +75,22 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _digits(value: object) -> object:
+    """Digits in a string as the number that they are."""
+    if not isinstance(value, str):
+        return value
+    digits = value.strip()
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
+        raise ValueError("must be a whole number")
+    return int(digits)
+
+
+def _number_as_text(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
 def _moment(value: object) -> object:
     """An ISO 8601 time; without an offset it is UTC."""
-    if value in ("", None):
-        return None
     try:
         at = datetime.fromisoformat(value)  # type: ignore[arg-type]
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
@@ -45,10 +99,13 @@ def _moment(value: object) -> object:
 
 
 NO_NUL = AfterValidator(_without_nul)
-Text = Annotated[str, NO_NUL]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=255), NO_NUL]
-Text140 = Annotated[str, StringConstraints(max_length=140), NO_NUL]
-Text255 = Annotated[str, StringConstraints(max_length=255), NO_NUL]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+DIGITS = BeforeValidator(_digits)
+NUMBER_AS_TEXT = BeforeValidator(_number_as_text)
+CAPITALS = BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)
+Text = Annotated[str, NO_NUL, NUMBER_AS_TEXT]
+Id = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
+Text140 = Annotated[Text, StringConstraints(max_length=140)]
+Text255 = Annotated[Text, StringConstraints(max_length=255)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 # `true`, `True`, `1`, or the bare name.
-Flag = Annotated[bool, BeforeValidator(lambda value: True if value == "" else value)]
+Flag = Annotated[bool, BeforeValidator(lambda value: {"": True, "undefined": False, "null": False}.get(value, value))]

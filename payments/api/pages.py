@@ -6,10 +6,11 @@ from typing import Annotated, Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from payments import limits
 from payments.api.auth import company
+from payments.api.fields import Filters
 
 MAX_LIMIT = 100
 MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; further back, narrow by `start` and `end`
@@ -17,9 +18,9 @@ MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; furthe
 Row = TypeVar("Row", bound=Model)
 
 
-class Page(BaseModel):
-    skip: Annotated[int, Field(ge=0, le=MAX_SKIP)] = 0
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = MAX_LIMIT
+class Page(Filters):
+    skip: Annotated[int, Field(ge=0, le=MAX_SKIP, description="How many rows to pass over.")] = 0
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many rows to give at most.")] = MAX_LIMIT
 
 
 def cut(request: HttpRequest, rows: QuerySet[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
+from payments.api import answers
 from payments.api.auth import company
 from payments.api.pages import Page, cut
 from payments.models import PixKeyMovement
@@ -17,7 +18,7 @@ router = Router(tags=["pix-key"])
 Json = dict[str, Any]
 
 
-@router.get("/pix-keys/tokens")
+@router.get("/pix-keys/tokens", summary="Get what is left of look-ups", response=answers.of(answers.Tokens))
 def tokens(request: HttpRequest) -> Json:
     """How many tokens the company's tax id has. Reading costs none."""
     found = pix_key_tokens.balance(company(request))
@@ -30,7 +31,7 @@ def tokens(request: HttpRequest) -> Json:
     }
 
 
-@router.get("/pix-keys/tokens/logs")
+@router.get("/pix-keys/tokens/logs", summary="List where look-ups went", response=answers.of(answers.TokenMovements))
 def logs(request: HttpRequest, page: Query[Page]) -> Json:
     """Movements, newest first."""
     rows, info = cut(request, PixKeyMovement.objects.filter(company=company(request)).order_by("-id"), page)

@@ -1,12 +1,14 @@
-"""POST, GET, DELETE /webhook; the events there are; the keys that prove a webhook is ours."""
+"""POST, GET, PATCH, DELETE /webhook; the events there are; the keys that prove a webhook is ours."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from ninja import P, PathEx, Query, Router
+from pydantic import ConfigDict
 
+from payments.api import answers
 from payments.api.auth import company
 from payments.api.fields import Body, Text, Text255
 from payments.api.pages import Page, cut
@@ -16,6 +18,7 @@ from payments.services import webhook_signing, webhooks
 
 router = Router(tags=["webhook"])
 Json = dict[str, Any]
+WebhookId = PathEx[str, P(description="The webhook's id.")]
 
 
 class Endpoint(Body):
@@ -27,16 +30,47 @@ class Endpoint(Body):
 
 
 class WebhookBody(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "webhook": {
+                    "name": "Loja",
+                    "event": "OPENPIX:CHARGE_COMPLETED",
+                    "url": "https://loja.example/webhook",
+                    "authorization": "a secret of yours",
+                    "isActive": True,
+                }
+            }
+        }
+    )
+
     webhook: Endpoint
+
+
+class Change(Body):
+    name: Text255 | None = None
+    url: Text | None = None
+    event: Text255 | None = None
+    authorization: Text | None = None
+    isActive: bool | None = None
+
+
+class ChangeBody(Body):
+    model_config = ConfigDict(json_schema_extra={"example": {"webhook": {"isActive": False}}})
+
+    webhook: Change
 
 
 class WebhookFilter(Page):
     url: Text = ""
 
 
-@router.post("/webhook")
+@router.post("/webhook", summary="Register a webhook", response=answers.of(answers.WebhookCreated, answers.WITH_BODY))
 def create(request: HttpRequest, body: WebhookBody) -> Json:
-    """Register an endpoint. A test request is sent to it first, and it must answer 200."""
+    """Register an endpoint. A test request is sent to it first, and it must answer 200.
+
+    `hmacSecretKey`, by which `X-OpenPix-Signature` is verified, is in this answer and never again.
+    """
     asked = body.webhook
     made = webhooks.create(
         company(request),
@@ -46,32 +80,48 @@ def create(request: HttpRequest, body: WebhookBody) -> Json:
         authorization=asked.authorization or "",
         is_active=asked.isActive is not False,
     )
-    return {"webhook": _shown(made)}
+    return {"webhook": {**_shown(made), "hmacSecretKey": made.secret}}
 
 
-@router.get("/webhook")
+@router.get("/webhook", summary="List webhooks", response=answers.of(answers.Webhooks))
 def listing(request: HttpRequest, filters: Query[WebhookFilter]) -> Json:
-    """The company's endpoints, newest first."""
+    """The company's endpoints, active or not, newest first."""
     rows, info = cut(request, webhooks.listing(company(request), filters.url or None), filters)
     return {"webhooks": [_shown(row) for row in rows], "pageInfo": info}
 
 
-@router.get("/webhook/events")
+@router.get("/webhook/events", summary="List the events there are", response=answers.of(answers.WebhookEvents))
 def events(request: HttpRequest) -> Json:
-    """The events that an endpoint may ask for."""
+    """The events that an endpoint may ask for: those that happen here."""
     return {"events": [{"name": name} for name in webhooks.EVENTS]}
 
 
-@router.get("/webhook/public-keys", auth=None)
+@router.get(
+    "/webhook/public-keys",
+    auth=None,
+    summary="Get the keys that verify webhooks",
+    response=answers.of(answers.PublicKeys, answers.OPEN),
+)
 def public_keys(request: HttpRequest, response: HttpResponse) -> Json:
     """Keys of `x-webhook-signature`: RSA-SHA256 over the raw body. A receiver accepts any of them."""
     response["Cache-Control"] = "public, max-age=3600"
     return {"public_keys": webhook_signing.public_keys()}
 
 
-@router.delete("/webhook/{webhook_id}")
-def delete(request: HttpRequest, webhook_id: str) -> Json:
-    """Stop an endpoint."""
+@router.patch(
+    "/webhook/{webhook_id}", summary="Change a webhook", response=answers.of(answers.OneWebhook, answers.WITH_BODY)
+)
+def change(request: HttpRequest, webhook_id: WebhookId, body: ChangeBody) -> Json:
+    """Change an endpoint: what is absent stays. Where it is active and leads elsewhere, it is tested first."""
+    fields = body.webhook.given()
+    if "isActive" in fields:
+        fields["is_active"] = fields.pop("isActive")
+    return {"webhook": _shown(webhooks.change(company(request), webhook_id, fields))}
+
+
+@router.delete("/webhook/{webhook_id}", summary="Delete a webhook", response=answers.of(answers.Deleted))
+def delete(request: HttpRequest, webhook_id: WebhookId) -> Json:
+    """Delete an endpoint. What is due for it is given up."""
     webhooks.delete(company(request), webhook_id)
     return {"status": "OK"}
 

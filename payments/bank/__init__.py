@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 
-from payments.bank.connector import Connector
 from payments.bank.port import Bank
-from payments.bank.session import Session
 from payments.bank.wire import parse_callback
+
+if TYPE_CHECKING:
+    from payments.bank.connector import Connector
+    from payments.bank.session import Session
 
 __all__ = ["current", "disconnect", "parse_callback"]
 
@@ -36,6 +38,9 @@ _connected: tuple[_Address, Session, Connector] | None = None
 
 def current() -> Bank:
     """The bank of `settings.BANK_*`, with a connection pool and an access token that this process shares."""
+    from payments.bank.connector import Connector  # here, for the HTTP client costs processes that call no bank
+    from payments.bank.session import Session  # a tenth of their start and their memory
+
     global _connected
     address = _Address(
         os.getpid(),

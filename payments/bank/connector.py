@@ -6,6 +6,7 @@ under `/sim`; another bank's go into a class beside this one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,6 +15,8 @@ from urllib.parse import quote
 from payments.bank import wire
 from payments.bank.port import (
     BankCharge,
+    BankNotFound,
+    BankNotOffered,
     BankReceived,
     BankReturn,
     BankSent,
@@ -45,12 +48,19 @@ class Connector:
     def read_received(self, end_to_end_id: str) -> BankReceived:
         return self._read(wire.received, "GET", f"/pix/{_part(end_to_end_id)}")
 
-    def list_received(self, start: datetime, end: datetime) -> Iterator[BankReceived]:
+    def list_received(
+        self, start: datetime, end: datetime, left_out: wire.LeftOut | None = None
+    ) -> Iterator[BankReceived]:
         """Every Pix received from `start` to `end`, both included, oldest first.
 
-        One that cannot be read is logged (ERROR) and left out: it must not keep all others from being booked.
+        One that cannot be read is logged (ERROR), handed to `left_out` with what is wrong, and left out: it must not
+        keep all others from being booked.
         """
-        return self._pages(wire.received, "/pix", "pix", start, end)
+        return self._pages(wire.received, "/pix", "pix", start, end, left_out)
+
+    def list_returned(self, start: datetime, end: datetime) -> Iterator[BankReceived]:
+        """Those of them that the bank returned all or part of."""
+        return self._pages(wire.received, "/pix", "pix", start, end, devolucaoPresente="true")
 
     def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn:
         body = {"valor": wire.reais(value), **({"descricao": comment} if comment else {})}
@@ -69,16 +79,22 @@ class Connector:
     def read_sent(self, send_id: str) -> BankSent:
         return self._read(wire.sent, "GET", f"/sim/pix/{_part(send_id)}")
 
-    def balance(self) -> int:
-        return self._read(wire.balance, "GET", "/sim/balance")
+    def balance(self, at: datetime | None = None) -> int:
+        query = {"em": wire.instant(at)} if at else None
+        with _offered():
+            return _understood(wire.balance, self._session.call("GET", "/sim/balance", query=query))
 
     def statement(self, start: datetime, end: datetime) -> Iterator[StatementLine]:
-        return self._pages(wire.statement_line, "/sim/statement", "movimentos", start, end)
+        with _offered():
+            yield from self._pages(wire.statement_line, "/sim/statement", "movimentos", start, end)
 
     def _read(self, reader: Callable[[Any], T], method: str, path: str, body: object = None) -> T:
         return _understood(reader, self._session.call(method, path, body=body))
 
-    def _pages(self, reader: Callable[[Any], T], path: str, name: str, start: datetime, end: datetime) -> Iterator[T]:
+    def _pages(
+        self, reader: Callable[[Any], T], path: str, name: str, start: datetime, end: datetime,
+        left_out: wire.LeftOut | None = None, **filters: str,
+    ) -> Iterator[T]:  # fmt: skip
         number, pages = 0, 1
         while number < pages:
             query = {
@@ -86,11 +102,21 @@ class Connector:
                 "fim": wire.instant(end),
                 "paginacao.paginaAtual": str(number),
                 "paginacao.itensPorPagina": str(PAGE),
+                **filters,
             }
             answer = self._session.call("GET", path, query=query)
             pages = _understood(lambda body: int(body["parametros"]["paginacao"]["quantidadeDePaginas"]), answer)
-            yield from _understood(lambda body: wire.readable(reader, body[name]), answer)
+            yield from _understood(lambda body: wire.readable(reader, body[name], left_out=left_out), answer)
             number += 1
+
+
+@contextlib.contextmanager
+def _offered() -> Iterator[None]:
+    """A bank that has no such address does not offer it."""
+    try:
+        yield
+    except BankNotFound as error:
+        raise BankNotOffered(error.code, error.detail) from None
 
 
 def _understood(reader: Callable[[Any], T], answer: Any) -> T:

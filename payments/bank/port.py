@@ -7,11 +7,11 @@ the same instruction: after `BankUnknown` it may be sent again or looked up, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class BankError(Exception):
@@ -29,6 +29,10 @@ class BankRefused(BankError):
 
 class BankNotFound(BankRefused):
     """The bank does not know what was asked for (404)."""
+
+
+class BankNotOffered(BankError):
+    """This bank has no such thing: a statement, say."""
 
 
 class BankUnavailable(BankError):
@@ -65,10 +69,10 @@ class BankCharge:
     txid: str
     status: str  # ATIVA, CONCLUIDA, REMOVIDA_PELO_USUARIO_RECEBEDOR, REMOVIDA_PELO_PSP
     value: int
-    location: str  # without https://
+    location: str  # of its payload; empty, like the code, where the bank does not tell it
     br_code: str
-    created_at: datetime
-    expires_in: int
+    created_at: datetime | None  # by the bank's clock; None where it cannot be read
+    expires_in: int | None  # seconds
     received: tuple[BankReceived, ...] = ()
 
 
@@ -80,13 +84,15 @@ class ReturnStatus(StrEnum):
 
 @dataclass(frozen=True)
 class BankReturn:
-    """A return (devolução) of a received Pix."""
+    """A return (devolução) of a received Pix: one that we asked for, or that the bank made by itself."""
 
     return_id: str
-    end_to_end_id: str  # "D…"
+    end_to_end_id: str  # "D…", empty where the bank does not tell it
     value: int
     status: ReturnStatus
     reason: str = ""
+    nature: str = ""  # ORIGINAL, RETIRADA, MED_OPERACIONAL, MED_FRAUDE
+    settled_at: datetime | None = field(default=None, compare=False)  # by the bank's clock
 
 
 @dataclass(frozen=True)
@@ -147,18 +153,24 @@ class Receiving(Protocol):
     def register_charge(self, order: ChargeOrder) -> BankCharge: ...
     def read_charge(self, txid: str) -> BankCharge: ...
     def read_received(self, end_to_end_id: str) -> BankReceived: ...
-    def list_received(self, start: datetime, end: datetime) -> Iterator[BankReceived]: ...
+    def list_received(
+        self, start: datetime, end: datetime, left_out: Callable[[Any, str], object] | None = None
+    ) -> Iterator[BankReceived]: ...
+    def list_returned(self, start: datetime, end: datetime) -> Iterator[BankReceived]: ...
     def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn: ...
     def read_return(self, end_to_end_id: str, return_id: str) -> BankReturn: ...
     def set_callback(self, pix_key: str, url: str) -> None: ...
 
 
 class Sending(Protocol):
-    """What each bank does in its own way: send, balance, statement."""
+    """What each bank does in its own way: send, balance (now, or at a moment past), statement.
+
+    One without balance or statement raises BankNotOffered; then the day's Pix and returns are compared by the lists.
+    """
 
     def send_pix(self, order: SendOrder) -> BankSent: ...
     def read_sent(self, send_id: str) -> BankSent: ...
-    def balance(self) -> int: ...
+    def balance(self, at: datetime | None = None) -> int: ...
     def statement(self, start: datetime, end: datetime) -> Iterator[StatementLine]: ...
 
 

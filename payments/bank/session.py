@@ -9,7 +9,8 @@ import httpx
 
 from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
 from woovi import database
-from woovi.cache import Grant, LoadFailed, OAuth2TokenCache
+from woovi.cache import LoadFailed
+from woovi.cache.oauth import Grant, OAuth2TokenCache
 
 CONNECT_SECONDS = 3.0
 # Failed before the request left: nothing can have happened.

@@ -23,12 +23,15 @@ from payments.bank.port import (
     SendStatus,
     StatementLine,
 )
+from payments.pix import ids
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+LeftOut = Callable[[Any, str], object]  # the item, and what is wrong with it
 
 _VALUE = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
 _ID = re.compile(r"[a-zA-Z0-9]{1,35}")
+_RETURN_ID = re.compile(r"[!-~]{1,35}")  # letters and digits where we chose it, but a bank names its own returns
 _END_TO_END = re.compile(r"[ED][a-zA-Z0-9]{31}")
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -80,8 +83,13 @@ def send_body(order: SendOrder) -> dict[str, Any]:
     return {**body, "mensagem": order.payer_message} if order.payer_message else body
 
 
-def readable(reader: Callable[[Any], T], items: Any, name: str = "endToEndId") -> list[T]:
-    """The items that `reader` can read. One that it cannot is logged by its `name`, and keeps no other from being read."""
+def readable(
+    reader: Callable[[Any], T], items: Any, name: str = "endToEndId", left_out: LeftOut | None = None
+) -> list[T]:
+    """The items that `reader` can read; one object stands for a list of one. One that it cannot is logged by its `name`,
+    handed to `left_out`, and keeps no other from being read."""
+    if isinstance(items, dict):
+        items = [items]
     if not isinstance(items, list):
         raise TypeError("list expected")
     found = []
@@ -92,46 +100,53 @@ def readable(reader: Callable[[Any], T], items: Any, name: str = "endToEndId") -
             # Letters and digits only: what is in the id's place may be anything, also a person's data.
             id_ = re.sub(r"[^a-zA-Z0-9-]", "?", str(item.get(name))[:40]) if isinstance(item, dict) else "?"
             log.error("%s %s cannot be read (%s) and is left out", reader.__name__, id_, type(error).__name__)
+            if left_out:
+                left_out(item, type(error).__name__)
     return found
 
 
 def charge(body: Any) -> BankCharge:
+    calendar = _object(body.get("calendario"))
+    loc = _object(body.get("loc"))
     return BankCharge(
         txid=_matching(_ID, body["txid"]),
-        status=str(body["status"]),
+        status=_loose_words(body.get("status"), 40),
         value=centavos(body["valor"]["original"]),
-        location=str(body.get("location", "")),
-        br_code=str(body.get("pixCopiaECola", "")),
-        created_at=moment(body["calendario"]["criacao"]),
-        expires_in=int(body["calendario"]["expiracao"]),
-        received=tuple(readable(received, body.get("pix") or [])),
+        location=_loose_words(body.get("location"), 255).strip() or _loose_words(loc.get("location"), 255).strip(),
+        br_code=_loose_words(body.get("pixCopiaECola"), 512).strip(),
+        created_at=_moment_or_none(calendar.get("criacao")),
+        expires_in=_seconds_or_none(calendar.get("expiracao")),
+        received=tuple(_optional(received, body.get("pix"), "endToEndId")),
     )
 
 
 def received(body: Any) -> BankReceived:
-    payer = body.get("pagador") or {}
-    txid = body.get("txid") or ""
+    """A Pix. Its id and value must be right; for the rest, what cannot be read counts as not told."""
+    payer = _object(body.get("pagador"))
     end_to_end_id = _matching(_END_TO_END, body["endToEndId"])
     return BankReceived(
         end_to_end_id=end_to_end_id,
-        txid=_matching(_ID, txid) if txid else "",
-        pix_key=_words(body.get("chave"), 77),
+        txid=_matching_or_none(_ID, body.get("txid")),
+        pix_key=_loose_words(body.get("chave"), 77).strip(),
         value=centavos(body["valor"]),
-        paid_at=moment(body["horario"]),
-        payer_name=_words(payer.get("nome"), 200),
-        payer_tax_id=_words(payer.get("cpf") or payer.get("cnpj"), 14),
-        payer_message=_words(body.get("infoPagador"), 140),
-        returns=tuple(readable(returned, body.get("devolucoes") or [], "id")),
+        paid_at=_moment_or_none(body.get("horario")) or _minted_at(end_to_end_id) or datetime.now(UTC),
+        payer_name=_loose_words(payer.get("nome"), 200),
+        payer_tax_id=_tax_id(payer.get("cpf"), 11) or _tax_id(payer.get("cnpj"), 14),
+        payer_message=_loose_words(body.get("infoPagador"), 140),
+        returns=tuple(_optional(returned, body.get("devolucoes"), "id")),
     )
 
 
 def returned(body: Any) -> BankReturn:
+    times = _object(body.get("horario"))
     return BankReturn(
-        return_id=_matching(_ID, body["id"]),
-        end_to_end_id=_matching(_END_TO_END, body["rtrId"]),
+        return_id=_matching(_RETURN_ID, body["id"]),
+        end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
         value=centavos(body["valor"]),
         status=ReturnStatus(body["status"]),
-        reason=_words(body.get("motivo"), 140),
+        reason=_loose_words(body.get("motivo"), 140),
+        nature=_loose_words(body.get("natureza"), 40),
+        settled_at=_moment_or_none(times.get("liquidacao")) or _moment_or_none(times.get("solicitacao")),
     )
 
 
@@ -167,15 +182,66 @@ def parse_callback(body: bytes) -> list[BankReceived]:
         found = readable(received, items)
     except UNREADABLE as error:
         raise ValueError(f"not a Pix callback: {type(error).__name__}") from None
-    if items and not found:
+    if not found and items != []:
         raise ValueError("not a Pix callback: nothing in it can be read")
     return found
+
+
+def _optional(reader: Callable[[Any], T], items: Any, name: str) -> list[T]:
+    """`readable`, of a part without which the whole is worth something."""
+    return readable(reader, items, name) if items and isinstance(items, dict | list) else []
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _moment_or_none(text: Any) -> datetime | None:
+    try:
+        return moment(text)
+    except UNREADABLE:
+        return None
+
+
+def _minted_at(end_to_end_id: str) -> datetime | None:
+    """The minute in the id, which the payer's bank wrote."""
+    try:
+        return ids.parse(end_to_end_id).at
+    except ids.InvalidId:
+        return None
+
+
+def _seconds_or_none(value: Any) -> int | None:
+    try:
+        return int(value)
+    except UNREADABLE:
+        return None
+
+
+def _tax_id(value: Any, digits: int) -> str:
+    """A CPF or CNPJ, printed or not, without punctuation. Empty where it is masked (`***.456.789-**`) or none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value).zfill(digits)  # a number has lost its leading zeros
+    number = re.sub(r"[.\-/\s]", "", value).upper() if isinstance(value, str) else ""
+    return number if re.fullmatch(r"[0-9A-Z]{1,14}", number) else ""
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:
     if not pattern.fullmatch(text):
         raise ValueError("an id has another shape")
     return text
+
+
+def _matching_or_none(pattern: re.Pattern[str], text: Any) -> str:
+    """The id, or nothing: `***` of a static code, say."""
+    return text.strip() if isinstance(text, str) and pattern.fullmatch(text.strip()) else ""
+
+
+def _loose_words(text: object, longest: int) -> str:
+    """Free text that may be missing; what is no text is shown as what it is, or left out."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        text = str(text)
+    return _words(text, longest) if isinstance(text, str) else ""
 
 
 def _words(text: object, longest: int) -> str:

@@ -4,14 +4,17 @@ from payments.models.cache import Cache
 from payments.models.charge import BankCursor, Charge, ReceivedPix, Refund
 from payments.models.company import Application, Company, User
 from payments.models.ledger import Account, Entry, LedgerTransaction
-from payments.models.operations import RowLock
+from payments.models.operations import RetentionMark, RowLock
 from payments.models.pix_key import PixKeyMovement
+from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Account",
     "Application",
     "BankCursor",
+    "BankDay",
+    "BankDifference",
     "Cache",
     "Charge",
     "Company",
@@ -20,7 +23,9 @@ __all__ = [
     "PixKeyMovement",
     "ReceivedPix",
     "Refund",
+    "RetentionMark",
     "RowLock",
+    "SetAsidePix",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",

@@ -33,6 +33,9 @@ class Charge(FencedModel):
     value = models.BigIntegerField()
     fee = models.BigIntegerField()
     refunded = models.BigIntegerField(default=0)  # centavos of refunds that are confirmed or under way
+    # Of these, what the bank returns by itself. It asks nobody, so both together may pass the value for a moment: until
+    # the bank has refused ours.
+    returned_by_bank = models.BigIntegerField(default=0, db_default=0)
     comment = models.CharField(max_length=140, blank=True)
     customer = models.JSONField(null=True)  # as sent: name, taxID, email, phone, correlationID, address
     additional_info = models.JSONField(default=list)  # [{"key", "value"}]
@@ -53,7 +56,8 @@ class Charge(FencedModel):
             models.UniqueConstraint(fields=["company", "correlation_id"], name="charge_correlation_id_once"),
             models.CheckConstraint(name="charge_value_positive", condition=Q(value__gt=0)),
             models.CheckConstraint(
-                name="charge_refund_range", condition=Q(refunded__gte=0) & Q(refunded__lte=F("value"))
+                name="charge_refund_range",
+                condition=Q(refunded__gte=0) & Q(refunded__lte=F("value") + F("returned_by_bank")),
             ),
             models.CheckConstraint(
                 name="charge_completed_is_paid",
@@ -64,6 +68,11 @@ class Charge(FencedModel):
             models.Index(fields=["company", "-created_at"], name="charge_by_company"),
             models.Index(fields=["expires_at"], name="charge_due", condition=Q(status="ACTIVE")),
         ]
+
+    @property
+    def left(self) -> int:
+        """Centavos that may still be given back."""
+        return max(self.value - self.refunded, 0)
 
     def __str__(self) -> str:
         return f"{self.correlation_id} {self.status}"
@@ -105,6 +114,11 @@ class ReceivedPix(models.Model):
         ]
         indexes = [models.Index(fields=["company", "-created_at"], name="received_by_company")]
 
+    @property
+    def credited(self) -> bool:
+        """Whether it is the merchant's. Else it waits in suspense for its return."""
+        return self.outcome in {self.Outcome.SETTLED, self.Outcome.LOOSE}
+
     def __str__(self) -> str:
         return f"{self.end_to_end_id} {self.outcome}"
 
@@ -113,7 +127,8 @@ class Refund(FencedModel):
     """Money back to a payer. IN_PROCESSING → CONFIRMED | REJECTED.
 
     `hold` reserves the value in the ledger until the bank has answered. A refund that the platform makes by itself,
-    of a Pix that settled nothing, is `automatic` and comes out of suspense.
+    of a Pix that settled nothing, is `automatic` and comes out of suspense. One that the bank makes by itself is
+    `by_bank`: nothing is held for it, and `debit` takes the money once it is done.
     """
 
     class Status(models.TextChoices):
@@ -131,10 +146,13 @@ class Refund(FencedModel):
     comment = models.CharField(max_length=140, blank=True)
     automatic = models.BooleanField(default=False)
     status = models.CharField(max_length=13, choices=Status, default=Status.IN_PROCESSING)
-    return_id = models.CharField(max_length=35, unique=True)  # our id of it at the bank
+    by_bank = models.BooleanField(default=False, db_default=False)
+    return_id = models.CharField(max_length=35, db_index=True)  # its id at the bank: ours, or the bank's own
     end_to_end_id = models.CharField(max_length=32, blank=True)  # the bank's, "D…"
     reason = models.CharField(max_length=200, blank=True)  # why the bank refused
-    hold = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, related_name="+")
+    hold = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
+    debit = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
+    correction = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
     checked_at = models.DateTimeField(null=True)  # when the bank was last asked
     created_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True)
@@ -143,7 +161,11 @@ class Refund(FencedModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["company", "correlation_id"], name="refund_correlation_id_once"),
+            models.UniqueConstraint(fields=["received", "return_id"], name="refund_return_id_once"),
             models.CheckConstraint(name="refund_value_positive", condition=Q(value__gt=0)),
+            models.CheckConstraint(
+                name="refund_holds_or_is_the_banks", condition=Q(by_bank=True) | Q(hold__isnull=False)
+            ),
         ]
         indexes = [models.Index(fields=["created_at"], name="refund_open", condition=Q(status="IN_PROCESSING"))]
 

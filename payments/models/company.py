@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from payments.models.base import PublicIdField
 
@@ -56,7 +58,8 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email__iexact=username)
+        """Whatever the case. PostgreSQL lowers both sides, so that the constraint's index finds it."""
+        return self.alias(lowered=Lower("email")).get(lowered=Lower(models.Value(username)))
 
 
 class User(AbstractUser):
@@ -65,6 +68,15 @@ class User(AbstractUser):
     username = None  # type: ignore[assignment]
     email = models.EmailField(unique=True)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_once",
+                violation_error_message=_("Somebody has this e-mail already, perhaps in other letters' case."),
+            )
+        ]
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -80,7 +92,7 @@ class Application(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="applications")
     name = models.CharField(max_length=100)
     client_id = models.CharField(max_length=64, unique=True)
-    secret_digest = models.CharField(max_length=64, editable=False)  # hex, keyed by SECRET_KEY
+    secret_digest = models.CharField(max_length=64, editable=False)  # SHA-256, in hex
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
 

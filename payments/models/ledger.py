@@ -22,6 +22,11 @@ class Account(models.Model):
         CLEARING = "CLEARING", "money at the bank (negative: the bank owes)"
         FEES = "FEES", "the platform's fees"
         SUSPENSE = "SUSPENSE", "received, waiting to be returned"
+        RECEIVABLE = "RECEIVABLE", "owed by the company (negative)"
+
+    # Of every company. RECEIVABLE is opened with the first debt (payments/services/debts.py).
+    OPENED_AT_ONCE = (Kind.MERCHANT, Kind.CLEARING, Kind.FEES, Kind.SUSPENSE)
+    MAY_GO_NEGATIVE = (Kind.CLEARING, Kind.RECEIVABLE)
 
     public_id = PublicIdField()
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="accounts")
@@ -41,7 +46,15 @@ class Account(models.Model):
                 condition=Q(may_go_negative=True) | Q(posted__gte=F("pending_out")),
             ),
             models.CheckConstraint(name="account_pending_out_positive", condition=Q(pending_out__gte=0)),
+            models.CheckConstraint(
+                name="account_negative_by_kind",
+                condition=Q(may_go_negative=False) | Q(kind__in=["CLEARING", "RECEIVABLE"]),
+            ),
+            models.CheckConstraint(
+                name="account_receivable_is_debt", condition=~Q(kind="RECEIVABLE") | Q(posted__lte=0)
+            ),
         ]
+        indexes = [models.Index(fields=["company"], name="account_receivable", condition=Q(kind="RECEIVABLE"))]
 
     @property
     def available(self) -> int:

@@ -1,4 +1,4 @@
-"""Operators' pages that stand on no table: a name in the admin, and the rights to see and to act."""
+"""What operating needs: pages that stand on no table, with the rights to see and to act; how far housekeeping has come."""
 
 from __future__ import annotations
 
@@ -14,3 +14,13 @@ class RowLock(models.Model):
         managed = False
         default_permissions = ("view",)
         permissions = [("release_rowlock", "Can take a row from whoever locks it")]
+
+
+class RetentionMark(models.Model):
+    """Rows of `name` up to the id `upto` hold nothing more that has to go (`payments.services.retention`)."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    upto = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name} up to {self.upto}"

@@ -12,7 +12,10 @@ from woovi.outbox.models import OutboxEvent
 
 
 class WebhookEndpoint(models.Model):
-    """A URL of the company's that wants one kind of event."""
+    """A URL of the company's that wants one kind of event, while it is active.
+
+    A deleted one is inactive for ever, seen by its company no more, and stays for its deliveries' log.
+    """
 
     public_id = PublicIdField()
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="webhooks")
@@ -24,6 +27,7 @@ class WebhookEndpoint(models.Model):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["company", "event"], name="webhook_by_event", condition=Q(is_active=True))]
@@ -66,7 +70,7 @@ class WebhookAttempt(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     milliseconds = models.PositiveIntegerField(null=True)
     status_code = models.PositiveIntegerField(null=True)
-    request_body = models.TextField()
+    request_body = models.TextField(blank=True, help_text="the same at every try, and kept at the first")
     response_body = models.TextField(blank=True)
     error = models.CharField(max_length=300, blank=True)
 

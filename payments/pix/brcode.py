@@ -6,10 +6,14 @@ Type-length-value after EMV's QR Code Specification for merchant-presented mode,
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from binascii import crc_hqx
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from anyascii import anyascii
 
 GUI = "br.gov.bcb.pix"
 MAX_LENGTH = 512  # of `pixCopiaECola` in the API Pix
@@ -17,6 +21,10 @@ MAX_NAME, MAX_CITY, MAX_ADDRESS, MAX_VALUE = 25, 15, 77, 999_999_999_999
 
 _AMOUNT = re.compile(r"([0-9]{1,10})(?:\.([0-9]{0,2}))?")
 _STATIC_TXID = re.compile(r"[a-zA-Z0-9]{1,25}")
+_FRAME = re.compile(r"000201.*6304[0-9A-Fa-f]{4}", re.DOTALL)
+_ADDRESS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[!-~]*)?")  # host:port/path
+_BREAK = re.compile(r"[\t-\r\x85\u2028\u2029]+")
+_GAP = re.compile(rf" *{_BREAK.pattern} *")
 
 
 class InvalidBrCode(ValueError):
@@ -31,8 +39,8 @@ class BrCode:
     city: str
     key: str = ""  # Pix key
     url: str = ""  # of the payload, without https://
-    value: int | None = None  # centavos; None leaves it to the payer, or to the payload
-    txid: str = ""  # empty is written as ***
+    value: int | None = None  # centavos; None leaves it to the payer. A dynamic code's is in the payload, not read here
+    txid: str = ""  # empty is written as ***. A dynamic code's is in the payload too
     info: str = ""  # shown to the payer of a static code
     single_use: bool = False  # point of initiation 12
     recurrence_url: str = ""  # Pix Automático, template 80
@@ -44,9 +52,17 @@ def crc16(data: bytes) -> int:
 
 
 def fold(text: str, limit: int) -> str:
-    """`text` in printable ASCII without accents, at most `limit` characters: what every bank's reader can show."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return " ".join("".join(c if c.isprintable() else " " for c in plain).split())[:limit].strip()
+    """`text` in printable ASCII, at most `limit` characters: what every bank's reader can show.
+
+    Letters of any script are spelled in Latin ones (ß is ss, Ж is Zh); pictures are left out.
+    """
+    plain = "".join(_spelled(c) if c.isprintable() else " " for c in unicodedata.normalize("NFC", text))
+    return " ".join(plain.split())[:limit].strip()
+
+
+def _spelled(character: str) -> str:
+    latin = anyascii(character)
+    return "" if len(latin) > 2 and latin[0] == latin[-1] == ":" else latin  # a picture's name, as :rocket:
 
 
 def encode(code: BrCode) -> str:
@@ -64,7 +80,8 @@ def encode(code: BrCode) -> str:
         raise InvalidBrCode("the value is out of range")
     if code.txid and not _STATIC_TXID.fullmatch(code.txid):
         raise InvalidBrCode("the txid has 1 to 25 letters and digits")
-    _check_address(code.key or code.url)
+    _check_printable(code.key)
+    _check_address(code.url)
     account = _field("00", GUI) + (_field("25", code.url) if code.url else _field("01", code.key))
     if code.info:
         account += _field("02", fold(code.info, 99))
@@ -86,30 +103,62 @@ def encode(code: BrCode) -> str:
 
 
 def decode(text: str | bytes) -> BrCode:
-    """Read a code, however it was made.
+    """Read a code, however it was made and copied.
 
-    Lengths count characters, as EMV has it; a code whose issuer counted UTF-8 bytes instead is read too.
+    Lengths count characters, as EMV has it; a code whose issuer counted UTF-8 bytes instead is read too. Line breaks
+    and invisible characters that mails and clipboards put in are taken out; the check digits prove the rest.
 
     Raises:
         InvalidBrCode: for anything that is not a whole, unaltered Pix code; nothing else is ever raised.
     """
     try:
-        code = (text.decode() if isinstance(text, bytes) else text).strip()
-        raw = code.encode()
+        code = _whole(text.decode() if isinstance(text, bytes) else text)
     except UnicodeError:
         raise InvalidBrCode("the code is not UTF-8 text") from None
-    if len(code) > MAX_LENGTH:
-        raise InvalidBrCode(f"a code has at most {MAX_LENGTH} characters")
-    if not re.fullmatch(r"000201.*6304[0-9A-Fa-f]{4}", code, re.DOTALL):
-        raise InvalidBrCode("this is not a Pix code")
-    if crc16(raw[:-4]) != int(raw[-4:], 16):
-        raise InvalidBrCode("the code is damaged: its check digits do not match")
     try:
         return _read(code)
-    except InvalidBrCode:
+    except InvalidBrCode as error:
         if code.isascii():
             raise
-        return _read(raw.decode("latin-1"), counts_bytes=True)
+        with contextlib.suppress(InvalidBrCode):
+            return _read(code.encode().decode("latin-1"), counts_bytes=True)
+        raise InvalidBrCode(f"{error} ({_foreign(code)})") from None
+
+
+def _whole(text: str) -> str:
+    """The code in `text`: the first of its readings whose check digits are right."""
+    problem = "this is not a Pix code"
+    for code in _readings(text):
+        if len(code) > MAX_LENGTH:
+            problem = f"a code has at most {MAX_LENGTH} characters"
+        elif _FRAME.fullmatch(code):
+            if int(code[-4:], 16) in _checks(code[:-4]):
+                return code
+            problem = "the code is damaged: its check digits do not match"
+    raise InvalidBrCode(problem if text.isascii() else f"{problem} ({_foreign(text)})")
+
+
+def _readings(text: str) -> Iterator[str]:
+    """As it is; then without what does not show, a line break standing for nothing, or for the space it replaced."""
+    yield text.strip()
+    shown = re.sub(r"[^\S\t-\r\x85\u2028\u2029]", " ", text)  # any space that is no break
+    shown = "".join(c for c in shown if unicodedata.category(c) != "Cf")
+    yield _BREAK.sub("", shown).strip()
+    yield _GAP.sub("", shown).strip()
+    yield _GAP.sub(" ", shown).strip()
+
+
+def _checks(text: str) -> Iterator[int]:
+    """Its check digits over UTF-8, and over Latin-1 as issuers in JavaScript compute them (`charCodeAt`)."""
+    yield crc16(text.encode())
+    with contextlib.suppress(UnicodeError):
+        yield crc16(text.encode("latin-1"))
+
+
+def _foreign(text: str) -> str:
+    """Names the character by which a code most likely went wrong."""
+    at, character = next((at, c) for at, c in enumerate(text, 1) if not c.isascii())
+    return f"character {at}, {character!r}, is none of ASCII, which a Pix code is written in"
 
 
 def _read(code: str, counts_bytes: bool = False) -> BrCode:
@@ -129,26 +178,41 @@ def _read(code: str, counts_bytes: bool = False) -> BrCode:
     key, url = account.get("01", ""), account.get("25", "")
     if bool(key) == bool(url) and not (recurrence and not key):
         raise InvalidBrCode("the code has neither a Pix key nor the address of a payload")
-    if fields.get("53", "986") != "986" or fields.get("58", "BR") != "BR":
-        raise InvalidBrCode("the code is not in reais, or not of Brazil")
-    for address in filter(None, (key, url, recurrence)):
-        _check_address(address)
-    if "59" not in fields or "60" not in fields:
-        raise InvalidBrCode("the code does not name its receiver")
-    txid = _fields(fields.get("62", "")).get("05", "***")
-    if txid != "***" and not _STATIC_TXID.fullmatch(txid):
-        raise InvalidBrCode("the code's txid has characters that it may not have")
+    if "03" in account:
+        raise InvalidBrCode("the code is for a Pix Saque, a withdrawal of cash, which is not offered here")
+    _check_mandatory(fields)
+    _check_printable(key)
+    _check_address(url)
+    _check_address(recurrence)
+    txid = _static_txid(fields) if key else ""
     return BrCode(
         name=words(fields["59"]),
         city=words(fields["60"]),
         key=key,
         url=url,
-        value=_amount(fields.get("54", "")),
-        txid="" if txid == "***" else txid,
+        value=_amount(fields.get("54", "")) if key else None,
+        txid=txid,
         info=words(account.get("02", "")),
         single_use=fields.get("01") == "12",
         recurrence_url=recurrence,
     )
+
+
+def _check_mandatory(fields: dict[str, str]) -> None:
+    """What EMV and the Central Bank's manual demand of every code."""
+    if not re.fullmatch(r"[0-9]{4}", fields.get("52", "")):
+        raise InvalidBrCode("the code has no merchant category of four digits (field 52)")
+    if fields.get("53") != "986" or fields.get("58") != "BR":
+        raise InvalidBrCode("the code does not say that it is in reais (field 53) and of Brazil (field 58)")
+    if not fields.get("59") or not fields.get("60"):
+        raise InvalidBrCode("the code does not name its receiver (fields 59 and 60)")
+
+
+def _static_txid(fields: dict[str, str]) -> str:
+    txid = _fields(fields.get("62", "")).get("05", "***")
+    if txid != "***" and not _STATIC_TXID.fullmatch(txid):
+        raise InvalidBrCode("the code's txid has characters that it may not have")
+    return "" if txid == "***" else txid
 
 
 def _field(tag: str, value: str) -> str:
@@ -185,9 +249,16 @@ def _pix_template(text: str | None) -> dict[str, str] | None:
     return fields if fields.get("00", "").lower() == GUI else None
 
 
-def _check_address(text: str) -> None:
+def _check_printable(text: str) -> None:
     if len(text) > MAX_ADDRESS or not text.isascii() or not text.isprintable() or " " in text:
         raise InvalidBrCode(f"a key or address has at most {MAX_ADDRESS} characters of printable ASCII, no spaces")
+
+
+def _check_address(text: str) -> None:
+    """A payload's address is host and path. With a scheme, a payer's bank would call https://https://…"""
+    _check_printable(text)
+    if text and not _ADDRESS.fullmatch(text):
+        raise InvalidBrCode("the address of a payload has a host and a path, without https:// before them")
 
 
 def _amount(text: str) -> int | None:

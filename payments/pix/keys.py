@@ -1,6 +1,6 @@
 """Pix keys: CPF, CNPJ, phone, e-mail and random (EVP), read from what people type.
 
-Formats are the Central Bank's (DICT API, `Key`). The CNPJ has letters too since Instrução Normativa RFB 2229/2024: a
+Formats are the Central Bank's (DICT API, the table of key types; only a domain without a dot is refused besides). The CNPJ has letters too since Instrução Normativa RFB 2229/2024: a
 character counts as its ASCII code less 48, which leaves all older numbers as they were.
 """
 
@@ -17,7 +17,7 @@ _CPF = re.compile(r"[0-9]{11}")
 _CNPJ = re.compile(r"[0-9A-Z]{12}[0-9]{2}")
 _PHONE = re.compile(r"\+[1-9][0-9]{1,14}")
 _EMAIL = re.compile(
-    r"[a-z0-9.!#$&'*+/=?^_`{|}~%-]+@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+"
+    r"[a-z0-9.!#$&'*+/=?^_`{|}~-]+@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+"
 )
 _EVP = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

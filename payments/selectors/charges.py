@@ -5,14 +5,26 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import BigIntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from payments.models import Charge, Company, ReceivedPix, Refund
 
-# One moment of a charge's life: when, what (a word for pages to translate), detail.
-Moment = tuple[datetime, str, str]
+# What pages call a charge. It stays COMPLETED, as in the contract, when money of it goes back.
+STATES = ("ACTIVE", "COMPLETED", "PARTLY_REFUNDED", "REFUNDED", "EXPIRED")
+
+
+class Moment(NamedTuple):
+    """One moment of a charge's life. `what` is a word for pages to translate, `value` in centavos."""
+
+    at: datetime
+    what: str
+    value: int | None = None
+    reason: str = ""
+    reference: str = ""
 
 
 def _visible(company: Company) -> QuerySet[Charge]:
@@ -54,7 +66,7 @@ def _public_id(identifier: str) -> str:
 def by_payment_link(payment_link_id: UUID) -> Charge | None:
     """The charge of a payment link, and its company: for whoever was given the link."""
     charges = Charge.objects.filter(payment_link_id=payment_link_id, registered_at__isnull=False)
-    return charges.select_related("company").first()
+    return with_returned(charges).select_related("company").first()
 
 
 def listing(
@@ -71,15 +83,43 @@ def listing(
     return charges
 
 
+def with_returned(charges: QuerySet[Charge]) -> QuerySet[Charge]:
+    """The charges, each with `returned`: the centavos of its refunds that the bank has confirmed."""
+    confirmed = Refund.objects.filter(charge=OuterRef("pk"), status=Refund.Status.CONFIRMED).order_by()
+    total = confirmed.values("charge").annotate(total=Sum("value")).values("total")
+    return charges.annotate(returned=Coalesce(Subquery(total), 0, output_field=BigIntegerField()))
+
+
+def returned(charge: Charge) -> int:
+    """Centavos of the charge that are back with the payer; what is under way is not."""
+    found: int | None = getattr(charge, "returned", None)
+    if found is None:
+        confirmed = Refund.objects.filter(charge=charge, status=Refund.Status.CONFIRMED)
+        found = confirmed.aggregate(total=Sum("value"))["total"] or 0
+    return found
+
+
+def state(charge: Charge) -> str:
+    """What pages call the charge: its status, or REFUNDED or PARTLY_REFUNDED where money went back."""
+    back = returned(charge) if charge.refunded else 0
+    if not back:
+        return charge.status
+    return "REFUNDED" if back >= charge.value else "PARTLY_REFUNDED"
+
+
 def timeline(charge: Charge) -> list[Moment]:
     """What happened to the charge, oldest first: it, every Pix that named it, every refund."""
-    moments: list[Moment] = [(charge.created_at, "created", "")]
+    moments = [Moment(charge.created_at, "created")]
     if charge.status == Charge.Status.EXPIRED:
-        moments.append((charge.expires_at, "expired", ""))
-    for received in charge.received.all():
-        moments.append((received.paid_at, f"received:{received.outcome}", received.end_to_end_id))
+        moments.append(Moment(charge.expires_at, "expired"))
+    for pix in charge.received.all():
+        moments.append(Moment(pix.paid_at, f"received:{pix.outcome}", pix.value, reference=pix.end_to_end_id))
     for refund in Refund.objects.filter(received__charge=charge):  # the automatic ones too
-        moments.append((refund.created_at, "refund:IN_PROCESSING", refund.correlation_id))
+        kind = "bank_return" if refund.by_bank else "refund"
+        # An automatic one's comment only repeats, in English, what the moment of its Pix says.
+        why = "" if refund.automatic else refund.comment
+        moments.append(Moment(refund.created_at, f"{kind}:IN_PROCESSING", refund.value, why))
         if refund.resolved_at:
-            moments.append((refund.resolved_at, f"refund:{refund.status}", refund.reason or refund.end_to_end_id))
-    return sorted(moments, key=lambda moment: moment[0])
+            end = refund.resolved_at, f"{kind}:{refund.status}", refund.value, refund.reason, refund.end_to_end_id
+            moments.append(Moment(*end))
+    return sorted(moments, key=lambda moment: moment.at)

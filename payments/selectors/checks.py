@@ -80,6 +80,7 @@ LEDGER = [
             'payments_ledgertransaction.ledger_append_only', 'payments_account.ledger_account_stays',
             'payments_account.ledger_balance_guard', 'payments_account.ledger_opening_balance',
             'payments_account.account_not_overdrawn', 'payments_account.account_pending_out_positive',
+            'payments_account.account_negative_by_kind', 'payments_account.account_receivable_is_debt',
             'payments_receivedpix.received_append_only', 'payments_entry.entry_line_once', 'payments_ledgertransaction.ledger_transaction_once'
         ]) AS wanted
         WHERE wanted NOT IN (
@@ -134,8 +135,8 @@ LEDGER = [
         "SELECT id FROM payments_account WHERE pending_out < 0 OR (posted < pending_out AND NOT may_go_negative)",
     ),
     Check(
-        "only clearing may be negative",
-        "SELECT id FROM payments_account WHERE may_go_negative <> (kind = 'CLEARING')",
+        "only clearing and what a company owes may be negative",
+        "SELECT id FROM payments_account WHERE may_go_negative <> (kind IN ('CLEARING', 'RECEIVABLE'))",
     ),
     Check(
         "a hold is resolved once",
@@ -220,7 +221,32 @@ CHARGES = [
         WHERE r.value <> (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id)
            OR r.company_id <> h.company_id
            OR t.kind IS DISTINCT FROM
-              CASE r.status WHEN 'CONFIRMED' THEN 'refund' WHEN 'REJECTED' THEN 'refund_void' END""",
+              CASE WHEN r.status = 'IN_PROCESSING' THEN NULL
+                   WHEN (r.status = 'CONFIRMED') = (r.correction_id IS NULL) THEN 'refund' ELSE 'refund_void' END""",
+    ),
+    Check(
+        "a refund that is confirmed, ours or the bank's, has left the bank once, and no other has",
+        """
+        SELECT r.id FROM payments_refund r LEFT JOIN (
+            SELECT moved.refund, sum(e.amount) AS value
+            FROM (
+                SELECT r.id AS refund, t.id AS transaction, r.company_id
+                FROM payments_refund r JOIN payments_ledgertransaction t ON t.resolves_id = r.hold_id
+                UNION ALL SELECT id, debit_id, company_id FROM payments_refund WHERE debit_id IS NOT NULL
+                UNION ALL SELECT id, correction_id, company_id FROM payments_refund WHERE correction_id IS NOT NULL
+            ) moved
+            JOIN payments_entry e ON e.transaction_id = moved.transaction
+            JOIN payments_account a ON a.id = e.account_id
+            WHERE a.kind = 'CLEARING' AND a.company_id = moved.company_id GROUP BY moved.refund
+        ) out ON out.refund = r.id
+        WHERE coalesce(out.value, 0) <> CASE r.status WHEN 'CONFIRMED' THEN r.value ELSE 0 END""",
+    ),
+    Check(
+        "what was booked of a return that the bank made, or to correct a refund, has its refund",
+        """
+        SELECT t.id FROM payments_ledgertransaction t
+        LEFT JOIN payments_refund r ON t.id IN (r.debit_id, r.correction_id) AND r.company_id = t.company_id
+        WHERE t.kind IN ('bank_return', 'refund_correction') AND r.id IS NULL""",
     ),
     Check(
         "a refund ended at the bank as it did here",
@@ -237,10 +263,10 @@ CHARGES = [
         """
         SELECT c.id FROM payments_charge c
         LEFT JOIN (
-            SELECT charge_id, sum(value) AS value FROM payments_refund
+            SELECT charge_id, sum(value) AS value, sum(value) FILTER (WHERE by_bank) AS by_bank FROM payments_refund
             WHERE status <> 'REJECTED' AND NOT automatic GROUP BY charge_id
         ) r ON r.charge_id = c.id
-        WHERE c.refunded <> coalesce(r.value, 0)""",
+        WHERE c.refunded <> coalesce(r.value, 0) OR c.returned_by_bank <> coalesce(r.by_bank, 0)""",
     ),
 ]
 

@@ -84,6 +84,8 @@ def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None)
         shown["paidAt"] = time(charge.paid_at)
     if settled and (who := payer(settled)):
         shown["payer"] = who
+    if charge.refunded:  # an addition of ours: returned or on its way back, by the merchant or by the bank itself
+        shown["refunded"] = charge.refunded
     return shown
 
 
@@ -117,6 +119,7 @@ def pix(received: ReceivedPix, company: Company, paid: Charge | None) -> Json:
         },
         **({"payer": who, "debitParty": {"holder": who}} if who else {}),
         **({"customer": customer(paid.customer)} if paid and paid.customer else {}),
+        **({"charge": charge(paid, company, received)} if paid else {}),
     }
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import time
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -20,14 +22,15 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from payments import bank
 from payments.bank.port import BankCharge, BankError, BankNotFound, BankRefused, BankUnknown, ChargeOrder, Debtor
-from payments.models import BankCursor, Charge, Company
+from payments.models import BankCursor, Charge, Company, SetAsidePix
 from payments.pix import keys
 from payments.selectors import contract
+from payments.services import clocks, codes
 from payments.services.errors import Duplicate, Invalid, Unavailable
 from woovi import outbox
 
@@ -37,6 +40,9 @@ MIN_EXPIRES_IN, MAX_EXPIRES_IN = 300, 31_536_000  # seconds: five minutes (Woovi
 BANK_DELAY = timedelta(seconds=60)
 CURSOR = "received"
 EXPIRE_BATCH = 500
+ANNOUNCE_AGAIN = 60.0  # seconds until a bank that refused our address for callbacks is told again
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,22 @@ def _registered(charge: Charge, now: datetime) -> bool:
     try:
         return register(charge, now)
     except Invalid:
-        Charge.objects.filter(pk=charge.pk, registered_at=None).delete()
+        forget(charge)
         raise
+
+
+# The conditions stand in the statement that deletes: Django's delete() would look first and then delete by id, and take
+# a charge along that another process has registered in between.
+_FORGET = """
+DELETE FROM payments_charge
+WHERE id = %s AND registered_at IS NULL AND (%s::timestamptz IS NULL OR updated_at = %s)
+"""
+
+
+def forget(charge: Charge, untouched_since: datetime | None = None) -> None:
+    """Delete a charge that is at no bank, unless it is registered by now, or was touched after `untouched_since`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, [charge.pk, untouched_since, untouched_since])
 
 
 def _taken_up(company: Company, request: ChargeRequest, now: datetime) -> Charge | None:
@@ -172,16 +192,19 @@ def register(charge: Charge, now: datetime | None = None) -> bool:
     Raises Invalid where the bank refuses it, Unavailable where the bank's answer is missing.
     """
     now = now or timezone.now()
+    _announce(charge.company.pix_key)
     try:
-        _tell_callback(settings.BANK_URL, charge.company.pix_key, f"{settings.PUBLIC_URL}/bank")
         registered = _at_bank(_order(charge))
+        br_code = codes.of(charge, registered) or codes.of(charge, bank.current().read_charge(charge.txid))
     except BankRefused as error:
         raise Invalid(f"The bank refused the charge: {error.code}") from error
     except BankError as error:
         raise Unavailable("The bank did not answer. Send the same request again") from error
-    charge.br_code, charge.registered_at, charge.updated_at = registered.br_code, now, now
-    # The bank's clock decides what is late, so the end of the charge is the bank's too.
-    charge.expires_at = registered.created_at + timedelta(seconds=registered.expires_in)
+    if not br_code:  # a charge that nobody can pay is none
+        log.error("The bank gave charge %s neither a code nor an address", charge.txid)
+        raise Unavailable("The bank gave no code to pay by. Send the same request again")
+    charge.br_code, charge.registered_at, charge.updated_at = br_code, now, now
+    charge.expires_at = clocks.ends_at(charge, registered, now)
     with transaction.atomic():
         first = Charge.objects.filter(pk=charge.pk, registered_at=None).update(
             br_code=charge.br_code, registered_at=now, updated_at=now, expires_at=charge.expires_at
@@ -221,6 +244,22 @@ def _at_bank(order: ChargeOrder) -> BankCharge:
         return bank.current().register_charge(order)
 
 
+_untold: dict[tuple[str, str, str], float] = {}  # until when (monotonic) a refused address is not told again
+
+
+def _announce(pix_key: str) -> None:
+    """Have the bank call us back. One that does not take it stops no charge: its list of received Pix is polled."""
+    address = (settings.BANK_URL, pix_key, f"{settings.PUBLIC_URL}/bank")
+    if time.monotonic() < _untold.get(address, 0):
+        return
+    try:
+        _tell_callback(*address)
+        _untold.pop(address, None)
+    except BankError as error:
+        _untold[address] = time.monotonic() + ANNOUNCE_AGAIN
+        log.error("The bank does not take the address for its callbacks, its list is polled: %s", error)
+
+
 @lru_cache(maxsize=10_000)
 def _tell_callback(bank_url: str, pix_key: str, url: str) -> None:
     """Tell the bank where to report Pix of `pix_key`: once a process, and again does no harm. A failure is not cached."""
@@ -231,7 +270,7 @@ def expire_due(now: datetime | None = None) -> int:
     """End charges whose time is over and for which no Pix in time can come to light. Returns how many.
 
     The bank's list must have been read past the end, and BANK_DELAY further: so what was paid in time has been
-    found, and EXPIRED never has to be taken back. Call again while it returns EXPIRE_BATCH.
+    found, and EXPIRED never has to be taken back. One whose Pix is found but not booked yet waits for it. Call again while it returns EXPIRE_BATCH.
     """
     now = now or timezone.now()
     cursor = BankCursor.objects.filter(name=CURSOR).first()
@@ -239,7 +278,7 @@ def expire_due(now: datetime | None = None) -> int:
         return 0
     due = Charge.objects.filter(
         status=Charge.Status.ACTIVE, registered_at__isnull=False, expires_at__lt=cursor.read_until - BANK_DELAY
-    )
+    ).exclude(txid__in=SetAsidePix.objects.filter(resolved_at=None).exclude(txid="").values("txid"))
     with transaction.atomic():
         charges = list(
             due.select_for_update(of=("self",), skip_locked=True)

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from payments.models import Account, Application, Company, User
+from payments.pix import keys
 from payments.services.errors import Invalid
 
 log = logging.getLogger(__name__)
@@ -28,14 +29,23 @@ TERMS = {  # from, to
 }
 
 
+def dict_key(text: str) -> str:
+    """A Pix key in the form that the DICT has it in. What is no key stays as it is, and matches nobody's."""
+    try:
+        return keys.parse(text).value
+    except keys.InvalidKey:
+        return text.strip()
+
+
 def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -> Company:
     """Create a company with one account of each kind. `tax_id` has no punctuation."""
     with transaction.atomic():
         company = Company.objects.create(
-            official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=pix_key
+            official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=dict_key(pix_key)
         )
         Account.objects.bulk_create(
-            Account(company=company, kind=kind, may_go_negative=kind == Account.Kind.CLEARING) for kind in Account.Kind
+            Account(company=company, kind=kind, may_go_negative=kind in Account.MAY_GO_NEGATIVE)
+            for kind in Account.OPENED_AT_ONCE
         )
     return company
 
@@ -96,8 +106,13 @@ def authenticate(credentials: str) -> Application | None:
     if not client_id or not secret or "\0" in client_id:
         return None
     application = Application.objects.select_related("company").filter(client_id=client_id, is_active=True).first()
-    known = application.secret_digest if application else _digest("")
-    return application if hmac.compare_digest(known, _digest(secret)) and application else None
+    known = application.secret_digest if application else ""
+    if hmac.compare_digest(known, _digest(secret)):
+        return application
+    if application and any(hmac.compare_digest(known, former) for former in _former_digests(secret)):
+        Application.objects.filter(pk=application.pk, secret_digest=known).update(secret_digest=_digest(secret))
+        return application
+    return None
 
 
 def app_id(client_id: str, secret: str) -> str:
@@ -149,4 +164,14 @@ def _client_secret(raw: bytes) -> str:
 
 
 def _digest(secret: str) -> str:
-    return hmac.new(settings.SECRET_KEY.encode(), b"application:" + secret.encode(), hashlib.sha256).hexdigest()
+    """SHA-256 suffices: the secret has 256 random bits, so that nobody can try them all, however fast a try is.
+
+    Rejected: a key of ours in it. Every merchant's program would stop when that key is changed.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _former_digests(secret: str) -> list[str]:
+    """As it was kept in version 1.0, keyed by SECRET_KEY. It is replaced when the AppID is next used."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [hmac.digest(key.encode(), b"application:" + secret.encode(), "sha256").hex() for key in keys]

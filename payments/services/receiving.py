@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from payments import bank
@@ -19,17 +19,21 @@ from payments.bank.port import BankError, BankReceived, BankRefused
 from payments.models import Account, Charge, Company, ReceivedPix
 from payments.models.base import new_public_id
 from payments.selectors import contract
-from payments.services import charges, ledger, refunds
+from payments.services import charges, clocks, companies, ledger, refunds
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
+from woovi import database
 
 log = logging.getLogger(__name__)
 Outcome = ReceivedPix.Outcome
-CREDITED = {Outcome.SETTLED, Outcome.LOOSE}
 
 
 class _NotRegistered(Exception):
     """The bank knows the charge, we do not know yet that it does."""
+
+
+class _CompanyUnknown(Exception):
+    """The bank told neither a charge of ours nor the key that the money came to."""
 
 
 class _PayerUnknown(Exception):
@@ -60,29 +64,39 @@ def _booked(received: BankReceived, now: datetime) -> ReceivedPix | None:
     try:
         return _book(received, now)
     except _PayerUnknown:
-        return _book(_with_payer(received), now, payer_asked=True)
+        told = _asked(received)
+        known = replace(received, payer_name=told.payer_name, payer_tax_id=told.payer_tax_id)
+        return _book(known, now, payer_asked=True)
+    except _CompanyUnknown:
+        told = _asked(received)
+        if not told.pix_key and not told.txid:
+            raise Unavailable("The bank does not tell whose Pix this is") from None
+        return _booked(replace(received, pix_key=told.pix_key or "?", txid=told.txid), now)
 
 
-def _with_payer(received: BankReceived) -> BankReceived:
-    """The Pix with its payer, if the bank tells it when asked. Callbacks and lists of some banks leave it out."""
+def _asked(received: BankReceived) -> BankReceived:
+    """The Pix as the bank tells it when asked for it alone. Callbacks and lists of some banks leave things out."""
     try:
-        told = bank.current().read_received(received.end_to_end_id)
+        return bank.current().read_received(received.end_to_end_id)
     except BankRefused:
         return received
     except BankError as error:
-        raise Unavailable("The bank did not tell who paid") from error
-    return replace(received, payer_name=told.payer_name, payer_tax_id=told.payer_tax_id)
+        raise Unavailable("The bank did not tell all of this Pix") from error
 
 
 def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -> ReceivedPix | None:
     with transaction.atomic():
-        charge = _locked_charge(received)
-        company = charge.company if charge else Company.objects.filter(pix_key=received.pix_key).first()
+        key = companies.dict_key(received.pix_key)  # codes have keys as people write them, and banks pass them on
+        charge = _locked_charge(received.txid, key)
+        company = charge.company if charge else Company.objects.filter(pix_key__in={key, received.pix_key}).first()
+        if company is None and not received.pix_key:
+            raise _CompanyUnknown
         if company is None:
             log.warning("Pix %s is for a key that is not ours: ignored", received.end_to_end_id)
             return None
         if charge and not charge.registered_at:
             raise _NotRegistered
+        received = replace(received, paid_at=clocks.paid_at(received, charge, now))
         outcome = _outcome(charge, received)
         if outcome == Outcome.WRONG_PAYER and not (received.payer_tax_id or payer_asked):
             raise _PayerUnknown
@@ -101,24 +115,34 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
             payer_message=_text(received.payer_message, 140),
             created_at=now,
         )
-        if not _insert(pix, now):
+        if not _insert(pix):
             return ReceivedPix.objects.get(end_to_end_id=received.end_to_end_id)
         settled = charge if charge and outcome == Outcome.SETTLED else None
         if settled:  # as _insert has just written it: the events show the charge as it is now
             settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
-        if outcome in CREDITED:
+        if pix.credited:
             ledger.post(_posting(pix, settled))
         else:
             refunds.give_back(pix, _posting(pix, None), now)
         return pix
 
 
-def _locked_charge(received: BankReceived) -> Charge | None:
+_LOCKED_CHARGE = f"""
+SELECT {database.columns(Charge, "charge")}, {database.columns(Company, "company")}
+FROM payments_charge charge JOIN payments_company company ON company.id = charge.company_id
+WHERE charge.txid = $1 FOR UPDATE OF charge
+"""  # noqa: S608 (names of our own)
+
+
+def _locked_charge(txid: str, key: str) -> Charge | None:
     """The charge that the Pix names, locked, if it is of the key that the money came to."""
-    if not received.txid:
+    if not txid:
         return None
-    charge = Charge.objects.select_for_update(of=("self",)).select_related("company").filter(txid=received.txid).first()
-    return charge if charge and received.pix_key in {"", charge.company.pix_key} else None
+    for charge, company in database.rows((Charge, Company), _LOCKED_CHARGE, txid):
+        charge.company = company
+        if key in {"", companies.dict_key(company.pix_key)}:
+            return charge  # type: ignore[no-any-return]
+    return None
 
 
 def _outcome(charge: Charge | None, received: BankReceived) -> str:
@@ -126,7 +150,7 @@ def _outcome(charge: Charge | None, received: BankReceived) -> str:
         return Outcome.LOOSE
     if charge.status == Charge.Status.COMPLETED:
         return Outcome.DUPLICATE
-    # Late is by the bank's clock: a callback that comes late says nothing about when the payer paid.
+    # Late is by when the payer paid: a callback that comes late says nothing about that.
     if charge.status == Charge.Status.EXPIRED or received.paid_at > charge.expires_at:
         return Outcome.LATE
     if charge.ensure_same_tax_id and received.payer_tax_id != (charge.customer or {}).get("taxID"):
@@ -153,35 +177,33 @@ _INSERT = """
 WITH pix AS (
     INSERT INTO payments_receivedpix (public_id, company_id, charge_id, end_to_end_id, txid, value, fee, outcome,
         paid_at, payer_name, payer_tax_id, payer_message, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT (end_to_end_id) DO NOTHING
     RETURNING id, charge_id, outcome, paid_at
 ), settled AS (
-    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = %s
+    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = $13
     FROM pix WHERE pix.outcome = 'SETTLED' AND payments_charge.id = pix.charge_id
 )
 SELECT id FROM pix
 """
 
 
-def _insert(pix: ReceivedPix, now: datetime) -> bool:
+def _insert(pix: ReceivedPix) -> bool:
     """Write the Pix. Returns False, with nothing written, where its end-to-end id is known."""
-    values = [
+    written = database.fetch(
+        _INSERT,
         *(pix.public_id, pix.company_id, pix.charge_id, pix.end_to_end_id, pix.txid, pix.value, pix.fee, pix.outcome),
         *(pix.paid_at, pix.payer_name, pix.payer_tax_id, pix.payer_message, pix.created_at),
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [*values, now])
-        row = cursor.fetchone()
-    if row:
-        pix.pk = row[0]
-    return row is not None
+    )
+    for (pix.pk,) in written:
+        return True
+    return False
 
 
 def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:
     accounts = ledger.accounts(pix.company_id)
     lines = [Line(accounts[Account.Kind.CLEARING], -pix.value)]
-    if pix.outcome in CREDITED:
+    if pix.credited:
         lines += [
             Line(accounts[kind], amount)
             for kind, amount in ((Account.Kind.MERCHANT, pix.value - pix.fee), (Account.Kind.FEES, pix.fee))
@@ -194,7 +216,7 @@ def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:
         kind="pix_in",
         correlation_id=pix.end_to_end_id,
         lines=tuple(lines),
-        events=_events(pix, settled) if pix.outcome in CREDITED else (),
+        events=_events(pix, settled) if pix.credited else (),
     )
 
 

@@ -1,7 +1,8 @@
 """What is found without being told: lost callbacks, charges half made, charges whose time is over.
 
 The cursor says how far the bank's list of received Pix has been read. It moves only after everything up to there is
-booked, so a reader that dies leaves the work to the next; two readers at once do the same harmless work.
+booked or set aside (`set_aside`), so a reader that dies leaves the work to the next; two readers at once do the same
+harmless work.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from django.utils import timezone
@@ -17,8 +19,8 @@ from django.utils import timezone
 from payments import bank
 from payments.bank.port import BankError, BankNotFound, BankReceived
 from payments.models import BankCursor, Charge, ReceivedPix
-from payments.services import charges, receiving, refunds
-from payments.services.errors import Invalid, Unavailable
+from payments.services import charges, debts, receiving, refunds, set_aside
+from payments.services.errors import Invalid, ServiceError, Unavailable
 from woovi.locks import LockNotAvailable
 
 log = logging.getLogger(__name__)
@@ -31,21 +33,48 @@ HALF_MADE = timedelta(minutes=1)  # since its last touch: nobody is working on a
 def read_received(now: datetime | None = None) -> int:
     """Book every Pix of the bank's list that is new here. Returns how many were tried.
 
-    Reads from the cursor less BANK_DELAY, because a Pix may show late in the list, until `now`.
+    Reads from the cursor less BANK_DELAY, because a Pix may show late in the list, until `now`. What cannot be read or
+    booked is set aside, and the cursor goes on.
     Raises BankError where the bank does not answer: the cursor stays.
     """
     now = now or timezone.now()
     cursor = BankCursor.objects.filter(name=charges.CURSOR).first() or _first_cursor(now)
-    found, all_booked = 0, True
-    for batch in _batches(bank.current().list_received(cursor.read_until - charges.BANK_DELAY, now)):
+    found = read_between(cursor.read_until - charges.BANK_DELAY, now, now)
+    # Only from where this reading began: an operator may have set it back meanwhile.
+    mine = BankCursor.objects.filter(name=charges.CURSOR, read_until=cursor.read_until, read_until__lt=now)
+    mine.update(read_until=now)
+    return found
+
+
+def read_between(start: datetime, end: datetime, now: datetime) -> int:
+    """Book what the bank lists from `start` to `end` and we have not. Returns how many were tried."""
+    found = 0
+    unreadable = partial(set_aside.keep_unreadable, now=now)
+    for batch in _batches(bank.current().list_received(start, end, unreadable)):
         ids = [received.end_to_end_id for received in batch]
         known = set(ReceivedPix.objects.filter(end_to_end_id__in=ids).values_list("end_to_end_id", flat=True))
-        new = [received for received in batch if received.end_to_end_id not in known]
-        all_booked &= take(new, now)
+        skipped = set_aside.among(ids) - known
+        # A known one again where the bank gave some of it back: that may have been its own doing.
+        done = {received.end_to_end_id for received in batch if not received.returns} & known
+        new = [received for received in batch if received.end_to_end_id not in skipped | done]
+        for received, reason in failures(new, now):
+            if received.end_to_end_id not in known:
+                set_aside.keep(received.end_to_end_id, received.txid, reason, now)
         found += len(new)
-    if all_booked:
-        BankCursor.objects.filter(name=charges.CURSOR, read_until__lt=now).update(read_until=now)
     return found
+
+
+def set_back(to: datetime, now: datetime | None = None) -> datetime:
+    """Have the bank's list read again from `to` on; nothing expires until it is. Returns where the cursor was.
+
+    Raises Invalid where `to` is not before the cursor, or longer ago than a Pix may be returned.
+    """
+    now = now or timezone.now()
+    cursor = BankCursor.objects.filter(name=charges.CURSOR).first()
+    if cursor is None or not now - refunds.WINDOW <= to < cursor.read_until:
+        raise Invalid("The cursor can be set back only, by at most 90 days", "read_until")
+    BankCursor.objects.filter(name=charges.CURSOR, read_until__gt=to).update(read_until=to)
+    return cursor.read_until
 
 
 def _first_cursor(now: datetime) -> BankCursor:
@@ -80,7 +109,7 @@ def finish_charges(now: datetime | None = None) -> int:
             bank.current().read_charge(charge.txid)
             finished += charges.register(charge, now)
         except BankNotFound:
-            Charge.objects.filter(pk=charge.pk, registered_at=None, updated_at=now).delete()
+            charges.forget(charge, now)
         except (BankError, Unavailable, Invalid) as error:
             log.warning("Charge %s stays half made: %s", charge.txid, error)
     return finished
@@ -88,8 +117,10 @@ def finish_charges(now: datetime | None = None) -> int:
 
 def run(now: datetime | None = None) -> None:
     """Everything that is due, in the order that makes expiry exact."""
+    debts.collect()
     finish_charges(now)
     read_received(now)
+    set_aside.retry(failures, now)
     while charges.expire_due(now) == charges.EXPIRE_BATCH:
         pass
 
@@ -99,15 +130,21 @@ def take(told: Iterable[BankReceived], now: datetime | None = None) -> bool:
 
     One that fails does not keep the others from being booked; the bank will tell of it again.
     """
-    all_booked = True
+    return not failures(told, now)
+
+
+def failures(told: Iterable[BankReceived], now: datetime | None = None) -> list[tuple[BankReceived, str]]:
+    """`take`, returning what is not booked, with the reason."""
+    failed = []
     for received in told:
         try:
             if receiving.receive(received, now):
                 refunds.note_returns(received.end_to_end_id, received.returns, now)
         except LockNotAvailable:  # its refund is being asked for at this moment
-            all_booked = False
+            failed.append((received, "its return is in hand"))
             log.warning("Pix %s is to be told again: its return is in hand", received.end_to_end_id)
-        except Exception:
-            all_booked = False
+        except Exception as error:
+            # The database's own words may hold the row, and that a person's data.
+            failed.append((received, error.message if isinstance(error, ServiceError) else type(error).__name__))
             log.exception("Pix %s is not booked", received.end_to_end_id)
-    return all_booked
+    return failed

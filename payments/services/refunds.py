@@ -22,10 +22,10 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from payments import bank
-from payments.bank.port import BankError, BankNotFound, BankRefused, BankReturn, ReturnStatus
+from payments.bank.port import BankError, BankNotFound, BankRefused, BankReturn, BankUnavailable, ReturnStatus
 from payments.models import Account, Charge, Company, ReceivedPix, Refund
 from payments.selectors import contract
-from payments.services import ledger
+from payments.services import bank_returns, ledger
 from payments.services.errors import Duplicate, Invalid, Unavailable
 from payments.services.ledger import Event, Posting
 from woovi import outbox
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 WINDOW = timedelta(days=90)  # from the payment (API Pix, PixDevolucaoInvalida)
 CHECK_AFTER = timedelta(seconds=10)  # before the bank is asked about an open refund again
 CHECK_BATCH = 200
+# A bank may tell of a Pix before its own list has it. So long "not found" is no refusal of what goes back by itself.
+SEEN_WITHIN = timedelta(hours=1)
 CONTRADICTION = {Refund.Status.REJECTED: ReturnStatus.DONE, Refund.Status.CONFIRMED: ReturnStatus.REFUSED}
 CHECK_SECONDS = 5.0  # of one look, so that a bank that hangs is given up until the next
 
@@ -80,7 +82,7 @@ def request(
 
 
 def _same(first: Refund, digest: bytes) -> Refund:
-    if first.automatic or bytes(first.request_hash) != digest:
+    if first.automatic or first.by_bank or bytes(first.request_hash) != digest:
         raise Duplicate("There is already a refund with this correlationID and another body", "correlationID")
     return first
 
@@ -93,7 +95,7 @@ def _reserve(
         raise Invalid("The charge is not paid")
     if now > charge.paid_at + WINDOW:
         raise Invalid("The charge was paid more than 90 days ago")
-    left = charge.value - charge.refunded
+    left = charge.left
     value = left if value is None else value
     if not 0 < value <= left:
         raise Invalid(f"value must be from 1 to what is left of the charge, {left} centavos", "value")
@@ -113,17 +115,25 @@ def _reserve(
 
 def give_back(received: ReceivedPix, booking: Posting, now: datetime) -> Refund:
     """Post the booking of a Pix that settled nothing, and return it out of suspense. Inside the caller's transaction."""
-    refund = Refund(
+    return _open(_automatic(received, received.value, now), Account.Kind.SUSPENSE, booking)
+
+
+def give_again(received: ReceivedPix, value: int, now: datetime) -> Refund:
+    """Return `value` of such a Pix once more, which the bank refused before. Inside the caller's transaction."""
+    return _open(_automatic(received, value, now), Account.Kind.SUSPENSE)
+
+
+def _automatic(received: ReceivedPix, value: int, now: datetime) -> Refund:
+    return Refund(
         company_id=received.company_id,
         received=received,
-        correlation_id=str(uuid.uuid4()),  # the Pix is booked once, so is this; nobody can take a random id before
+        correlation_id=str(uuid.uuid4()),  # nobody can take a random id before
         request_hash=b"",
-        value=received.value,
+        value=value,
         comment=received.Outcome(received.outcome).label,
         automatic=True,
         created_at=now,
     )
-    return _open(refund, Account.Kind.SUSPENSE, booking)
 
 
 def _open(refund: Refund, kind: Account.Kind, *before: Posting) -> Refund:
@@ -160,10 +170,10 @@ def _send(lock: SplitLock, now: datetime) -> Refund:
     asked_before = refund.checked_at is not None
     Refund.objects.filter(pk=refund.pk).update(checked_at=now)  # before the call: who dies in it has asked
     try:
-        answer = _read(refund) if asked_before else None
+        answer = _read(refund) if asked_before or refund.by_bank else None
         if answer is None:
             lock.check()
-            answer = _ask(refund)
+            answer = _ask(refund, now)
     except BankError as error:
         log.warning("Refund %s stays open: %s", refund.pk, error)
         return refund
@@ -179,15 +189,20 @@ def _read(refund: Refund) -> BankReturn | None:
         return None
 
 
-def _ask(refund: Refund) -> BankReturn:
+def _ask(refund: Refund, now: datetime) -> BankReturn:
+    if refund.by_bank:
+        raise BankUnavailable("NotSeen", "the bank has not listed its own return yet")
     try:
         return bank.current().request_return(
             refund.received.end_to_end_id, refund.return_id, refund.value, refund.comment
         )
     except BankRefused as error:
         # "Id already used" is a refusal too. Only one of which the bank has nothing is refused.
-        refused = BankReturn(refund.return_id, "", refund.value, ReturnStatus.REFUSED, str(error))
-        return _read(refund) or refused
+        if answer := _read(refund):
+            return answer
+        if isinstance(error, BankNotFound) and refund.automatic and now < refund.created_at + SEEN_WITHIN:
+            raise BankUnavailable("NotSeen", "the bank has not listed this Pix yet") from error
+        return BankReturn(refund.return_id, "", refund.value, ReturnStatus.REFUSED, str(error))
 
 
 def check_open(now: datetime | None = None) -> int:
@@ -209,12 +224,15 @@ def _open_refunds() -> QuerySet[Refund]:
 
 
 def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datetime | None = None) -> None:
-    """Book what the bank tells of returns, in a callback or in its list. One that we did not ask for is logged."""
+    """Book what the bank tells of returns, in a callback or in its list: ours, and those that it made by itself."""
     for answer in returns:
+        if answer.value <= 0:
+            log.error("Return %s of Pix %s is of nothing: ignored", answer.return_id, end_to_end_id)
+            continue
         refund = Refund.objects.filter(return_id=answer.return_id, received__end_to_end_id=end_to_end_id).first()
         if refund is None:
-            log.error("The bank tells of return %s of Pix %s, which is not ours", answer.return_id, end_to_end_id)
-            continue
+            received = ReceivedPix.objects.get(end_to_end_id=end_to_end_id)
+            refund = bank_returns.record(received, answer, now or timezone.now())
         if refund.status == Refund.Status.IN_PROCESSING:
             refund = resolve(refund.pk, answer, now)
         if answer.status == CONTRADICTION.get(Refund.Status(refund.status)):
@@ -236,36 +254,44 @@ def _book(refund: Refund, answer: BankReturn, now: datetime) -> Refund:
     """
     if refund.status != Refund.Status.IN_PROCESSING:
         return refund
+    if answer.value != refund.value and refund.by_bank:
+        bank_returns.restate(refund, answer.value, now)
     if answer.value != refund.value:
         log.error("Refund %s is of %s centavos, the bank says %s", refund.pk, refund.value, answer.value)
         return refund
     if answer.end_to_end_id:
         refund.end_to_end_id = answer.end_to_end_id[:32]
-    if answer.status == ReturnStatus.DONE:
+    if answer.status == ReturnStatus.DONE and not (refund.by_bank and bank_returns.must_wait(refund)):
         _confirm(refund, now)
     elif answer.status == ReturnStatus.REFUSED:
         _reject(refund, answer.reason, now)
-    refund.save(update_fields=["status", "end_to_end_id", "reason", "resolved_at"])
+    refund.save(update_fields=["status", "end_to_end_id", "reason", "debit", "resolved_at"])
     return refund
 
 
 def _confirm(refund: Refund, now: datetime) -> None:
     refund.status, refund.resolved_at = Refund.Status.CONFIRMED, now
+    told = event("PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
+    if refund.by_bank:
+        refund.debit_id = bank_returns.debit(refund, "bank_return", told)
+        return
+    assert refund.hold_id
     clearing = ledger.accounts(refund.company_id)[Account.Kind.CLEARING]
-    told = _event("PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
     ledger.post(ledger.post_hold(refund.hold_id, refund.return_id, "refund", refund.value, clearing, (told,)))
 
 
 def _reject(refund: Refund, reason: str, now: datetime) -> None:
     """The money stays: the merchant's is free again, that of an automatic refund waits in suspense for a person."""
     refund.status, refund.resolved_at, refund.reason = Refund.Status.REJECTED, now, reason[:200]
-    told = _event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
-    if refund.charge_id:  # the charge before its accounts, as everywhere, or two may wait for each other
-        Charge.objects.filter(pk=refund.charge_id).update(refunded=F("refunded") - refund.value, updated_at=now)
-    ledger.post(ledger.void_hold(refund.hold_id, refund.return_id, "refund_void", (told,)))
+    told = event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
+    bank_returns.count(refund, -refund.value, now)  # the charge before its accounts, or two may wait for each other
+    if refund.hold_id:
+        ledger.post(ledger.void_hold(refund.hold_id, refund.return_id, "refund_void", (told,)))
+    else:
+        outbox.write(told.topic, str(refund.company_id), told.payload)
 
 
-def _event(name: str, refund: Refund) -> Event:
+def event(name: str, refund: Refund) -> Event:
     body = contract.event(
         name,
         refund.company,

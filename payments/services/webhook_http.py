@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import socket
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import httpx
 from django.conf import settings
 
 from payments.services import deadline
+from payments.services.public_address import is_public
 
 RESPONSE_LIMIT = 65_536  # bytes of an answer that are kept
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -77,9 +77,7 @@ def _addresses(host: str) -> list[str]:
         raise Refused("its host has no address") from error
     addresses = [str(address[0]) for *_, address in found]
     for address in addresses if not settings.WEBHOOK_ALLOW_PRIVATE else ():
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        ip = getattr(ip, "ipv4_mapped", None) or ip
-        if not ip.is_global or ip.is_multicast:
+        if not is_public(address):
             raise Refused("its host is not on the public internet")
     return addresses
 

@@ -13,9 +13,8 @@ from payments.models import WebhookEndpoint
 from payments.services import webhook_delivery
 from woovi import celery
 
-# Tries at a time, in each worker process: a company may hang at every one of its endpoints.
-ENDPOINT_AT_ONCE = 4
-COMPANY_AT_ONCE = celery.app.conf.worker_concurrency // 4
+ENDPOINT_AT_ONCE = 4  # tries at a time, in each worker process
+COMPANY_SHARE = 4  # of a process's threads a company has one in so many: it may hang at every one of its endpoints
 BUDGET = 30.0  # seconds after which a worker leaves the rest of a company's deliveries to others
 
 _lock = threading.Lock()
@@ -50,13 +49,18 @@ def _company(endpoint_id: int) -> int:
 def _turn(company_id: int, endpoint_id: int) -> Iterator[bool]:
     """Whether there was room for one more; it is taken until the block ends."""
     with _lock:
-        free = _endpoints[endpoint_id] < ENDPOINT_AT_ONCE and _companies[company_id] < COMPANY_AT_ONCE
+        free = _endpoints[endpoint_id] < ENDPOINT_AT_ONCE and _companies[company_id] < _company_at_once()
         _count(company_id, endpoint_id, int(free))
     try:
         yield free
     finally:
         with _lock:
             _count(company_id, endpoint_id, -int(free))
+
+
+def _company_at_once() -> int:
+    threads: int = celery.app.conf.worker_concurrency
+    return max(1, threads // COMPANY_SHARE)
 
 
 def _count(company_id: int, endpoint_id: int, step: int) -> None:

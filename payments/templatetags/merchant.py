@@ -7,14 +7,18 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.money import format_reais
 from payments.selectors.balances import balance
+from payments.selectors.charges import state
 
 register = template.Library()
+register.filter("state", state)
 register.filter("reais", format_reais)
 register.simple_tag(balance, name="balance_of")
 
 STATUSES = {
     "ACTIVE": _("Waiting"),
     "COMPLETED": _("Paid"),
+    "PARTLY_REFUNDED": _("Partly refunded"),
+    "REFUNDED": _("Refunded"),
     "EXPIRED": _("Expired"),
     "IN_PROCESSING": _("In progress"),
     "CONFIRMED": _("Returned"),
@@ -39,6 +43,9 @@ MOMENTS = {
     "refund:IN_PROCESSING": _("Return asked for"),
     "refund:CONFIRMED": _("Returned to the payer"),
     "refund:REJECTED": _("The bank refused the return"),
+    "bank_return:IN_PROCESSING": _("The bank is returning it by itself"),
+    "bank_return:CONFIRMED": _("Returned by the bank itself"),
+    "bank_return:REJECTED": _("The bank's own return failed"),
 }
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django_htmx.middleware import HtmxDetails
 
@@ -37,7 +36,8 @@ def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBas
     def guarded(request: MerchantRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not request.user.is_authenticated:
             if request.htmx:  # a fragment: the page around it must go to the log-in
-                return HttpResponse(status=401, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
+                back = redirect_to_login(request.htmx.current_url_abs_path or "")
+                return HttpResponse(status=401, headers={"HX-Redirect": back["Location"].removesuffix("?next=")})
             return redirect_to_login(request.get_full_path())
         if request.user.company is None:
             if request.user.is_staff:

@@ -13,10 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from payments.models import Charge
+from payments.refusals import said
 from payments.selectors import charges as select
+from payments.selectors import search
 from payments.selectors.contract import payment_link_url
 from payments.services import charges as service
-from payments.services.errors import Duplicate, Invalid, Unavailable
+from payments.services.errors import ServiceError, Unavailable
 from payments.web.access import MerchantRequest, merchant
 from payments.web.forms import ChargeForm
 from payments.web.pay import simulated_bank_url
@@ -31,27 +33,28 @@ FIELDS = {
     "customer.name": "customer_name",
     "customer.taxID": "customer_tax_id",
 }
-REASONS = {"customer.taxID": _("This is not a valid CPF or CNPJ.")}
 
 
 @require_safe
 @merchant
 def listing(request: MerchantRequest) -> HttpResponse:
-    status = request.GET.get("status", "")
-    status = status if status in Charge.Status else ""
-    search = request.GET.get("q", "").replace("\0", "").strip()[:255]
-    found = select.listing(request.company, status=status or None)
-    if search:
-        found = found.filter(correlation_id__startswith=search)
+    state = request.GET.get("status", "")
+    state = state if state in select.STATES else ""
+    text = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    found = select.with_returned(select.listing(request.company))
+    if state:
+        found = search.in_state(found, state)
+    if text:
+        found = search.matching(found, text)
     rows, older = _slice(found, request.GET.get("before", ""))
     context = {
         "charges": rows,
         "older": older,
         "paged": "before" in request.GET,
-        "status": status,
-        "statuses": ["", *Charge.Status.values],
-        "q": search,
-        "filtered": bool(status or search),
+        "status": state,
+        "statuses": ["", *select.STATES],
+        "q": text,
+        "filtered": bool(state or text),
     }
     return render(request, "web/parts/charges.html" if request.htmx else "web/charges.html", context)
 
@@ -84,13 +87,9 @@ def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     if made is None and form.is_valid():
         try:
             made = service.create(request.company, _order(correlation_id, form.cleaned_data), return_existing=True)
-        except Unavailable:
-            status = 503
-            form.add_error(None, _("The bank does not answer. Nothing is lost: send again, it stays one charge."))
-        except Duplicate:
-            form.add_error(None, _("This form was sent before with other values. Open a new form for a new charge."))
-        except Invalid as error:
-            form.add_error(FIELDS.get(error.field), REASONS.get(error.field, error.message))
+        except ServiceError as error:
+            status = 503 if isinstance(error, Unavailable) else 200
+            form.add_error(FIELDS.get(error.field), said(error))
     elif made is not None:
         messages.info(request, _("This form has already made this charge."))
     if made is not None:
@@ -114,17 +113,18 @@ def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeReq
 @require_safe
 @merchant
 def show(request: MerchantRequest, public_id: str) -> HttpResponse:
-    charge = get_object_or_404(select.listing(request.company), public_id=public_id)
+    charge = get_object_or_404(select.with_returned(select.listing(request.company)), public_id=public_id)
     received = select.settled_by(charge)
     fee = received.fee if received else charge.fee
     context = {
         "charge": charge,
+        "state": select.state(charge),
         "received": received,
         "fee": -fee,
         "returned": -charge.refunded,
         "yours": charge.value - fee - charge.refunded,
         "timeline": select.timeline(charge),
-        "left": charge.value - charge.refunded,
+        "left": charge.left,
         "pay_url": simulated_bank_url(charge),
         "link": payment_link_url(charge),
     }

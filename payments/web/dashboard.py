@@ -18,7 +18,7 @@ LATEST = 8
 def show(request: MerchantRequest) -> HttpResponse:
     context = {
         "balance": balances.balance(request.company),
-        "charges": select.listing(request.company).order_by("-created_at", "-id")[:LATEST],
+        "charges": select.with_returned(select.listing(request.company))[:LATEST],
     }
     return render(request, "web/parts/dashboard.html" if request.htmx else "web/dashboard.html", context)
 

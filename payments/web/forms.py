@@ -13,7 +13,17 @@ from payments.money import format_reais, parse_reais
 HIGHEST = 99_999_999_99  # centavos: what a BR Code's 13 characters and a mistyped zero leave room for
 
 
-class ReaisField(forms.CharField):
+class Text(forms.CharField):
+    """Text of at most `max_length` characters. Without the attribute `maxlength`, by which a browser would cut what is
+    pasted and say nothing: here it is refused, and stays in the form."""
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        attrs = super().widget_attrs(widget)
+        attrs.pop("maxlength", None)
+        return attrs
+
+
+class ReaisField(Text):
     """A value typed in reais, in centavos once cleaned."""
 
     default_error_messages = {
@@ -54,9 +64,9 @@ class ChargeForm(forms.Form):
     ]
 
     value = ReaisField(label=_("Value"))
-    comment = forms.CharField(label=_("Message to the payer"), max_length=140, required=False)
-    customer_name = forms.CharField(label=_("Name"), max_length=100, required=False)
-    customer_tax_id = forms.CharField(label=_("CPF or CNPJ"), max_length=18, required=False)
+    comment = Text(label=_("Message to the payer"), max_length=140, required=False)
+    customer_name = Text(label=_("Name"), max_length=100, required=False)
+    customer_tax_id = Text(label=_("CPF or CNPJ"), max_length=40, required=False)
     expires_in = forms.TypedChoiceField(label=_("Expires in"), choices=EXPIRIES, coerce=int, initial=86_400)
 
     def clean_customer_tax_id(self) -> str:
@@ -71,24 +81,27 @@ class ChargeForm(forms.Form):
 
 
 class RefundForm(forms.Form):
-    """Whole or part of what is left of a charge. `confirmed` comes from the second page, with the value it showed."""
+    """All or part of what can be returned now: `most` centavos, of `left` that are left of the charge.
 
-    PARTS = [("whole", _("Everything that is left")), ("part", _("A part"))]
+    `confirmed` comes from the second page, with the value it showed.
+    """
 
-    part = forms.ChoiceField(label=_("How much"), choices=PARTS, widget=forms.RadioSelect, initial="whole")
-    comment = forms.CharField(label=_("Reason (the payer sees it)"), max_length=140, required=False)
+    part = forms.ChoiceField(label=_("How much"), widget=forms.RadioSelect, initial="whole")
+    comment = Text(label=_("Reason (the payer sees it)"), max_length=140, required=False)
     correlation_id = forms.UUIDField(widget=forms.HiddenInput)
     confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, left: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, left: int, most: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.left = left
-        self.fields["value"] = ReaisField(label=_("Value of the part"), highest=left, required=False)
+        self.most = most
+        whole = _("Everything that is left") if most == left else _("All that your balance has")
+        self.fields["part"].choices = [("whole", whole), ("part", _("A part"))]  # type: ignore[attr-defined]
+        self.fields["value"] = ReaisField(label=_("Value of the part"), highest=most, required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("part") == "whole" and not data.get("confirmed"):
-            data["value"] = self.left
+            data["value"] = self.most
             self.errors.pop("value", None)
         elif "value" not in self.errors and not data.get("value"):
             self.add_error("value", _("Type a value."))

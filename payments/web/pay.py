@@ -44,7 +44,7 @@ def shopper(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase
 
 @shopper
 def show(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
-    """The page. With `seen`, the state that a page shows already: the part that replaces it, or 204 if it still holds.
+    """The page. With `seen`, the mark of what a page shows already: the part that replaces it, or 204 if it still holds.
 
     Polled, because a WebSocket for each anonymous reader would let anybody hold our connections open.
     """
@@ -52,10 +52,18 @@ def show(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
     charge = select.by_payment_link(payment_link_id)
     if charge is None:
         return _missing(request)
-    state, seen = _state(charge), request.GET.get("seen", "")
-    if seen == state:
+    state, returned, seen = _state(charge), select.returned(charge), request.GET.get("seen", "")
+    mark = f"{state}{returned or ''}"
+    if seen == mark:
         return HttpResponse(status=204)
-    context = {"charge": charge, "state": state, "part": bool(seen), "bank_url": simulated_bank_url(charge)}
+    context = {
+        "charge": charge,
+        "state": state,
+        "returned": returned,
+        "mark": mark,
+        "part": bool(seen),
+        "bank_url": simulated_bank_url(charge),
+    }
     return render(request, "web/parts/pay.html" if seen else "web/pay.html", context)
 
 
@@ -70,10 +78,12 @@ def _missing(request: HttpRequest) -> HttpResponse:
 
 
 def _state(charge: Charge) -> str:
-    """open, paid, expired; or over: its time is up, and a Pix that was sent in time may still show at the bank."""
-    if charge.status == Charge.Status.ACTIVE:
+    """open, paid, partly_refunded, refunded, expired; or over: its time is up, and a Pix that was sent in time may still
+    show at the bank."""
+    state = select.state(charge)
+    if state == Charge.Status.ACTIVE:
         return "over" if timezone.now() >= charge.expires_at else "open"
-    return "paid" if charge.status == Charge.Status.COMPLETED else "expired"
+    return "paid" if state == Charge.Status.COMPLETED else state.lower()
 
 
 def simulated_bank_url(charge: Charge) -> str:

@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from payments.models import Charge
+from payments.refusals import said
+from payments.selectors import balances
 from payments.selectors import charges as select
 from payments.services import refunds as service
 from payments.services.errors import ServiceError
@@ -22,7 +24,7 @@ from payments.web.forms import RefundForm
 @merchant
 def new(request: MerchantRequest, public_id: str) -> HttpResponse:
     charge = get_object_or_404(select.listing(request.company), public_id=public_id)
-    left = charge.value - charge.refunded
+    left = charge.left
     sent = request.POST if request.method == "POST" else None
     if sent and charge.refunds.filter(correlation_id=sent.get("correlation_id", "").replace("\0", "")).exists():
         return redirect("web:charge", public_id)  # a double click: it is under way
@@ -30,18 +32,26 @@ def new(request: MerchantRequest, public_id: str) -> HttpResponse:
         messages.error(request, _("There is nothing left to return of this charge."))
         return redirect("web:charge", public_id)
 
-    form = RefundForm(sent, left=left, initial={"correlation_id": uuid.uuid4()})
+    available = max(balances.balance(request.company).available, 0)
+    most = min(left, available)
+    form = RefundForm(sent, left=left, most=most, initial={"correlation_id": uuid.uuid4()})
     valid = form.is_valid()
     if valid and form.cleaned_data["confirmed"]:
         data = form.cleaned_data
         try:
             service.request(request.company, charge, str(data["correlation_id"]), data["value"], data["comment"])
         except ServiceError as error:
-            low = error.field == "value"
-            form.add_error(None, _("Your balance is lower than this value.") if low else error.message)
+            form.add_error(None, said(error))
         else:
             messages.success(request, _("The return was asked for. The bank usually confirms it within seconds."))
             return redirect("web:charge", public_id)
-    context = {"charge": charge, "left": left, "form": form, "received": select.settled_by(charge)}
+    context = {
+        "charge": charge,
+        "left": left,
+        "available": available,
+        "most": most,
+        "form": form,
+        "received": select.settled_by(charge),
+    }
     template = "web/refund_confirm.html" if valid and not form.errors else "web/refund.html"
     return render(request, template, context, status=422 if form.errors else 200)

@@ -167,6 +167,6 @@ def shoot(page: Page, name: str, full: bool = True) -> None:
     """Keep a picture, and check that nothing stands out of the screen."""
     ARTIFACTS.mkdir(exist_ok=True)
     page.wait_for_load_state()  # a new document has no root element at first
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"
     # Hiding the caret, which is the default, would inject a style that the content policy refuses.
     page.screenshot(caret="initial", path=ARTIFACTS / f"{re.sub(r'[^a-z0-9-]', '-', name)}.png", full_page=full)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"

@@ -30,5 +30,5 @@ def test_an_operator_looks_at_caches_and_drops_a_token(
         page.goto("/admin/payments/cache/bank.token/change/")
         shoot(page, f"admin-cache-token-{size['width']}")
     page.click("form:has(input[value=token]) input[type=submit]")
-    expect(page.locator(".messagelist .success")).to_have_text("Dropped the token.")
+    expect(page.locator(".messagelist .success")).to_have_text("Descartado.")
     shoot(page, "admin-cache-dropped")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
 
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
@@ -10,6 +13,7 @@ from playwright.sync_api import Page, expect
 from payments.services import receiving
 from tests.browser.conftest import PHONE, Person, assert_never_reloaded, mark, shoot, state
 from tests.payments import making
+from woovi import redis
 
 NBSP = "\u00a0"
 
@@ -160,3 +164,30 @@ def test_a_socket_lost_again_and_again_tells_each_payment_once(
     shoot(page, "toasts-375", full=False)
     assert told(page) == [f"{n}0,00" for n in range(1, 9)]
     forgive(faults)
+
+
+@contextlib.contextmanager
+def redis_frozen() -> Iterator[None]:
+    """As a machine that hangs: it takes connections and says nothing."""
+    pid = redis.client("channels").info()["process_id"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_page_never_says_live_while_its_server_is_deaf(make_person: Callable[..., Person]) -> None:
+    person = make_person()
+    page = person.page
+    state(page, "live")
+    mark(page)
+    with redis_frozen():
+        state(page, "slow", 6)
+        expect(page.locator("#pulse")).to_have_text("Ao vivo, com atraso")
+        shoot(page, "slow-wide", full=False)
+        credit(person)
+        expect(page.locator("#available-value")).to_have_text(f"R${NBSP}99,20", timeout=12_000)
+        assert page.get_attribute("#pulse", "data-state") in {"slow", "catching"}
+    state(page, "live")
+    assert_never_reloaded(page)

@@ -92,7 +92,7 @@ def test_outer_pages(open_page: Callable[..., Page], transactional_db: None, fau
         page.fill("#id_username", "nobody@example.com")
         page.fill("#id_password", "wrong")
         page.click("form.card button")
-        expect(page.locator(".note.error")).to_be_visible()
+        expect(page.locator(".note.error:visible")).to_be_visible()
         shoot(page, f"login-wrong-{language[:2]}-{size['width']}")
         page.goto("/nothing")
         shoot(page, f"not-found-{language[:2]}-{size['width']}")

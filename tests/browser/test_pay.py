@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from payments.models import Charge
-from payments.services import receiving
+from payments.models import Charge, Refund
+from payments.services import receiving, refunds
 from tests.browser.conftest import DESKTOP, PHONE, Person, assert_never_reloaded, mark, shoot
 from tests.browser.test_journey import create
 from tests.payments import making
@@ -92,8 +92,27 @@ def test_it_reads_every_three_seconds_while_seen_and_not_once_it_is_final(
 
     before = len(read)
     page.clock.run_for(60_000)
+    assert len(read) == before
+    refunded = Charge.objects.get(pk=waiting.pk)
+    give_back(refunded, 4_000)
+    hide(page, False)  # money may go back: a paid page is read when somebody looks at it again
+    expect(page.locator("#payment")).to_have_attribute("data-state", "partly_refunded")
+    expect(page.locator("#payment")).to_contain_text("R$\u00a040,00 voltaram")
+    shoot(page, "pay-partly-refunded-375")
+    give_back(refunded, 11_000)
+    hide(page, False)
+    expect(page.locator("#payment")).to_have_attribute("data-state", "refunded")
+    shoot(page, "pay-refunded-375")
+    before = len(read)
     hide(page, False)
     assert len(read) == before
+
+
+def give_back(charge: Charge, value: int) -> None:
+    """A return that the bank has confirmed."""
+    receiving.receive(making.pix(making.charge(charge.company, 50_000)))  # so that the balance has it
+    refund = refunds.request(charge.company, charge, f"r{value}", value, now=charge.paid_at)
+    Refund.objects.filter(pk=refund.pk).update(status="CONFIRMED", resolved_at=charge.paid_at)
 
 
 def hide(page: Page, hidden: bool) -> None:

@@ -112,7 +112,9 @@ def blow(system: System, inbox: Inbox, charges: dict[str, str], seconds: float, 
     stop, killed = threading.Event(), list[str]()
     winds = [
         threading.Thread(target=kill_at_random, args=(system, stop, seed, killed)),
-        threading.Thread(target=repeat_callbacks, args=(system, "simulated-callback-token", stop, seed)),
+        threading.Thread(
+            target=repeat_callbacks, args=(system, (system.data / "bank_callback_token").read_text(), stop, seed)
+        ),
     ]
     end = time.monotonic() + seconds
     for wind in winds:

@@ -58,7 +58,7 @@ class Platform:
 
     def healthy(self) -> bool:
         try:
-            return httpx.get(f"{self.run['web']}/healthz", timeout=5).status_code == 200
+            return bool(httpx.get(f"{self.run['web']}/healthz", timeout=5).json()["status"] == "ok")
         except httpx.TransportError:
             return False
 

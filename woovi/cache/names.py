@@ -15,7 +15,13 @@ from django.utils.functional import SimpleLazyObject
 
 Part = str | int | UUID
 
-_key = SimpleLazyObject(lambda: secret(settings.SECRET_KEY, b"names"))
+_key = SimpleLazyObject(lambda: naming_key())
+
+
+def naming_key() -> bytes:
+    """Of the oldest key in SECRET_KEY_FALLBACKS: what it named and sealed is found for as long as it is listed, and
+    processes that have the new key already, and those that have not, hear of each other's changes."""
+    return secret(str([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS][-1]), b"names")
 
 
 def secret(master: str, purpose: bytes) -> bytes:

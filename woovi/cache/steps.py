@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connections
 
 from woovi import redis
 from woovi.cache import news
 from woovi.redis import Script
+from woovi.threads import gives_back
 
 Steps = Generator[Any, Any, Any]
 
@@ -46,7 +46,7 @@ class Load:
     async def arun(self) -> Any:
         if inspect.iscoroutinefunction(self.loader):
             return await self.loader(**self.parts)
-        return await sync_to_async(_with_connections_closed, thread_sensitive=False)(lambda: self.loader(**self.parts))
+        return await sync_to_async(gives_back(self.loader), thread_sensitive=False)(**self.parts)
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class Aside:
     steps: Steps
 
     def run(self) -> None:
-        _crew().submit(_with_connections_closed, lambda: drive(self.steps))
+        _crew().submit(gives_back(drive), self.steps)
 
     async def arun(self) -> None:
         task = asyncio.get_running_loop().create_task(adrive(self.steps))
@@ -156,11 +156,3 @@ def _crew() -> ThreadPoolExecutor:
         _pools.clear()
         pool = _pools.setdefault(os.getpid(), ThreadPoolExecutor(4, "woovi-cache"))
     return pool
-
-
-def _with_connections_closed(act: Callable[[], Any]) -> Any:
-    """In a thread of ours: it has its own database connections, which go back to the pool."""
-    try:
-        return act()
-    finally:
-        connections.close_all()

@@ -107,7 +107,9 @@ def data_dir() -> Path:
 
 
 def in_use() -> list[str]:
-    """Names of the engines that must be embedded because a URL is not set."""
+    """Names of the engines that must be embedded because a URL is not set. In production none: the settings refuse."""
+    if os.environ.get("WOOVI_ENV") == "production":
+        return []
     engines = []
     if not _set("DATABASE_URL"):
         engines.append("postgres")

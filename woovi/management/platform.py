@@ -11,6 +11,8 @@ from django.conf import settings
 
 from woovi.supervisor import Child
 
+ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # woovi/celery.py says why
+
 
 @dataclass(frozen=True)
 class Urls:
@@ -42,7 +44,7 @@ def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
     celery = ("-m", "celery", "--app", "woovi", "--quiet")
-    worker = (*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle")
+    worker = (*celery, "worker", "--loglevel", "WARNING", *ALONE)
     children = [
         python("web", "-m", "woovi.supervisor.serve", str(listener), inherits=(listener,)),
         python("worker", *worker, "--queues", "webhooks", "--hostname", "webhooks@%h"),

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from woovi.database import columns, execute, rows
 from woovi.outbox.models import OutboxEvent
 
 # The order of claims. Held for the length of one claim, some milliseconds; handlers run without it.
@@ -23,11 +24,11 @@ CLAIM = """
 WITH due AS (
     SELECT id, tenant, topic, seq FROM outbox_outboxevent
     WHERE relayed_at IS NULL AND leased_until <= statement_timestamp()
-    ORDER BY leased_until LIMIT %(due)s FOR UPDATE SKIP LOCKED
+    ORDER BY leased_until LIMIT $1 FOR UPDATE SKIP LOCKED
 ), fresh AS (
     SELECT id, tenant, topic, seq FROM outbox_outboxevent
-    WHERE relayed_at IS NULL AND leased_until IS NULL AND id > %(above)s
-    ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    WHERE relayed_at IS NULL AND leased_until IS NULL AND id > $2
+    ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     SELECT *, seq IS NULL AND topic !~ '^[a-z]+:' AS is_new
     FROM (SELECT * FROM due UNION ALL SELECT * FROM fresh) rows
@@ -42,20 +43,22 @@ WITH due AS (
     FROM claimed JOIN heads USING (tenant) WHERE is_new
 )
 UPDATE outbox_outboxevent event
-SET leased_until = statement_timestamp() + make_interval(secs => %(lease)s), attempts = attempts + 1,
+SET leased_until = statement_timestamp() + make_interval(secs => $4), attempts = attempts + 1,
     seq = coalesce(event.seq, numbered.seq)
 FROM claimed LEFT JOIN numbered USING (id)
 WHERE event.id = claimed.id
-RETURNING event.*
-"""
+RETURNING {columns}
+""".replace("{columns}", columns(OutboxEvent, "event"))
 
-RELAYED = "UPDATE outbox_outboxevent SET relayed_at = statement_timestamp() WHERE id = ANY(%s) AND relayed_at IS NULL"
+RELAYED = """
+UPDATE outbox_outboxevent SET relayed_at = statement_timestamp() WHERE id = ANY($1::bigint[]) AND relayed_at IS NULL
+"""
 
 # 0.5 s, 1 s, 2 s ... 30 s. Never dropped: an event is a promise.
 POSTPONE = """
 UPDATE outbox_outboxevent
 SET leased_until = statement_timestamp() + make_interval(secs => least(30, 0.25 * power(2, least(attempts, 10))))
-WHERE id = ANY(%s) AND relayed_at IS NULL
+WHERE id = ANY($1::bigint[]) AND relayed_at IS NULL
 """
 
 
@@ -68,10 +71,10 @@ def claim(batch: int, lease: float, above: int | None = None) -> list[OutboxEven
     report) keeps PostgreSQL from forgetting the index entries of thousands that are relayed.
     """
     due = batch if above is None else 0
-    limits = {"batch": batch, "due": due, "above": above or 0, "lease": lease}
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(TURN)  # a statement of its own: the claim must see what the one before it has committed
-        return sorted(OutboxEvent.objects.raw(CLAIM, limits), key=lambda event: event.id)
+    with transaction.atomic():
+        execute(TURN)  # a statement of its own: the claim must see what the one before it has committed
+        claimed = [event for (event,) in rows([OutboxEvent], CLAIM, due, above or 0, batch, lease)]
+    return sorted(claimed, key=lambda event: event.id)
 
 
 def settle(relayed: Collection[int], failed: Collection[int]) -> None:
@@ -79,8 +82,7 @@ def settle(relayed: Collection[int], failed: Collection[int]) -> None:
 
     It does not ask whether the lease still holds: a relay that was too slow has carried its events all the same.
     """
-    with connection.cursor() as cursor:
-        if relayed:
-            cursor.execute(RELAYED, [list(relayed)])
-        if failed:
-            cursor.execute(POSTPONE, [list(failed)])
+    if relayed:
+        execute(RELAYED, list(relayed))
+    if failed:
+        execute(POSTPONE, list(failed))

@@ -23,7 +23,7 @@ Handler = Callable[[list[OutboxEvent]], None]
 
 BATCH = 250
 LEASE = 20.0  # seconds; handlers bound their own waiting well below it
-IDLE_MIN, IDLE_MAX = 0.01, 0.05  # seconds between polls: short after an event, longer when nothing comes
+POLL = 0.01  # seconds between looks, after a batch too: under load each gathers what came meanwhile
 THOROUGH = 0.25  # seconds between looks at all rows; the ones between look only at the end of the log
 LATE = 1000  # ids that a transaction may commit behind the latest and still be found at once
 RECONNECT = 0.5  # seconds
@@ -51,21 +51,19 @@ class Relay:
 
     def run(self) -> None:
         """Carry events until stopped. Outlives PostgreSQL's and Redis' restarts."""
-        pause, thorough_at = IDLE_MIN, 0.0
+        thorough_at = 0.0
         while not self.stopping:
             try:
                 thorough = time.monotonic() >= thorough_at
                 if thorough:
                     thorough_at = time.monotonic() + THOROUGH
-                if self.once(above=None if thorough else self.latest - LATE):
-                    pause = IDLE_MIN
-                    continue
+                full = self.once(above=None if thorough else self.latest - LATE) >= self.batch
+                pause = 0.0 if full else POLL
             except (OperationalError, InterfaceError) as error:
                 logger.warning("PostgreSQL is away, trying again: %s", str(error).strip())
                 connection.close()
                 pause = RECONNECT
             time.sleep(pause)
-            pause = min(pause * 2, IDLE_MAX)
 
     def once(self, above: int | None = None) -> int:
         """Claim one batch, of ids `above` where given, and carry it. Returns how many events it had."""

@@ -12,7 +12,7 @@ message says that there is more. docs/realtime.md tells the whole way of an even
 """
 
 from woovi.pubsub.carrier import carry, revoke
-from woovi.pubsub.feeds import Reset, Subscription
+from woovi.pubsub.feeds import Pace, Reset, Subscription
 from woovi.pubsub.hubs import Hub, hub
 from woovi.pubsub.leases import NoPlace, Places, places
 from woovi.pubsub.log import head, heads
@@ -23,6 +23,7 @@ __all__ = [
     "Entry",
     "Hub",
     "NoPlace",
+    "Pace",
     "Places",
     "Reset",
     "Subscription",

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from woovi.outbox.models import OutboxEvent
 from woovi.pubsub import log, stream
@@ -31,7 +31,11 @@ def carry(events: Iterable[OutboxEvent]) -> None:
             news[event.tenant].append(log.entry(event))
     try:
         for tenant, entries in news.items():
-            _append(tenant, sorted(entries))
+            try:
+                _append(tenant, sorted(entries))
+            except ResponseError as error:  # it is full: readers are woken all the same, and find it in PostgreSQL
+                count("not carried", len(entries))
+                logger.warning("the stream of %s is behind its log until its next event: %s", tenant, error)
         if news:
             client("channels").publish(CHANNEL, " ".join(f"{t}={max(new).seq}" for t, new in news.items()))
     except RedisError as error:

@@ -30,6 +30,14 @@ class Reset(Exception):
         self.head = head
 
 
+class Pace(Exception):
+    """From now on news comes at once (`live`), or by the looks at PostgreSQL, a second or two late."""
+
+    def __init__(self, live: bool) -> None:
+        super().__init__("live" if live else "late")
+        self.live = live
+
+
 class Feed:
     """What one tenant's subscribers share."""
 
@@ -40,6 +48,7 @@ class Feed:
         self.epoch = 0
         self.recent: list[Entry] = []  # the last ones up to `head`, without a gap
         self.users = 0
+        self.live = True  # unless wake-ups are known not to arrive
         self._changed = asyncio.Event()
         self._pull: asyncio.Task[None] | None = None
 
@@ -90,6 +99,11 @@ class Feed:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def pace(self, live: bool) -> None:
+        if self.live != live:
+            self.live = live
+            self._wake()
+
     def at_hand(self, after: int) -> list[Entry]:
         """The entries right after `after`, where they are all at hand."""
         missing = self.head - after
@@ -105,6 +119,7 @@ class Subscription:
 
     def __init__(self, feed: Feed, position: int) -> None:
         self.feed, self.position = feed, position
+        self.live = True  # what it was told
 
     @property
     def head(self) -> int:
@@ -114,9 +129,12 @@ class Subscription:
     async def next(self) -> list[Entry]:
         """The entries right after `position`, which moves behind them; waits where there are none.
 
-        Raises Reset, and django.db.Error where older entries can be read nowhere.
+        Raises Pace, Reset, and django.db.Error where older entries can be read nowhere.
         """
         while self.position == self.feed.head:
+            if self.live != self.feed.live:
+                self.live = self.feed.live
+                raise Pace(self.live)
             await self.feed.changed()
         if self.position > self.feed.head:
             raise Reset(self.feed.head)

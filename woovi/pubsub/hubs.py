@@ -28,7 +28,8 @@ class Hub:
         self.feeds: dict[str, Feed] = {}
         self.watchers: dict[str, set[asyncio.Event]] = {}  # by subject: set when it is revoked
         self.reader = Reader()
-        self.listener = Listener(self._heard, self._again)
+        self.listener = Listener(self._heard, self._again, self._deaf)
+        self.live = True  # until it is found out that nothing is heard
         self._look_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -39,6 +40,7 @@ class Hub:
         It subscribes first and asks where the log ends then, so nothing falls in between. Raises django.db.Error.
         """
         feed = self.feeds.setdefault(tenant, Feed(tenant, self.reader))
+        feed.pace(self.live)
         feed.users += 1
         self._listen()
         try:
@@ -99,10 +101,21 @@ class Hub:
 
     def _again(self) -> None:
         """Redis is heard from now on; what was published before was missed."""
+        self._pace(True)
         self._look_now.set()
         for watching in self.watchers.values():
             for revoked in watching:
                 revoked.set()
+
+    def _deaf(self) -> None:
+        if self.live:
+            self._look_now.set()  # and not only when the long pause between two looks is over
+        self._pace(False)
+
+    def _pace(self, live: bool) -> None:
+        self.live = self.reader.live = live
+        for feed in self.feeds.values():
+            feed.pace(live)
 
     async def _look(self) -> None:
         """Ask PostgreSQL, every few seconds and for all tenants at once, where their logs end."""

@@ -20,15 +20,15 @@ from woovi.pubsub.carrier import CHANNEL
 from woovi.redis import address
 from woovi.redis.clients import aconnect
 
-SILENCE = 5.0  # seconds after which the connection must prove that it lives, and the same again for its answer
+SILENCE = 1.0  # seconds after which the connection must prove that it lives, and the same again for its answer
 RETRY = 0.2  # seconds, at most: full jitter
 
 
 class Listener:
-    """Calls `heard(text)` for each message, and `again()` whenever it begins to hear."""
+    """Calls `heard(text)` for each message, `again()` whenever it begins to hear, and `deaf()` when it hears no more."""
 
-    def __init__(self, heard: Callable[[str], None], again: Callable[[], None]) -> None:
-        self.heard, self.again = heard, again
+    def __init__(self, heard: Callable[[str], None], again: Callable[[], None], deaf: Callable[[], None]) -> None:
+        self.heard, self.again, self.deaf = heard, again, deaf
         self.hears = False
 
     async def run(self) -> None:
@@ -37,6 +37,7 @@ class Listener:
         while True:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await self._listen(_client(turn))
+            self.deaf()
             turn += 1
             await asyncio.sleep(random.uniform(0, RETRY))  # noqa: S311
 

@@ -16,7 +16,7 @@ from django.core import signing
 from django.dispatch import Signal, receiver
 from django.http import HttpRequest, HttpResponseBase
 
-from woovi.ratelimit.subject import digest
+from woovi.ratelimit.subject import fingerprint, keys
 
 PREFIX, SALT, AGE = "device_", "woovi.ratelimit.device", 31_536_000  # seconds
 LONGEST = 200  # letters of a cookie of ours; what is longer is not kept in memory either
@@ -26,8 +26,11 @@ new_device = Signal()  # user, request: somebody logged in from a browser that h
 
 def known(cookies: Mapping[str, str], account: str) -> str | None:
     """The id of the device, where it has logged in to this account before."""
-    found = _read(cookies.get(_name(account), ""))
-    return found[1] if found and found[0] == digest("account", account) else None
+    for key in keys():
+        found = _read(cookies.get(_name(account, key), ""))
+        if found and found[0] == fingerprint("account", account, key=key):
+            return found[1]
+    return None
 
 
 def any_known(header: str) -> bool:
@@ -57,8 +60,8 @@ def _verified(value: str) -> tuple[str, str] | None:
     return account, device
 
 
-def _name(account: str) -> str:
-    return PREFIX + digest("cookie", account)[:10]
+def _name(account: str, key: bytes) -> str:
+    return PREFIX + fingerprint("cookie", account, key=key)[:10]
 
 
 @receiver(user_logged_in)
@@ -82,6 +85,8 @@ def remember(request: HttpRequest, response: HttpResponseBase) -> None:
     """Give the browser that has just logged in its cookie."""
     account: str | None = getattr(request, "limit_device_of", None)
     if account is not None:
-        value = signing.dumps([digest("account", account), secrets.token_urlsafe(12)], salt=SALT)
+        key = keys()[0]
+        mark = fingerprint("account", account, key=key)
+        value = signing.dumps([mark, secrets.token_urlsafe(12)], salt=SALT)
         secure = settings.SESSION_COOKIE_SECURE
-        response.set_cookie(_name(account), value, max_age=AGE, httponly=True, samesite="Lax", secure=secure)
+        response.set_cookie(_name(account, key), value, max_age=AGE, httponly=True, samesite="Lax", secure=secure)

@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from woovi.ratelimit import version
 from woovi.ratelimit.address import Networks
 from woovi.ratelimit.policy import Policy
 
@@ -126,6 +127,4 @@ class LimitEntry(Live):
 
 
 def _tell() -> None:
-    from woovi.ratelimit import store  # reads these models
-
-    store.changed()
+    version.changed()

@@ -12,7 +12,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from woovi import redis
-from woovi.ratelimit import metrics
+from woovi.ratelimit import metrics, version
 
 UNTIL, TOP, COUNTS = "rl:{seen}:until", "rl:{seen}:top", "rl:{seen}:counts"
 MOST = 1_000  # kept of each
@@ -94,12 +94,10 @@ def exposition() -> str:
 
 def unblock(policy: str, digest: str) -> None:
     """Forget what a subject owes to a policy, in every process. Raises RedisError."""
-    from woovi.ratelimit import store
-
     door: Any = redis.client("limits")
     for key in (f"rl:{{{digest}}}:{policy}{suffix}" for suffix in ("", ":b", ":d", ":s")):
         door.delete(key)
     for member in door.zrange(UNTIL, 0, -1):
         if member.decode().startswith(f"{policy}|{digest}|"):
             door.zrem(UNTIL, member)
-    store.changed()
+    version.changed()

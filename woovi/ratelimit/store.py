@@ -18,10 +18,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from redis.exceptions import RedisError
 
-from woovi import redis
-from woovi.ratelimit import local, seen
+from woovi.ratelimit import local, seen, version
 from woovi.ratelimit.address import IP, Networks
 from woovi.ratelimit.policy import Ask, Policy
 from woovi.ratelimit.subject import Subject
@@ -29,8 +27,6 @@ from woovi.ratelimit.subject import Subject
 log = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between two looks at the version
-AGE = 60.0  # seconds after which limits are read anyway: Redis may have lost the version
-VERSION = "rl:{limits}:version"
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class Store:
     def __init__(self) -> None:
         self._limits: Limits | None = None
         self._version = b""
-        self._looked = self._read = -AGE
+        self._looked = self._read = -version.AGE
         self._busy = threading.Lock()
 
     def current(self) -> Limits:
@@ -107,25 +103,16 @@ class Store:
         try:
             self._looked = time.monotonic()
             seen.flush()
-            version = _version()
-            if version == self._version and self._looked - self._read < AGE:
+            number = version.current()
+            if number == self._version and self._looked - self._read < version.AGE:
                 return
-            if version not in (self._version, None):
+            if number not in (self._version, None):
                 local.forget()
-            self._limits, self._version, self._read = read(), version or b"", self._looked
+            self._limits, self._version, self._read = read(), number or b"", self._looked
         except Exception:  # whatever it is, limits must not take the site down
             log.exception("Limits were not read; the last ones stay in force")
         finally:
             self._busy.release()
-
-
-def _version() -> bytes | None:
-    """The number of changes; None where Redis is away."""
-    try:
-        found: bytes | None = redis.client("limits").get(VERSION)  # type: ignore[assignment]
-    except (RedisError, OSError):
-        return None
-    return found or b""
 
 
 def read() -> Limits:
@@ -150,14 +137,6 @@ def read() -> Limits:
         allowed=frozenset(entries.get(("allow", False), [])),
         denied=frozenset(entries.get(("deny", False), [])),
     )
-
-
-def changed() -> None:
-    """Tell every process. Without Redis they notice within AGE seconds."""
-    try:
-        redis.client("limits").incr(VERSION)
-    except (RedisError, OSError):
-        log.warning("Redis is away: changed limits are in force everywhere within %s s", AGE)
 
 
 _store = Store()

@@ -38,16 +38,24 @@ class Subject(NamedTuple):
 PUBLIC = {"network", "company", "world"}  # kinds whose values tell nothing about a person
 
 
-def fingerprint(*parts: str) -> str:
-    """22 letters. Each part goes in with its length: ("pay", "15") is never ("pay1", "5")."""
+def fingerprint(*parts: str, key: bytes = b"") -> str:
+    """22 letters, by `key` or the one that names buckets. Each part goes in with its length: ("pay", "15") is never
+    ("pay1", "5")."""
     text = b"".join(b"%d:%s" % (len(raw), raw) for raw in (part.encode() for part in parts))
-    return urlsafe_b64encode(hmac.digest(_key(), text, "sha256")[:16]).decode().rstrip("=")
+    return urlsafe_b64encode(hmac.digest(key or _key(), text, "sha256")[:16]).decode().rstrip("=")
 
 
 digest = lru_cache(maxsize=10_000)(fingerprint)
 """The same, remembered: for what is short. Headers of a stranger's choosing would fill the memory."""
 
 
+def keys() -> list[bytes]:
+    """One of SECRET_KEY and of each of SECRET_KEY_FALLBACKS, the newest first."""
+    masters = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [hmac.digest(master.encode(), b"woovi.ratelimit", "sha256") for master in masters]
+
+
 @lru_cache(maxsize=1)
 def _key() -> bytes:
-    return hmac.digest(settings.SECRET_KEY.encode(), b"woovi.ratelimit", "sha256")
+    """The oldest: processes that have the new key already, and those that have not, count in the same buckets."""
+    return keys()[-1]

@@ -1,7 +1,7 @@
 """Django's system checks of the servers. They connect, so only `manage.py check --deploy [--tag redis]` runs them.
 
 redis.E001 unreachable, E002 too old, E003 may evict what must stay, E004 not what the address says; redis.W005 clocks
-apart, W006 slow.
+apart, W006 slow, W007 nearly full.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from woovi.redis.address import Address
 from woovi.redis.clients import client
-from woovi.redis.roles import POLICIES, Role, address, limits, variable
+from woovi.redis.roles import POLICIES, Role, address, client_name, limits, variable
 
 
 def django_cache() -> dict[str, Any]:
@@ -69,15 +69,18 @@ def channel_layer() -> dict[str, Any]:
     }
 
 
-def celery_broker(visibility_timeout: int) -> dict[str, Any]:
-    """Celery's settings of its broker. visibility_timeout: seconds until an unacknowledged message is given again."""
+def celery_broker() -> dict[str, Any]:
+    """Celery's settings of its broker."""
     place = _no_cluster("broker", "Celery's broker")
-    timeout = POLICIES["broker"].timeout
     options: dict[str, Any] = {
-        "visibility_timeout": visibility_timeout,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "client_name": "woovi-broker",
+        "socket_timeout": POLICIES["broker"].timeout,
+        "socket_connect_timeout": POLICIES["broker"].timeout,
+        "client_name": client_name("broker"),
+        # Seconds: kombu leaves a primary that owes an answer for so long. Its 25 would leave a worker deaf for 50.
+        "health_check_interval": 1,
+        # No copy of each message in Redis until it is acknowledged: messages are hints. A full Redis refuses the copy of
+        # what it has handed out already, so a worker that wants one loses all that it takes there.
+        "ack_emulation": False,
     }
     if place.topology == "sentinel":
         options |= {"master_name": place.service, "sentinel_kwargs": _sentinel(place)}
@@ -100,8 +103,10 @@ def kombu_url(place: Address) -> str:
 
 
 def _sentinel(place: Address) -> dict[str, Any]:
+    """What a connection to a Sentinel is told."""
     login = {"username": place.sentinel_username, "password": place.sentinel_password}
-    return {**{name: value for name, value in login.items() if value}, **({"ssl": True} if place.tls else {})}
+    known = {name: value for name, value in login.items() if value} | ({"ssl": True} if place.tls else {})
+    return {**limits("broker"), **known}
 
 
 def _no_cluster(role: Role, what: str) -> Address:

@@ -17,6 +17,7 @@ from woovi.redis.roles import POLICIES, Role, address, variable
 KEEPING: tuple[Role, ...] = ("locks", "limits", "broker")  # what they write must stay until they say so
 OLDEST = {"valkey": (7, 2), "redis": (7, 0)}
 PINGS = 20
+NEARLY_FULL = 0.8  # of its memory: a full server refuses what these roles write, so there must be time to act
 CLOCK = 0.5  # seconds; fences and limits read the server's clock, people compare it with ours
 
 SCHEMES = {
@@ -115,6 +116,13 @@ def _judge(found: Findings, place: Address, info: list[dict[str, Any]]) -> Itera
         yield Problem(4, f"{name} says {place.topology}, but it runs as {mode}", f"Write {SCHEMES[mode]} in {name}.")
     elif any(each.get("role") != "master" for each in info):
         yield Problem(4, "it is a read-only replica", f"Name its primary in {name}, or the Sentinels that follow it.")
+    fullest = max((each.get("used_memory", 0) / each["maxmemory"] for each in info if each.get("maxmemory")), default=0)
+    if found.role in KEEPING and fullest >= NEARLY_FULL:
+        yield Problem(
+            7,
+            f"{fullest:.0%} of its maxmemory is used; full, it refuses what {found.role} writes",
+            f"CONFIG SET maxmemory higher, or point {own} to a server of its own.",
+        )
     if abs(found.clock) > CLOCK:
         yield Problem(5, f"its clock is {found.clock:+.1f} s from ours", "Let NTP run on both machines.")
     patience = POLICIES[found.role].timeout * 1000

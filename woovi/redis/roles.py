@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from redis import exceptions
@@ -10,7 +15,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from woovi import env
+from woovi import VERSION, env
 from woovi.redis.address import Address, parse
 
 Role = Literal["cache", "locks", "limits", "broker", "channels", "django"]
@@ -44,7 +49,7 @@ POLICIES: dict[Role, Policy] = {
     "cache": Policy(timeout=0.25, connections=50),
     "locks": Policy(timeout=0.1, connections=100),
     "limits": Policy(timeout=0.1, connections=50),
-    "broker": Policy(timeout=2.0, connections=10, resend=True),
+    "broker": Policy(timeout=1.5, connections=10, resend=True),
     "channels": Policy(timeout=1.0, connections=50, resend=True),
     "django": Policy(timeout=0.25, connections=50),
 }
@@ -61,13 +66,35 @@ def address(role: Role) -> Address:
     return parse(variable(role), env.text(f"REDIS_{role.upper()}_URL", "") or env.text("REDIS_URL", "embedded://"))
 
 
+def client_name(role: Role) -> str:
+    """How this process's connections are named in CLIENT LIST, as `woovi-1.0.0/worker-bank/broker`."""
+    return f"woovi-{VERSION}/{service(sys.argv)}/{role}"
+
+
+def service(command: Sequence[str]) -> str:
+    """What a process is, by its command line: `web`, `relay`, `beat`, `worker-QUEUES`, or its command's name."""
+    program, arguments = Path(command[0]), list(command[1:])
+    name = program.parent.name if program.stem == "__main__" else program.stem
+    if name in {"uvicorn", "serve"}:
+        return "web"
+    if name == "celery":
+        name = next((each for each in arguments if each in {"worker", "beat"}), name)
+    if name == "worker":
+        for option, value in itertools.pairwise(arguments):
+            if option in {"-Q", "--queues"}:
+                name = f"worker-{value}"
+    if name == "manage":
+        name = arguments[0] if arguments else name
+    return re.sub(r"[^\w,.-]", "_", name, flags=re.ASCII)
+
+
 def limits(role: Role) -> dict[str, Any]:
     """What every connection of `role` is told. RESP2: nothing here uses what 3 adds, and its handshake asks a Valkey for what only a Redis knows."""
     timeout = POLICIES[role].timeout
     return {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
-        "client_name": f"woovi-{role}",
+        "client_name": client_name(role),
         "driver_info": None,
         "protocol": 2,
     }

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from payments.bank.simulator import faults
 from payments.bank.simulator.models import Callback, Charge, Movement, Pix, Return, Sent, Settlement, Webhook
 from payments.bank.simulator.problems import Problem
-from payments.pix import brcode, ids
+from payments.pix import brcode, ids, keys
 
 RETURN_WINDOW = timedelta(days=90)
 
@@ -108,12 +108,20 @@ def read_code(text: str) -> Target:
     except brcode.InvalidBrCode as error:
         raise Problem("CodigoInvalido", 400, str(error), "br_code") from None
     if code.key:
-        return Target(None, code.key, code.value, code.txid)
+        return Target(None, _key(code.key), code.value, code.txid)
     token = code.url.rpartition("/")[2]
     charge = Charge.objects.filter(token=token).first()
     if charge is None:
         raise Problem("CobPayloadNaoEncontrado", 404, "Cobrança não encontrada neste banco.", "br_code")
     return Target(charge, charge.pix_key, charge.value, charge.txid)
+
+
+def _key(text: str) -> str:
+    """The key as the DICT writes it: codes carry it as their maker typed it."""
+    try:
+        return keys.parse(text).value
+    except keys.InvalidKey as error:
+        raise Problem("ChavePixInvalida", 400, f"O código tem uma chave inválida: {error}", "br_code") from None
 
 
 def pay(
@@ -139,6 +147,8 @@ def pay(
         raise Problem("PagamentoRecusado", 422, "O código não tem valor: informe um.", "value")
     if end_to_end_id and (known := Pix.objects.filter(pk=end_to_end_id).first()):
         return known
+    if target.charge is None and not owned(target.pix_key):
+        raise Problem("ChaveNaoEncontrada", 422, "A chave Pix não existe.", "br_code")
     if target.charge and not force:
         _refuse_unpayable(target.charge, amount, now)
     pix = Pix(
@@ -160,6 +170,22 @@ def pay(
             return pix
     # Somebody was faster since the charge was read.
     raise Problem("PagamentoRecusado", 422, "A cobrança não pode mais ser paga.", "status")
+
+
+def owned(pix_key: str) -> bool:
+    """Whether anybody here has the key: it has a webhook or a charge, or is a company's of the platform.
+
+    A bank registers its customers' keys in the DICT. The Pix API has no call for that, so of a company without a charge
+    the key is looked up where the platform keeps it, if that is the same database.
+    """
+    if Webhook.objects.filter(pk=pix_key).exists() or Charge.objects.filter(pix_key=pix_key).exists():
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('public.payments_company') IS NOT NULL")
+        if cursor.fetchone() != (True,):
+            return False
+        cursor.execute("SELECT EXISTS (SELECT FROM public.payments_company WHERE pix_key = %s)", [pix_key])
+        return bool(cursor.fetchone() == (True,))
 
 
 def after_expiry(target: Target) -> datetime | None:
@@ -195,11 +221,23 @@ def _tell(pix: Pix) -> None:
         Callback.objects.bulk_create(Callback(pix=pix, due_at=told_at) for _ in range(times))
 
 
-def request_return(end_to_end_id: str, return_id: str, value: int, comment: str, now: datetime | None = None) -> Return:
-    """Give `value` centavos of a Pix back. The same id and value again is the same return."""
+def listed() -> QuerySet[Pix]:
+    """The Pix that the API knows by now: those just paid may be missing, as at real banks."""
+    late = faults.current().listed_after_ms
+    rows = Pix.objects.all()
+    return rows.filter(paid_at__lte=timezone.now() - timedelta(milliseconds=late)) if late else rows
+
+
+def request_return(
+    end_to_end_id: str, return_id: str, value: int, comment: str, nature: str = "ORIGINAL", now: datetime | None = None
+) -> Return:
+    """Give `value` centavos of a Pix back. The same id and value again is the same return.
+
+    Any `nature` but ORIGINAL is the bank's own doing: nobody asked for it.
+    """
     now = now or timezone.now()
     with transaction.atomic():
-        pix = Pix.objects.select_for_update().filter(pk=end_to_end_id).first()
+        pix = listed().select_for_update().filter(pk=end_to_end_id).first()
         if pix is None:
             raise Problem("PixNaoEncontrado", 404, f"Pix não encontrado: {end_to_end_id}")
         known = pix.returns.filter(return_id=return_id).first()
@@ -216,6 +254,7 @@ def request_return(end_to_end_id: str, return_id: str, value: int, comment: str,
             rtr_id=ids.mint("D", settings.BANK_ISPB, now),
             pix=pix,
             return_id=return_id,
+            nature=nature,
             value=value,
             comment=comment,
             requested_at=now,
@@ -270,6 +309,7 @@ def settle_due(now: datetime | None = None) -> None:
                 _tell(row.pix)
 
 
-def balance() -> int:
-    """Centavos in the platform's account."""
-    return Movement.objects.aggregate(sum=Sum("value"))["sum"] or 0
+def balance(at: datetime | None = None) -> int:
+    """Centavos in the platform's account, now or before `at`."""
+    rows = Movement.objects.filter(at__lt=at) if at else Movement.objects
+    return rows.aggregate(sum=Sum("value"))["sum"] or 0

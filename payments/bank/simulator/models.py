@@ -64,6 +64,7 @@ class Return(models.Model):
     rtr_id = models.CharField(max_length=32, primary_key=True)
     pix = models.ForeignKey(Pix, on_delete=models.PROTECT, related_name="returns")
     return_id = models.CharField(max_length=35)
+    nature = models.CharField(max_length=20, default="ORIGINAL")
     value = models.BigIntegerField()
     comment = models.CharField(max_length=140, blank=True)
     status = models.CharField(max_length=16, choices=Settlement, default=Settlement.PROCESSING)
@@ -139,5 +140,6 @@ class Faults(models.Model):
     callback_delay_ms = models.PositiveIntegerField(default=2000)  # of one held back
     return_refused_percent = models.PositiveSmallIntegerField(default=0)  # NAO_REALIZADO
     settle_ms = models.PositiveIntegerField(default=1000)  # how long returns and sent Pix are EM_PROCESSAMENTO
+    listed_after_ms = models.PositiveIntegerField(default=0)  # how long GET /pix does not know a Pix that was paid
     token_seconds = models.PositiveIntegerField(default=3600)  # life of an access token
     token_generation = models.PositiveIntegerField(default=1)  # another number makes all tokens invalid

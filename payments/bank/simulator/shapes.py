@@ -77,7 +77,7 @@ def returned(row: Return) -> dict[str, Any]:
         "id": row.return_id,
         "rtrId": row.rtr_id,
         "valor": reais(row.value),
-        "natureza": "ORIGINAL",
+        "natureza": row.nature,
         "horario": times,
         "status": row.status,
     }

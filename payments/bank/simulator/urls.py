@@ -20,6 +20,7 @@ urlpatterns = [
     path("sim/balance", methods(GET=own.get_balance)),
     path("sim/statement", methods(GET=own.get_statement)),
     path("sim/pay", methods(POST=own.pay)),
+    path("sim/return", methods(POST=own.make_return)),
     path("sim/faults", methods(GET=own.get_faults, PUT=own.put_faults, DELETE=own.delete_faults)),
     path("", pages.home, name="home"),
     path("pay", pages.pay, name="pay"),

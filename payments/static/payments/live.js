@@ -5,6 +5,7 @@
 (() => {
   const SILENCE = 60_000;   // ms without a frame (a heartbeat comes every 25 s): the connection is dead
   const LONGEST = 20_000;   // ms, longest wait before the next try
+  const POLL = 5_000;       // ms between two readings while the server itself hears of news late
   const GAP = 300;          // ms between two readings, so that a burst of events is one
 
   const pulse = document.getElementById("pulse");
@@ -16,6 +17,7 @@
   let socket = null, tries = 0, retry = 0, heard = 0;
   let cursor = Number(pulse.dataset.cursor);    // the number of the last event that this page has seen
   let leaving = 0;                              // when another page was asked for
+  let slow = false;                             // the server hears of news late
   let greeted = false, goal = 0;                // what the log's head was said to be
   let fresh = Date.now(), lost = 0;             // when the page was last read; when the connection went
   let reading = 0, again = false, failed = false, after = 0;
@@ -25,7 +27,7 @@
   function state() {
     if (!navigator.onLine) return "offline";
     if (failed) return "stale";
-    if (socket?.readyState === WebSocket.OPEN && greeted) return lost || cursor < goal ? "catching" : "live";
+    if (socket?.readyState === WebSocket.OPEN && greeted) return lost || cursor < goal ? "catching" : slow ? "slow" : "live";
     if (lost && Date.now() - lost > 60_000) return "stale";
     return lost ? "reconnecting" : "connecting";
   }
@@ -87,7 +89,7 @@
     address.searchParams.set("after", cursor);
     const mine = socket = new WebSocket(address);
     heard = Date.now();
-    greeted = false;
+    greeted = slow = false;
     mine.onmessage = (event) => {
       if (mine !== socket) return;
       heard = Date.now();
@@ -97,7 +99,7 @@
     mine.onclose = (event) => {
       if (mine !== socket) return;
       // Where this page is being left, as after its own log-out, its next page decides.
-      if (event.code === 4401 && Date.now() - leaving > 5_000) { location.assign(`${pulse.dataset.login}?next=${encodeURIComponent(location.pathname)}`); return; }
+      if (event.code === 4401 && Date.now() - leaving > 5_000) { location.assign(`${pulse.dataset.login}?next=${encodeURIComponent(location.pathname + location.search)}`); return; }
       if (event.code === 4429) tries = Math.max(tries, 5);  // too many connections: ask seldom
       lose();
     };
@@ -116,6 +118,9 @@
     } else if (frame.type === "head") {
       if (cursor < goal) return lose();           // a whole heartbeat behind: something is missing
       goal = frame.head;
+    } else if (frame.type === "pace") {
+      slow = !frame.live;
+      if (slow) read();
     } else if (frame.type === "reset") {
       cursor = goal = frame.head;
       read();
@@ -145,6 +150,7 @@
   }
   setInterval(() => {
     if (socket && Date.now() - heard > SILENCE) lose();
+    if (slow && Date.now() - settledAt > POLL) read();
     show();
   }, 1000);
   addEventListener("beforeunload", () => { leaving = Date.now(); });

@@ -6,7 +6,7 @@
   const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", timeZone: "America/Sao_Paulo"});
   let fresh = Date.now();
 
-  const read = () => htmx.trigger("#payment", "read");  // which a final part does not listen to
+  const read = () => htmx.trigger("#payment", "read");  // which a part of a final state does not listen to
   document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden) event.preventDefault(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) read(); });
   addEventListener("online", read);

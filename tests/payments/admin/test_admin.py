@@ -32,6 +32,7 @@ from payments.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from payments.models.operations import RetentionMark
 from payments.pix import keys
 from payments.services import companies, receiving, refunds
 from payments.services.errors import Invalid
@@ -111,7 +112,7 @@ def world(owner: Company) -> dict[type, Any]:
 
 def test_every_model_is_listed() -> None:
     ours = {model for model in apps.get_models() if model._meta.app_label in {"payments", "outbox"}}
-    assert ours - set(admin.site._registry) == set()
+    assert ours - set(admin.site._registry) == {RetentionMark}  # where a nightly run left off
 
 
 def test_every_list_and_page_opens_without_asking_once_a_row(
@@ -229,7 +230,7 @@ def test_a_company_is_onboarded_with_its_accounts(operator: Client) -> None:
     operator.post(url(Company, "add"), {**fields, "tax_id": tax_id})
     company = Company.objects.get()
     assert (company.tax_id, company.pix_key) == (tax_id, "pix@padaria.example")
-    assert set(company.accounts.values_list("kind", flat=True)) == set(Account.Kind.values)
+    assert set(company.accounts.values_list("kind", flat=True)) == set(Account.OPENED_AT_ONCE)
     assert LogEntry.objects.get().object_id == str(company.pk)
 
 
@@ -325,7 +326,7 @@ def test_an_app_id_is_shown_once_and_works_until_it_is_revoked(operator: Client)
     assert companies.authenticate(app_id) == application
     operator.post(url(Application, "changelist"), {**selected, "confirmed": "yes"})
     assert companies.authenticate(app_id) is None
-    assert LogEntry.objects.latest("id").get_change_message() == "Revoked."
+    assert LogEntry.objects.latest("id").get_change_message() == "Revoked. is_active: True → False"
 
 
 def test_a_webhook_is_sent_again_after_a_question(operator: Client) -> None:

@@ -41,7 +41,7 @@ def cache(valkey: Standalone) -> Any:
 def operator(*rights: str) -> Client:
     user = User.objects.create_user(f"{uuid4().hex}@example.com", "x", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
+    client = Client(headers={"Accept-Language": "en"})
     client.force_login(user)
     return client
 
@@ -104,7 +104,7 @@ def test_a_balance_and_a_token_are_dropped(valkey: Standalone, bank_process: Ban
         in client.post(page("balance"), {"drop": "entry", "entry-id": str(shop.pk)}, follow=True).content.decode()
     )
     assert "whole number" in client.post(page("balance"), {"drop": "entry", "entry-id": "x"}).content.decode()
-    assert "Dropped the token" in client.post(page("bank.token"), {"drop": "token"}, follow=True).content.decode()
+    assert "Dropped." in client.post(page("bank.token"), {"drop": "token"}, follow=True).content.decode()
     assert "balance" in versioned.registry
 
 

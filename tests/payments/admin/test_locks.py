@@ -118,8 +118,8 @@ def test_what_happened_is_added_up(operator: Client, refund: Refund) -> None:
     metrics.count(["payments.charge"], "stale")
     metrics.write()
     counts = {each["name"]: each for each in operator.get(PAGE).context["counts"]}
-    assert counts["charge"]["stale"] >= 1
-    assert counts["charge"]["taken"] >= 1  # by the refund's request
+    assert counts["cobrança"]["stale"] >= 1
+    assert counts["cobrança"]["taken"] >= 1  # by the refund's request
     assert operator.get(PAGE).context["processes"] == 1
 
 

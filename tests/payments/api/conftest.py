@@ -23,11 +23,14 @@ class Merchant:
         return self._client().get(path, query)
 
     def post(self, path: str, body: Any, content_type: str = "application/json") -> Any:
-        data = body if isinstance(body, bytes | str) else json.dumps(body)
-        return self._client().post(path, data, content_type=content_type)
+        return self.send("POST", path, body, content_type)
 
     def delete(self, path: str) -> Any:
         return self._client().delete(path)
+
+    def send(self, method: str, path: str, body: Any, content_type: str = "application/json") -> Any:
+        data = body if isinstance(body, bytes | str) else json.dumps(body)
+        return self._client().generic(method, path, data, content_type)
 
     def _client(self) -> Client:
         # As a server would: an unexpected exception is answered, not raised into the test.

@@ -196,6 +196,7 @@ ENDPOINTS = [
     ("GET", "/api/v1/webhook"),
     ("POST", "/api/v1/webhook"),
     ("GET", "/api/v1/webhook/events"),
+    ("PATCH", "/api/v1/webhook/1"),
     ("DELETE", "/api/v1/webhook/1"),
 ]
 
@@ -209,7 +210,7 @@ def test_nobody_without_an_app_id(shop: Merchant, method: str, path: str, header
     half = base64.b64encode(f"{pair[0]}:".encode()).decode()
     other = base64.b64encode(f"{pair[0]}:Client_Secret_wrong".encode()).decode()
     given = {} if header is None else {"HTTP_AUTHORIZATION": header.format(app=shop.app_id, half=half, other=other)}
-    answer = Client().generic(method, path, b"{}" if method == "POST" else b"", "application/json", **given)
+    answer = Client().generic(method, path, b"" if method in {"GET", "DELETE"} else b"{}", "application/json", **given)
     assert (answer.status_code, answer.json()) == (401, NO_APP_ID)
 
 
@@ -241,8 +242,8 @@ def test_a_rival_sees_and_changes_nothing(
     account = Account.objects.get(company=shop.company, kind="MERCHANT").public_id
     for identifier in ("pedido-1", paid.public_id, paid.txid):
         where = path.format(account=account).replace("pedido-1", identifier)
-        if method == "POST":
-            answer = rival.post(where, {"correlationID": "roubo", "value": 0})
+        if method in {"POST", "PATCH"}:
+            answer = rival.send(method, where, {"correlationID": "roubo", "value": 0, "webhook": {"name": "Meu"}})
         else:
             answer = rival.get(where) if method == "GET" else rival.delete(where)
         assert answer.status_code in {200, 400}

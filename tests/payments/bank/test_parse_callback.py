@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,19 +91,11 @@ def test_text_of_strangers_fits_a_database() -> None:
         callback(endToEndId="E123"),
         callback(endToEndId=None),
         callback(endToEndId="E12345678202009091221abcdef1234\0"),
-        callback(txid="a b"),
-        callback(txid="x" * 36),
         callback(valor="110"),
         callback(valor="110.0"),
         callback(valor="-1.00"),
         callback(valor=110.0),
         callback(valor="١١٠.٠٠"),
-        callback(horario="ontem"),
-        callback(horario="2020-09-09T20:15:00"),
-        callback(horario="0001-01-01T00:00:00+23:59"),
-        callback(infoPagador=["x"]),
-        callback(pagador="Ana"),
-        callback(devolucoes="x" * 9),
     ],
 )
 def test_nonsense(body: bytes) -> None:
@@ -123,6 +116,56 @@ def test_a_return_that_cannot_be_read_does_not_take_its_pix_along(caplog: pytest
     (pix,) = parse_callback(callback(devolucoes=[{"id": "a b"}, *PIX["devolucoes"]]))
     assert [each.return_id for each in pix.returns] == ["000AAA111"]
     assert "a?b" in caplog.text
+
+
+RETURN = PIX["devolucoes"][0]
+MINUTE = datetime(2020, 9, 9, 12, 21, tzinfo=UTC)  # of the end-to-end id
+ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [  # what is told, and what it is read as
+    ({"devolucoes": RETURN}, {"returns": parse_callback(callback())[0].returns}),
+    *(({"devolucoes": odd}, {"returns": ()}) for odd in (None, {}, "", "x", 1, [None], [{}], {"id": "a"})),
+    ({"devolucoes": [{**RETURN, "status": "?"}, RETURN]}, {"returns": parse_callback(callback())[0].returns}),
+    *(({"txid": odd}, {"txid": ""}) for odd in (None, "", "***", "a b", "x" * 36, 7, ["x"])),
+    ({"txid": f" {PIX['txid']} "}, {}),
+    *(({"horario": odd}, {"paid_at": MINUTE}) for odd in (None, "ontem", 1, {}, "2020-09-09T20:15:00")),
+    ({"horario": "0001-01-01T00:00:00+23:59"}, {"paid_at": MINUTE}),
+    *(({"infoPagador": odd}, {"payer_message": ""}) for odd in (None, ["x"], {}, True)),
+    ({"infoPagador": 12}, {"payer_message": "12"}),
+    *(({"pagador": odd}, {"payer_name": "", "payer_tax_id": ""}) for odd in (None, "Ana", ["x"], {})),
+    *(({"chave": odd}, {"pix_key": ""}) for odd in (None, "", [1], {"a": 1})),
+    *(
+        ({"pagador": {kind: told, "nome": "Ana"}}, {"payer_tax_id": kept})
+        for kind, told, kept in (
+            ("cnpj", "12.345.678/0001-95", "12345678000195"),
+            ("cnpj", "12345678000195", "12345678000195"),
+            ("cnpj", "12.abc.345/01de-35", "12ABC34501DE35"),
+            ("cnpj", 191, "00000000000191"),
+            ("cpf", "111.444.777-35", "11144477735"),
+            ("cpf", " 11144477735 ", "11144477735"),
+            ("cpf", 1144477735, "01144477735"),
+            ("cpf", "***.444.777-**", ""),
+            ("cpf", None, ""),
+            ("cpf", ["x"], ""),
+        )
+    ),
+    ({"pagador": {"cpf": "", "cnpj": "12.345.678/0001-95", "nome": "Ana"}}, {"payer_tax_id": "12345678000195"}),
+]
+
+
+@pytest.mark.parametrize(("told", "read"), ODD, ids=[str(told) for told, _ in ODD])
+def test_an_odd_optional_part_does_not_lose_the_payment(told: dict[str, Any], read: dict[str, Any]) -> None:
+    (usual,), (pix,) = parse_callback(callback()), parse_callback(callback(**told))
+    assert pix == replace(usual, **read)
+
+
+def test_one_object_stands_for_a_list_of_one() -> None:
+    assert parse_callback(json.dumps({"pix": PIX}).encode()) == parse_callback(callback())
+
+
+@pytest.mark.parametrize(("told", "read"), [({"rtrId": None}, ""), ({"rtrId": "?"}, ""), ({}, RETURN["rtrId"])])
+def test_a_return_that_the_bank_made_is_read_with_what_it_has(told: dict[str, Any], read: str) -> None:
+    made = {**RETURN, "id": "MED-0001", "natureza": "MED_FRAUDE", "motivo": None, **told}
+    (pix,) = parse_callback(callback(devolucoes=made))
+    assert pix.returns == (BankReturn("MED-0001", read, 1100, ReturnStatus.REFUSED, "", "MED_FRAUDE"),)
 
 
 @given(st.binary() | JSON.map(lambda found: json.dumps({"pix": [found]}).encode()))

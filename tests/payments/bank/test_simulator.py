@@ -86,6 +86,23 @@ def test_static_codes_are_paid_and_those_without_txid_are_loose(
     assert refused(bank_process, {"br_code": open_code, "payer": PAYER})["status"] == 422
 
 
+def test_the_key_of_a_code_is_read_as_the_dict_writes_it(
+    bank_process: BankProcess, connected: Bank, receiver: Receiver
+) -> None:
+    key = f"{uuid.uuid4().hex}@loja.example"
+    connected.set_callback(key, receiver.url)  # now somebody has it
+    code = brcode.encode(brcode.BrCode("Loja", "Recife", key=key.upper(), value=700))
+    paid = bank_process.http.post("/sim/pay", json={"br_code": f"\ufeff{code[:40]}\n{code[40:]}", "payer": PAYER})
+    assert paid.status_code == 201, paid.text
+    assert connected.read_received(paid.json()["endToEndId"]).pix_key == key
+
+
+@pytest.mark.parametrize("key", ["11111111111", "vendas%loja@exemplo.com", "nobody", "+0511999999999"])
+def test_a_code_with_a_key_that_the_dict_cannot_hold_is_not_paid(bank_process: BankProcess, key: str) -> None:
+    code = brcode.encode(brcode.BrCode("Loja", "Recife", key=key, value=700))
+    assert "chave" in refused(bank_process, {"br_code": code, "payer": PAYER})["detail"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

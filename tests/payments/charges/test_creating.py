@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from payments.bank import current
@@ -17,7 +19,7 @@ from payments.selectors import charges as selected
 from payments.services import charges, reconciliation
 from payments.services.charges import ChargeRequest, create
 from payments.services.errors import Duplicate, Invalid, Unavailable
-from tests.bank_process import BankProcess
+from tests.bank_process import BankProcess, eventually
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent
 
@@ -313,3 +315,50 @@ def test_a_wrong_request_leaves_nothing(shop: Company, asked: ChargeRequest, fie
 )
 def test_the_fee_is_a_share_half_up_within_limits(shop: Company, value: int, fee: int) -> None:
     assert charges.fee(shop, value) == fee
+
+
+def _race(delete: Callable[[Charge], object]) -> bool:
+    """Another process registers a charge while somebody who found it unregistered deletes it. Whether it is there."""
+    charge = making.charge(making.company(), registered_at=None)
+    began, looked = threading.Event(), threading.Event()
+
+    def other() -> None:
+        try:
+            began.set()
+            delete(charge)
+        finally:
+            looked.set()
+            connections.close_all()
+
+    with transaction.atomic():
+        Charge.objects.filter(pk=charge.pk).update(registered_at=timezone.now())
+        rival = threading.Thread(target=other)
+        rival.start()
+        began.wait(10)
+        eventually(_somebody_waits)
+    rival.join(10)
+    assert looked.is_set()
+    return Charge.objects.filter(pk=charge.pk).exists()
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone() == (True,))
+
+
+def test_a_charge_that_is_registered_meanwhile_is_not_forgotten() -> None:
+    assert _race(charges.forget)
+
+
+def test_by_djangos_delete_it_would_be() -> None:
+    """The negative control: it looks first, and deletes by id what it saw."""
+    assert not _race(lambda charge: Charge.objects.filter(pk=charge.pk, registered_at=None).delete())
+
+
+def test_one_that_was_touched_meanwhile_is_not_forgotten() -> None:
+    charge = making.charge(making.company(), registered_at=None)
+    charges.forget(charge, charge.updated_at - timedelta(seconds=1))
+    assert Charge.objects.filter(pk=charge.pk).exists()
+    charges.forget(charge, charge.updated_at)
+    assert not Charge.objects.filter(pk=charge.pk).exists()

@@ -75,8 +75,9 @@ def test_the_events_carry_what_the_contract_shows() -> None:
 def test_what_settles_nothing_goes_back(charged: dict[str, Any], paid: dict[str, Any], outcome: str) -> None:
     charge = making.charge(making.company(), 1000, **charged)
     received = making.pix(charge, **paid)
+    heard = max(NOW, received.paid_at)
 
-    got = receive(received, NOW)
+    got = receive(received, heard)
 
     before = charge.status
     charge.refresh_from_db()
@@ -232,7 +233,9 @@ def test_without_the_guards_a_pix_told_twice_is_booked_twice(monkeypatch: pytest
 
     monkeypatch.setattr(receiving, "_posting", other_kind)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT conname FROM pg_constraint WHERE conname LIKE 'payments_receivedpix_end_to_end_id%%'")
+        cursor.execute(  # of contype: NOT NULL is a constraint with a name like that, too
+            "SELECT conname FROM pg_constraint WHERE contype = 'u' AND conname LIKE 'payments_receivedpix_end_to_end_id%'"
+        )
         unique = cursor.fetchone()[0]
         try:
             cursor.execute(f"ALTER TABLE payments_receivedpix DROP CONSTRAINT {unique}")

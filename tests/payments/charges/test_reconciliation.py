@@ -59,30 +59,6 @@ def test_a_bank_that_is_away_does_not_move_the_cursor(bank: BankProcess) -> None
     assert BankCursor.objects.get().read_until == NOW
 
 
-def test_a_pix_that_cannot_be_booked_holds_the_cursor_and_not_the_others(
-    bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = [create(shop, ChargeRequest(name, 1000)) for name in "ab"]
-    for charge in made:
-        bank.pay(charge.txid, callback="lost")
-    receive = receiving.receive
-    start = timezone.now() - timedelta(minutes=5)
-    read_until(start)
-
-    def broken(received: Any, now: Any = None) -> Any:
-        return 1 / 0 if received.txid == made[0].txid else receive(received, now)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(receiving, "receive", broken)
-        reconciliation.read_received()
-    assert BankCursor.objects.get().read_until == start
-    assert making.balances(shop)["MERCHANT"] == 950
-
-    reconciliation.read_received()
-    assert BankCursor.objects.get().read_until > start
-    assert making.balances(shop)["MERCHANT"] == 1900
-
-
 def test_a_pix_that_cannot_be_read_holds_neither_the_others_nor_the_cursor(
     bank: BankProcess, shop: Company, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ from woovi.outbox.models import OutboxEvent
 
 def test_every_task_of_the_beat_exists(settings: Any) -> None:
     app.loader.import_default_modules()
-    assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
 def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
@@ -27,8 +27,10 @@ def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
         "payments.send_refund": "bank",
         "payments.check_refunds": "bank",
         "payments.reconcile": "bank",
+        "payments.compare_bank": "bank",
         "payments.deliver_webhook": "webhooks",
         "payments.mail_new_device": "webhooks",
+        "payments.prune": "webhooks",
         "payments.sweep_webhooks": "webhooks",
     }
 

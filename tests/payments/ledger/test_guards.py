@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from payments.models import Account, Entry, LedgerTransaction
 from payments.selectors import checks
 from payments.services import ledger
-from payments.services.ledger import Event
+from payments.services.ledger import Event, Line, Posting
 from tests.payments.ledger.conftest import Books
 
 
@@ -201,7 +201,6 @@ DAMAGE = {
         "UPDATE payments_ledgertransaction SET kind = 'pix_in'"
     ),
     "a hold for a refund has its refund": "UPDATE payments_ledgertransaction SET kind = 'refund_hold'",
-    "only clearing may be negative": "UPDATE payments_account SET may_go_negative = true WHERE id = {merchant}",
     "the guards' functions are those of the migrations": (
         "CREATE OR REPLACE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
     ),
@@ -222,6 +221,37 @@ def test_check_ledger_sees_an_overdraft_where_the_constraint_is_dropped(paid: Bo
     sql("ALTER TABLE payments_account DROP CONSTRAINT account_not_overdrawn")
     ledger.post(paid.paid("out", -1001))
     assert failed()["no account is overdrawn"] == [str(paid.merchant)]
+
+
+ALLOW = "UPDATE payments_account SET may_go_negative = true WHERE id = %s"
+
+
+def test_no_merchant_is_allowed_to_go_negative(paid: Books) -> None:
+    with pytest.raises(IntegrityError, match="account_negative_by_kind"), transaction.atomic():
+        sql(ALLOW, paid.merchant)
+    with pytest.raises(ledger.InsufficientFunds):
+        ledger.post(paid.paid("out", -1001))
+
+
+def test_without_the_check_an_update_lets_a_merchant_go_negative_and_check_ledger_sees_it(paid: Books) -> None:
+    """The negative control."""
+    sql("ALTER TABLE payments_account DROP CONSTRAINT account_negative_by_kind")
+    sql(ALLOW, paid.merchant)
+    ledger.post(paid.paid("out", -1001))
+    assert paid.balance() == (-1, 0)
+    assert failed()["only clearing and what a company owes may be negative"] == [str(paid.merchant)]
+
+
+def test_what_a_company_owes_is_never_more_than_paid(paid: Books) -> None:
+    owed = Account.objects.create(company=paid.company, kind="RECEIVABLE", may_go_negative=True)
+
+    def lend(key: str, value: int) -> None:
+        ledger.post(Posting(paid.company.pk, "debt", key, (Line(owed.pk, -value), Line(paid.merchant, value))))
+
+    lend("lent", 5)
+    lend("paid back", -5)
+    with pytest.raises(IntegrityError, match="account_receivable_is_debt"):
+        lend("too much", -1)
 
 
 def test_an_instruction_doubles_where_its_unique_key_is_dropped(paid: Books) -> None:

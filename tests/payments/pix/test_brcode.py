@@ -18,15 +18,14 @@ PUBLISHED = [
 ]
 
 ASCII = st.characters(min_codepoint=33, max_codepoint=126)
-ADDRESSES = st.text(ASCII, min_size=1, max_size=77)
+ADDRESSES = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,28}[a-z0-9](:[0-9]{1,5})?/[!-~]{0,40}", fullmatch=True)
 LABELS = st.text(st.characters(min_codepoint=32, max_codepoint=126)).map(lambda text: " ".join(text.split()))
 NAMES = LABELS.map(lambda text: text[:25].strip()).filter(bool)
 CITIES = LABELS.map(lambda text: text[:15].strip()).filter(bool)
 VALUES = st.none() | st.integers(1, brcode.MAX_VALUE)
 TXIDS = st.from_regex(r"[a-zA-Z0-9]{0,25}", fullmatch=True)
 DYNAMIC = st.builds(
-    BrCode, name=NAMES, city=CITIES, url=ADDRESSES, value=VALUES, txid=TXIDS, single_use=st.booleans(),
-    recurrence_url=st.just("") | ADDRESSES,
+    BrCode, name=NAMES, city=CITIES, url=ADDRESSES, single_use=st.booleans(), recurrence_url=st.just("") | ADDRESSES,
 )  # fmt: skip
 STATIC = st.builds(
     BrCode, name=NAMES, city=CITIES, key=st.text(ASCII, min_size=1, max_size=50), value=VALUES, txid=TXIDS,
@@ -111,7 +110,9 @@ def test_accents_counted_as_characters_or_as_bytes(count) -> None:  # type: igno
 
 def test_fold() -> None:
     assert fold("Padaria  São João\n& Irmãos Ltda", 25) == "Padaria Sao Joao & Irmaos"
-    assert fold("日本", 10) == ""
+    assert fold("日本", 10) == "RiBen"
+    assert fold("Café 🚀 & Cia®", 25) == "Cafe & Cia(R)"
+    assert fold("🚀", 10) == ""
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_fold() -> None:
         BrCode("A", "B"),
         BrCode("A", "B", key="k", url="u"),
         BrCode("", "B", key="k"),
-        BrCode("A", "日本", key="k"),
+        BrCode("A", "🚀", key="k"),
         BrCode("A", "B", key="k" * 78),
         BrCode("A", "B", key="a b"),
         BrCode("A", "B", key="é"),
@@ -137,21 +138,24 @@ def test_fields_that_do_not_fit_are_refused(code: BrCode) -> None:
         encode(code)
 
 
+MANDATORY = "520400005303986" + "5802BR"
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "why"),
     [
-        "",
-        "26180014br.gov.bcb.pix5903abc6003abc",  # neither key nor address
-        "26260014com.example.pay0104abcd5903abc6003abc",  # another system
-        "26260014br.gov.bcb.pix0104abcd53038405903abc6003abc",  # dollars
-        "26260014br.gov.bcb.pix0104abcd5404-1.05903abc6003abc",
-        "26260014br.gov.bcb.pix0104abcd6003abc",  # no name
-        "26260014br.gov.bcb.pix0104abcd5903abc5903abc6003abc",  # a field twice
-        "26260014br.gov.bcb.pix0104abcd5903abc6003abc62070503a-b",
-        "2699",
-        "²⁶",
+        ("", "another payment system"),
+        (f"26180014br.gov.bcb.pix{MANDATORY}5903abc6003abc", "neither a Pix key"),
+        (f"26270015com.example.pay0104abcd{MANDATORY}5903abc6003abc", "another payment system"),
+        ("26260014br.gov.bcb.pix0104abcd52040000530384058" + "02BR5903abc6003abc", "in reais"),
+        (f"26260014br.gov.bcb.pix0104abcd{MANDATORY}5404-1.05903abc6003abc", "no value"),
+        (f"26260014br.gov.bcb.pix0104abcd{MANDATORY}6003abc", "name its receiver"),
+        (f"26260014br.gov.bcb.pix0104abcd{MANDATORY}5903abc5903abc6003abc", "twice"),
+        (f"26260014br.gov.bcb.pix0104abcd{MANDATORY}5903abc6003abc62070503a-b", "txid"),
+        ("2699", "cut off"),
+        ("²⁶", "'²'"),
     ],
 )
-def test_broken_codes_are_refused(body: str) -> None:
-    with pytest.raises(InvalidBrCode):
+def test_broken_codes_are_refused(body: str, why: str) -> None:
+    with pytest.raises(InvalidBrCode, match=why):
         decode(framed(body))

@@ -12,13 +12,14 @@ from django.test import Client
 from django.utils import timezone
 
 from payments.models import Charge, Company, Refund
+from payments.selectors import balances
 from payments.services import receiving, refunds
 from tests.payments import making
 
 
-def paid_charge(company: Company) -> Charge:
+def paid_charge(company: Company, value: int = 10_000) -> Charge:
     now = timezone.now()
-    charge = making.charge(company, 10_000, created_at=now, expires_at=now + timedelta(hours=1))
+    charge = making.charge(company, value, created_at=now, expires_at=now + timedelta(hours=1))
     receiving.receive(making.pix(charge, payer_name="Bia Costa", paid_at=now))
     charge.refresh_from_db()
     return charge
@@ -93,11 +94,31 @@ def test_a_broken_form_returns_nothing(merchant: Client, paid: Charge, odd: str)
     assert not Refund.objects.exists()
 
 
-def test_more_than_the_balance_is_refused_in_words(merchant: Client, company: Company) -> None:
-    charge = paid_charge(company)  # 100,00 less the fee: the whole is more than there is
-    answer = send(merchant, charge, part="whole", value="100,00", confirmed="on")
+def test_what_is_available_is_shown_before_it_is_asked(merchant: Client, company: Company) -> None:
+    charge = paid_charge(company, 1_000)  # the first sale: R$ 10,00 less the fee
+    page = merchant.get(f"/charges/{charge.public_id}/refund").content.decode().replace("\u00a0", " ")
+    assert 'id="left">R$ 10,00<' in page
+    assert 'id="available">R$ 9,50<' in page
+    assert "at most what your balance has" in page
+    assert b"Return R$\xc2\xa09,50?" in send(merchant, charge, part="whole", value="").content
+    assert "at most R$\u00a09,50" in send(merchant, charge, value="10,00").content.decode()
+    assert send(merchant, charge, value="9,50", confirmed="on").status_code == 302
+    page = merchant.get(f"/charges/{charge.public_id}/refund").content.decode()
+    assert "Your balance has nothing to return." in page
+    assert "Continue" not in page
+
+
+def test_a_balance_that_fell_meanwhile_is_refused_in_words(
+    merchant: Client, paid: Charge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = balances.balance(paid.company)
+    refunds.request(paid.company, paid, "meanwhile", 10_000)
+    other = Charge.objects.exclude(pk=paid.pk).get()
+    monkeypatch.setattr(balances, "balance", lambda company: shown)  # as it was when the page asked
+    merchant.defaults["HTTP_ACCEPT_LANGUAGE"] = "pt-br"
+    answer = send(merchant, other, value="100,00", confirmed="on")
     assert answer.status_code == 422
-    assert b"Your balance is lower than this value." in answer.content
+    assert "Seu saldo é menor que este valor." in answer.content.decode()
 
 
 def test_what_is_not_paid_cannot_be_returned(merchant: Client, company: Company) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.test import Client
 
 from payments.models import User
 from tests.payments.web.conftest import PASSWORD
+from tests.topologies.topologies import Standalone
 
 PAGES = ["/", "/balance", "/charges", "/charges/new", "/charges/0123456789abcdef01234567"]
 
@@ -46,6 +49,10 @@ def test_strangers_log_in_first(client: Client, db: None, path: str) -> None:
 def test_a_fragment_sends_the_whole_page_to_the_log_in(client: Client, db: None, path: str) -> None:
     response = client.get(path, headers={"HX-Request": "true"})
     assert (response.status_code, response["HX-Redirect"]) == (401, "/login")
+    shown = {"HX-Request": "true", "HX-Current-URL": "http://testserver/charges?q=ana"}
+    assert client.get(path, headers=shown)["HX-Redirect"] == "/login?next=/charges%3Fq%3Dana"
+    shown["HX-Current-URL"] = "https://evil.example/"
+    assert client.get(path, headers=shown)["HX-Redirect"] == "/login"
 
 
 def test_log_out_ends_the_session_and_needs_a_post(merchant: Client) -> None:
@@ -68,7 +75,9 @@ def test_operators_are_led_to_the_admin(client: Client, db: None) -> None:
 
 def test_somebody_without_company_gets_a_plain_no(client: Client, db: None) -> None:
     client.force_login(User.objects.create_user("x@example.com", PASSWORD))
-    assert client.get("/").status_code == 403
+    answer = client.get("/")
+    assert answer.status_code == 403
+    assert b'action="/logout"' in answer.content, "no page is this log-in's: the way out is another one"
 
 
 def test_headers_forbid_inline_code_and_frames(merchant: Client) -> None:
@@ -118,3 +127,16 @@ def test_an_unexpected_error_is_a_plain_page(merchant: Client, monkeypatch: pyte
     assert response.status_code == 500
     assert b"Something broke on our side" in response.content
     assert b"secret detail" not in response.content
+
+
+@pytest.mark.parametrize("fault", ["gone", "frozen"])
+def test_log_in_and_pages_work_without_redis(client: Client, user: User, valkey: Standalone, fault: str) -> None:
+    """Sessions are PostgreSQL's: Django's `cached_db` fails with its cache, and takes every page along."""
+    client.get("/login")
+    (valkey.servers[0].kill if fault == "gone" else valkey.servers[0].freeze)()
+    began = time.monotonic()
+    assert log_in(client, user.email, PASSWORD)["Location"] == "/"  # type: ignore[index]
+    assert [client.get(path).status_code for path in PAGES] == [200, 200, 200, 302, 404], "as with Redis"
+    assert client.post("/logout")["Location"] == "/login"
+    assert client.get("/").status_code == 302
+    assert time.monotonic() - began < 20

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+from payments.admin import words
+from payments.admin.caches import known
+
 FOLDER = Path(settings.LOCALE_PATHS[0]) / "pt_BR" / "LC_MESSAGES"
 SOURCES = Path(settings.BASE_DIR) / "payments"
 _TAG = re.compile(r"""\{% translate (['"])(.*?)\1|_\((['"])(.*?)\3\)""")
@@ -31,11 +34,17 @@ def used() -> set[str]:
     for path in SOURCES.rglob("*.html"):
         found |= {match[2] or match[4] for match in _TAG.finditer(path.read_text())}
         found |= {re.sub(r"\{\{ (\w+) \}\}", r"%(\1)s", text) for text in _BLOCK.findall(path.read_text())}
-    for path in (*SOURCES.glob("web/*.py"), *SOURCES.glob("templatetags/*.py"), *SOURCES.glob("admin/*.py")):
+    for path in (
+        *SOURCES.glob("*.py"),
+        *SOURCES.glob("web/*.py"),
+        *SOURCES.glob("templatetags/*.py"),
+        *SOURCES.glob("admin/*.py"),
+        *SOURCES.glob("models/*.py"),
+    ):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
                 found.add(ast.literal_eval(node.args[0]))
-    return found
+    return found | words.sources | {str(cache.staleness) for cache in known().values()}
 
 
 def test_nothing_is_left_untranslated() -> None:

@@ -105,6 +105,21 @@ def test_carries_the_event_signed_and_records_the_try(
     assert deliver(delivery_of(made).pk, 1) is None, "delivered is final"
 
 
+def test_a_refund_is_told_under_its_older_name_to_who_registered_that(company: Company, receiver: Receiver) -> None:
+    rows = {"company": company, "name": "x", "url": receiver.url, "secret": "s"}
+    names = ("OPENPIX:TRANSACTION_REFUND_RECEIVED", "PIX_TRANSACTION_REFUND_SENT_CONFIRMED")
+    for name in names:
+        WebhookEndpoint.objects.create(event=name, **rows)
+    told = {"event": names[1], "originalTransaction": {"charge": {"correlationID": "1"}}}
+    made = event(company, f"OPENPIX:{names[1]}", told)
+    fan_out([made])
+    for due in WebhookDelivery.objects.order_by("endpoint"):
+        assert deliver(due.pk, 0) == Status.DELIVERED
+    older, newer = [json.loads(got.body) for got in receiver.got]
+    assert newer == told
+    assert older == {**told, "event": names[0], "pix": told["originalTransaction"], "charge": {"correlationID": "1"}}
+
+
 def test_tries_eight_times_with_growing_waits_and_the_same_bytes(
     company: Company, endpoint: WebhookEndpoint, receiver: Receiver, settings: Any
 ) -> None:
@@ -292,3 +307,22 @@ def test_keeps_the_start_of_an_endless_answer(company: Company, endpoint: Webhoo
     fan_out([made])
     assert deliver(delivery_of(made).pk, 0) == Status.DELIVERED
     assert len(WebhookAttempt.objects.get().response_body) == 65_536
+
+
+@pytest.mark.parametrize("fair", [True, False], ids=["by turns", "by age alone"])
+def test_a_company_with_thousands_due_delays_nobodys_one(
+    endpoint: WebhookEndpoint, hints: Hints, monkeypatch: pytest.MonkeyPatch, fair: bool
+) -> None:
+    if not fair:  # the negative control
+        monkeypatch.setattr(webhook_delivery, "FAIR", ("next_attempt_at",))
+    other = companies.onboard(official_name="B", trade_name="B", tax_id="2" * 14, pix_key="b@example.com")
+    quiet = WebhookEndpoint.objects.create(company=other, name="b", event=EVENT, url=endpoint.url, secret="s")
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        written = outbox.write_many((EVENT, str(endpoint.company_id), {"n": n}) for n in range(3_000))
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(endpoint=endpoint, event=each, next_attempt_at=now - timedelta(hours=1)) for each in written
+    )
+    mine = WebhookDelivery.objects.create(endpoint=quiet, event=event(other), next_attempt_at=now)
+    assert sweep(now=now) == 500
+    assert ((mine.pk, 0) in hints.take()) is fair

@@ -24,7 +24,7 @@ def test_creates_after_a_signed_test_post(company: Company, receiver: Receiver) 
     body = json.loads(test.body)
     assert set(body) == {"data_criacao", "evento", "event"}
     assert (body["evento"], body["event"]) == ("teste_webhook", endpoint.event)
-    assert test.headers["authorization"] == "Bearer 1"
+    assert test.headers["authorization"] == test.headers["x-openpix-authorization"] == "Bearer 1"
     assert test.headers["content-type"] == "application/json"
     assert test.headers["x-openpix-signature"] == hmac_signature(endpoint.secret, test.body)
     assert test.headers["x-webhook-signature"]
@@ -77,7 +77,7 @@ def test_refuses_our_own_network_in_production(company: Company, settings: Any, 
         webhooks.create(company, name="Loja", url=f"http://{host}/")
 
 
-def test_a_company_has_at_most_a_hundred_active_endpoints(company: Company, receiver: Receiver) -> None:
+def test_a_company_has_at_most_a_hundred_endpoints(company: Company, receiver: Receiver) -> None:
     rows = {"company": company, "name": "x", "event": webhooks.DEFAULT_EVENT, "url": receiver.url, "secret": "s"}
     WebhookEndpoint.objects.bulk_create(WebhookEndpoint(**rows) for _ in range(100))
     with pytest.raises(Invalid, match="at most 100"):
@@ -107,8 +107,64 @@ def test_lists_and_deletes_only_the_companys_own(company: Company, receiver: Rec
 
 
 def test_knows_every_event_once() -> None:
-    assert len(set(webhooks.EVENTS)) == len(webhooks.EVENTS) == 28
-    assert (
-        webhooks.event_name("OPENPIX:PIX_TRANSACTION_REFUND_SENT_CONFIRMED") == "PIX_TRANSACTION_REFUND_SENT_CONFIRMED"
-    )
-    assert webhooks.event_name("OPENPIX:CHARGE_CREATED") == "OPENPIX:CHARGE_CREATED"
+    known = (*webhooks.EVENTS, *webhooks.NEVER)
+    assert len(set(known)) == len(known) == 28
+    confirmed = "PIX_TRANSACTION_REFUND_SENT_CONFIRMED"
+    assert webhooks.event_names(f"OPENPIX:{confirmed}") == (confirmed, "OPENPIX:TRANSACTION_REFUND_RECEIVED")
+    assert webhooks.event_names("OPENPIX:CHARGE_CREATED") == ("OPENPIX:CHARGE_CREATED",)
+
+
+@pytest.mark.parametrize("event", webhooks.NEVER)
+def test_what_never_happens_is_not_promised(company: Company, event: str) -> None:
+    with pytest.raises(Invalid, match=f"{event} never happens here") as refused:
+        webhooks.create(company, name="Loja", url="http://127.0.0.1:1/", event=event)
+    assert refused.value.field == "event"
+
+
+def test_an_inactive_endpoint_is_listed_changed_and_deleted(company: Company, receiver: Receiver) -> None:
+    quiet = webhooks.create(company, name="quiet", url=receiver.url, is_active=False)
+    assert list(webhooks.listing(company)) == [quiet]
+    assert not receiver.got, "it is not tested before it is active"
+
+    webhooks.change(company, quiet.public_id, {"name": "Loja", "event": " OPENPIX:CHARGE_CREATED "})
+    quiet.refresh_from_db()
+    assert (quiet.name, quiet.event, quiet.is_active) == ("Loja", "OPENPIX:CHARGE_CREATED", False)
+    assert not receiver.got
+
+    webhooks.delete(company, quiet.public_id)
+    assert not webhooks.listing(company)
+    with pytest.raises(NotFound):
+        webhooks.change(company, quiet.public_id, {"is_active": True})
+
+
+def test_a_change_is_tested_where_it_leads_elsewhere(company: Company, receiver: Receiver) -> None:
+    made = webhooks.create(company, name="Loja", url=receiver.url)
+    webhooks.change(company, made.public_id, {"name": "Outra"})
+    assert len(receiver.got) == 1, "it still leads to where it was tested"
+    receiver.answers = [500]
+    with pytest.raises(Invalid, match="url"):
+        webhooks.change(company, made.public_id, {"url": f"{receiver.url}?2"})
+    made.refresh_from_db()
+    assert (made.name, made.url) == ("Outra", receiver.url)
+    webhooks.change(company, made.public_id, {"url": f"{receiver.url}?2"})
+    made.refresh_from_db()
+    assert made.url == f"{receiver.url}?2"
+    other = companies.onboard(official_name="B", trade_name="B", tax_id="2" * 14, pix_key="b@example.com")
+    with pytest.raises(NotFound):
+        webhooks.change(other, made.public_id, {"name": "Roubo"})
+
+
+def test_switching_off_gives_up_what_is_due_and_switching_on_tests(company: Company, receiver: Receiver) -> None:
+    made = webhooks.create(company, name="Loja", url=receiver.url)
+    event = OutboxEvent.objects.create(topic=made.event, tenant=str(company.pk), payload={})
+    due = WebhookDelivery.objects.create(endpoint=made, event=event)
+    webhooks.change(company, made.public_id, {"is_active": False})
+    due.refresh_from_db()
+    assert due.status == WebhookDelivery.Status.FAILED
+    receiver.answers = [500]
+    with pytest.raises(Invalid, match="url"):
+        webhooks.change(company, made.public_id, {"is_active": True})
+    webhooks.change(company, made.public_id, {"is_active": True})
+    made.refresh_from_db()
+    assert made.is_active
+    assert len(receiver.got) == 3

@@ -12,7 +12,7 @@ from payments.services import companies, webhook_work
 from payments.services.webhook_delivery import fan_out
 from tests.processes import wait_until
 from tests.receiver import Receiver, serve
-from woovi import outbox
+from woovi import celery, outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,8 +78,16 @@ def test_without_the_bound_it_would_hold_all(
     company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook_work, "ENDPOINT_AT_ONCE", 100)
-    monkeypatch.setattr(webhook_work, "COMPANY_AT_ONCE", 100)
+    monkeypatch.setattr(webhook_work, "_company_at_once", lambda: 100)
     workers = Workers(company, receiver)
     wait_until(lambda: len(receiver.got) == 10 == workers.busy())
     receiver.release.set()
     wait_until(lambda: not workers.busy())
+
+
+@pytest.mark.parametrize(("threads", "share"), [(32, 8), (4, 1), (1, 1)])
+def test_a_companys_share_is_of_the_threads_that_the_worker_has(
+    monkeypatch: pytest.MonkeyPatch, threads: int, share: int
+) -> None:
+    monkeypatch.setitem(celery.app.conf.changes, "worker_concurrency", threads)
+    assert webhook_work._company_at_once() == share

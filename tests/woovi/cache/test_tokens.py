@@ -18,7 +18,8 @@ from tests.processes import wait_until
 from tests.topologies.topologies import Topology
 from tests.woovi.cache.test_readthrough import age
 from woovi import redis
-from woovi.cache import Grant, Keyring, LoadFailed, OAuth2TokenCache, ReadThroughCache
+from woovi.cache import Keyring, LoadFailed, ReadThroughCache
+from woovi.cache.oauth import Grant, OAuth2TokenCache
 
 pytestmark = pytest.mark.usefixtures("everywhere")
 

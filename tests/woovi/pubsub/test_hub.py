@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tracemalloc
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from tests.topologies.topologies import Sentinels, Topology
 from tests.woovi.pubsub.conftest import TENANT, apublish, arelay, awrite, hears, nothing, settled, take, until
+from woovi.outbox import claims
 from woovi.outbox.models import OutboxEvent
-from woovi.pubsub import Hub, Reset, hubs, metrics, revoke, stream
+from woovi.pubsub import Hub, Pace, Reset, hubs, metrics, revoke, stream
 from woovi.redis import aclient
 
 # redis-py drops a Cluster's nodes unclosed where it cannot reach them.
@@ -163,6 +166,62 @@ async def fail_over(hub: Hub, topology: Sentinels) -> None:
         await apublish(1)
         assert await take(subscription, count + 1) == list(range(1, count + 2))
         await hears(hub)
+
+
+@OUTAGE
+async def test_who_listens_to_a_frozen_redis_is_told_the_pace_and_sees_what_comes(hub: Hub, topology: Topology) -> None:
+    async with hub.subscribe(TENANT) as subscription:
+        await hears(hub)
+        servers = getattr(
+            topology, "data", topology.servers
+        )  # Sentinels that were frozen trust no clock for half a minute
+        for server in servers:
+            server.freeze()
+        with pytest.raises(Pace) as told:
+            async with asyncio.timeout(5):
+                await subscription.next()
+        assert not told.value.live
+        await awrite(1)
+        await sync_to_async(claims.claim)(10, 20.0)  # it is numbered, and Redis never hears of it
+        async with asyncio.timeout(4):
+            assert [entry.seq for entry in await subscription.next()] == [1]
+        for server in servers:
+            server.thaw()
+        with pytest.raises(Pace) as told:
+            async with asyncio.timeout(20):
+                await subscription.next()
+        assert told.value.live
+
+
+@OUTAGE
+@pytest.mark.parametrize("topology", ["sentinel"], indirect=True)
+async def test_after_a_failover_from_a_frozen_primary_it_hears_within_five_seconds(
+    hub: Hub, topology: Sentinels
+) -> None:
+    async with hub.subscribe(TENANT):
+        await hears(hub)
+        frozen = topology.primary()
+        frozen.freeze()
+        await until(lambda: not hub.listener.hears)
+        await until(lambda: topology.primary() is not frozen and topology.role(topology.primary()) == "master")
+        began = asyncio.get_running_loop().time()
+        await hears(hub)
+        assert asyncio.get_running_loop().time() - began < 5
+
+
+async def test_a_full_redis_wakes_all_the_same(hub: Hub, topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "LOOK", 3600.0)  # so that nothing but the wake-up tells
+    async with hub.subscribe(TENANT) as subscription:
+        await hears(hub)
+        with contextlib.ExitStack() as direct:
+            for server in topology.primaries():
+                door = direct.enter_context(server.ask())
+                door.config_set("maxmemory", 1)
+                direct.callback(door.config_set, "maxmemory", 0)
+            await apublish(1)
+            assert await take(subscription, 1) == [1]
+        await apublish(1)
+        assert await take(subscription, 1) == [2]
 
 
 async def test_a_cursor_above_the_head_is_told(hub: Hub) -> None:

@@ -13,7 +13,7 @@ STEP = 0.00005  # seconds; a listener hears after some 2 to 5 ms, and each run i
 async def test_a_cancelled_listener_ends_and_closes_its_connection() -> None:
     """Connections that are left open fail the test: a ResourceWarning is an error."""
     for turn in range(120):
-        running = asyncio.create_task(Listener(lambda _: None, lambda: None).run())
+        running = asyncio.create_task(Listener(lambda _: None, lambda: None, lambda: None).run())
         await asyncio.sleep(turn * STEP)
         running.cancel()
         _, pending = await asyncio.wait([running], timeout=10)

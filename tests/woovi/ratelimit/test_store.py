@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.processes import Process
 from tests.topologies.topologies import Standalone
 from woovi import redis
-from woovi.ratelimit import Ask, Subject, local, store, take
+from woovi.ratelimit import Ask, Subject, local, store, take, version
 from woovi.ratelimit.address import parse
 from woovi.ratelimit.models import LimitEntry, LimitPlan, LimitPolicy
 
@@ -118,7 +118,7 @@ def test_without_the_version_nobody_notices(db: None, valkey: Standalone, monkey
     row(limit=3)  # in a transaction that is not committed: nobody is told
     fresh.refresh()
     assert fresh.current().policy(NAME).limit != 3
-    fresh._read -= store.AGE
+    fresh._read -= version.AGE
     fresh.refresh()
     assert fresh.current().policy(NAME).limit == 3
 
@@ -142,7 +142,7 @@ def test_who_is_unblocked_is_so_in_a_process_that_remembers(valkey: Standalone, 
     fresh.refresh()
     assert not local.refused([asked])
     assert take(asked).allowed
-    assert redis.client("limits").get(store.VERSION) == b"1"
+    assert redis.client("limits").get(version.KEY) == b"1"
 
 
 def test_counts_come_together(valkey: Standalone) -> None:

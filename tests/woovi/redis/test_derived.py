@@ -63,7 +63,7 @@ def test_channels_carry_a_message(topology: Topology) -> None:
 @WORKING
 def test_celery_queues_a_message(topology: Topology) -> None:
     app = Celery("test")
-    app.conf.update(**redis.celery_broker(visibility_timeout=60), task_ignore_result=True)
+    app.conf.update(**redis.celery_broker(), task_ignore_result=True)
     with app.connection_for_write() as connection:  # one of our own, closed here: Celery's pool would keep it
         app.send_task("anything", connection=connection, retry=False)
     app.close()

@@ -61,6 +61,19 @@ def test_evicting(valkey: Standalone, role: redis.Role, expected: list[int]) -> 
             direct.config_set("maxmemory-policy", "noeviction")
 
 
+@pytest.mark.parametrize(
+    ("role", "used", "expected"), [("broker", 0.81, [7]), ("locks", 1.2, [7]), ("limits", 0.5, []), ("cache", 1.2, [])]
+)
+def test_nearly_full(topology: Topology, role: redis.Role, used: float, expected: list[int]) -> None:
+    """One node of a Cluster is enough: keys go where they must."""
+    with topology.primaries()[-1].ask() as direct:
+        direct.config_set("maxmemory", int(direct.info("memory")["used_memory"] / used))
+        try:
+            assert [each for each in numbers(examine(role)) if each != 6] == expected
+        finally:
+            direct.config_set("maxmemory", 0)
+
+
 def test_a_cluster_behind_a_standalone_url(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     moved(monkeypatch, f"redis://127.0.0.1:{cluster.servers[0].port}")
     assert numbers(examine("broker")) == [4]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
+import tomllib
 
 import pytest
 from redis.exceptions import MaxConnectionsError
 
-from tests.processes import wait_until
+from tests.processes import ROOT, wait_until
 from tests.topologies.topologies import Standalone, Topology
 from woovi.redis import POLICIES, aclient, client, close
-from woovi.redis.roles import Policy
+from woovi.redis.roles import Policy, client_name, service
 
 
 @pytest.fixture
@@ -23,10 +25,10 @@ def two_connections(monkeypatch: pytest.MonkeyPatch, valkey: Standalone) -> Stan
     return valkey
 
 
-def named(topology: Topology, name: str = "woovi-broker") -> int:
-    """Connections at the server that bear this name."""
+def named(topology: Topology) -> int:
+    """This process's connections of the role `broker` at the server."""
     with topology.primaries()[0].ask() as direct:
-        return sum(each["name"] == name for each in direct.client_list())
+        return sum(each["name"] == client_name("broker") for each in direct.client_list())
 
 
 def test_threads_share_a_bounded_pool(two_connections: Standalone) -> None:
@@ -106,3 +108,32 @@ def test_a_fork_shares_no_connection(topology: Topology) -> None:
     assert right
     assert status == 0
     assert door.get("parent") == b"parent"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("/bin/uvicorn woovi.asgi:application", "web"),
+        ("/x/uvicorn/__main__.py woovi.asgi:application", "web"),
+        ("/x/woovi/supervisor/serve.py 5", "web"),
+        ("/bin/celery -A woovi worker -Q bank -c 4", "worker-bank"),
+        ("/x/celery/__main__.py --app woovi --quiet worker --queues webhooks,bank", "worker-webhooks,bank"),
+        ("/bin/celery -A woovi worker", "worker"),
+        ("/bin/celery -A woovi beat", "beat"),
+        ("manage.py relay", "relay"),
+        ("manage.py", "manage"),
+        ("-c", "-c"),
+        ("/home/ana maria/my script.py", "my_script"),
+    ],
+)
+def test_a_process_is_called_by_what_it_runs(command: str, expected: str) -> None:
+    program, *arguments = [command] if "script" in command else command.split()
+    assert service([program, *arguments]) == expected
+
+
+def test_the_servers_list_says_who_is_who_and_of_which_version(valkey: Standalone) -> None:
+    client("locks").ping()
+    with valkey.servers[0].ask() as direct:
+        names = {each["name"] for each in direct.client_list()}
+    released = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"woovi-{released}/{service(sys.argv)}/locks" in names

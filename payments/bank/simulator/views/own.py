@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
 
 from payments.bank.simulator import books, callbacks, faults, shapes
-from payments.bank.simulator.models import Charge, Movement, Sent
+from payments.bank.simulator.models import Charge, Movement, Pix, Sent
 from payments.bank.simulator.problems import Problem
 from payments.bank.simulator.shapes import Body
 from payments.bank.simulator.views.http import Answer, api, open_api
@@ -43,7 +46,11 @@ def get_sent(request: HttpRequest, send_id: str) -> Answer:
 
 @api
 def get_balance(request: HttpRequest) -> Answer:
-    total = books.balance()
+    """Now, or `?em=`: as of that moment, as in a statement of a day that is over."""
+    at = parse_datetime(request.GET["em"]) if "em" in request.GET else None
+    if "em" in request.GET and (at is None or at.tzinfo is None):
+        raise Problem("ExtratoConsultaInvalida", 400, "deve ser um horário com fuso (RFC 3339)", "em")
+    total = books.balance(at)
     return {"saldo": ("-" if total < 0 else "") + shapes.reais(abs(total))}
 
 
@@ -104,11 +111,27 @@ def pay(request: HttpRequest) -> Answer:
 
 def _target(body: Body) -> books.Target:
     if body.get("txid") is None:
-        return books.read_code(body.text("br_code", 512))
+        return books.read_code(body.text("br_code", 1024))
     charge = Charge.objects.filter(txid=body.text("txid", 35)).first()
     if charge is None:
         raise Problem("CobNaoEncontrado", 404, "Cobrança não encontrada.", "txid")
     return books.Target(charge, charge.pix_key, charge.value, charge.txid)
+
+
+@open_api
+def make_return(request: HttpRequest) -> Answer:
+    """The bank gives a Pix back by itself: `{"endToEndId", "id"?, "value"?, "nature"?}`."""
+    body = Body(request, PAY)
+    end_to_end_id = body.text("endToEndId", 32)
+    pix = Pix.objects.filter(pk=end_to_end_id).first()
+    if pix is None:
+        raise Problem("PixNaoEncontrado", 404, "Pix não encontrado.", "endToEndId")
+    nature = body.text("nature", 20, "MED_FRAUDE")
+    return_id = body.text("id", 35, f"MED{uuid.uuid4().hex[:12]}")
+    value = body.whole("value", 1, 10**12 - 1, pix.value)
+    row = books.request_return(end_to_end_id, return_id, value, "", nature)
+    callbacks.wake()
+    return 201, shapes.returned(row)
 
 
 @open_api

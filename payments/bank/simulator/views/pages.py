@@ -27,7 +27,7 @@ FAULT_GROUPS = {
     "group_calls": ("latency_ms", "latency_spread_ms", "unavailable_percent", "too_many_percent",
                     "timeout_percent", "timeout_seconds"),
     "group_callbacks": ("callback_lost_percent", "callback_duplicate_percent", "callback_reorder_percent",
-                        "callback_delay_ms"),
+                        "callback_delay_ms", "listed_after_ms"),
     "group_settling": ("return_refused_percent", "settle_ms"),
     "group_rest": ("token_seconds", "token_generation", "seed"),
 }  # fmt: skip
@@ -194,8 +194,9 @@ def _state(target: books.Target) -> str:
 
 def _said(problem: Problem, t: dict[str, str]) -> str:
     """The refusal in the page's language."""
+    of_code = {"CobPayloadNaoEncontrado": "error_unknown", "ChaveNaoEncontrada": "error_key"}
     said = {
-        "br_code": "error_unknown" if problem.kind == "CobPayloadNaoEncontrado" else "error_code",
+        "br_code": of_code.get(problem.kind, "error_code"),
         "status": "error_status",
         "expiracao": "error_expired",
         "value": "error_other_value",

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from payments.bank.simulator import books, callbacks, faults, shapes
-from payments.bank.simulator.models import Charge, Pix, Return, Webhook
+from payments.bank.simulator.models import Charge, Return, Webhook
 from payments.bank.simulator.problems import Problem
 from payments.bank.simulator.shapes import Body
 from payments.bank.simulator.views.http import SALT, Answer, api, open_api
@@ -149,7 +149,9 @@ def list_charges(request: HttpRequest) -> Answer:
 @api
 def list_received(request: HttpRequest) -> Answer:
     start, end = _window(request, "PixConsultaInvalida")
-    rows = Pix.objects.filter(paid_at__range=(start, end)).prefetch_related("returns")
+    rows = books.listed().filter(paid_at__range=(start, end)).prefetch_related("returns")
+    if request.GET.get("devolucaoPresente") == "true":
+        rows = rows.filter(returns__isnull=False).distinct()
     if txid := request.GET.get("txid"):
         rows = rows.filter(txid=txid)
     ordered = rows.order_by("paid_at", "end_to_end_id")
@@ -200,7 +202,7 @@ def _page(
 
 @api
 def get_received(request: HttpRequest, end_to_end_id: str) -> Answer:
-    pix = Pix.objects.filter(pk=end_to_end_id).first()
+    pix = books.listed().filter(pk=end_to_end_id).first()
     if pix is None:
         raise Problem("PixNaoEncontrado", 404, f"Pix não encontrado: {end_to_end_id}")
     return shapes.pix(pix)

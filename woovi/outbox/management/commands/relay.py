@@ -13,6 +13,7 @@ from woovi.outbox.relay import Relay
 
 class Command(BaseCommand):
     help = "Carries outbox events to the queue, the webhooks and the live pages."
+    requires_system_checks: list[str] = []  # they load every URL: `manage.py check` is the deployment's step
 
     def handle(self, *args: Any, **options: Any) -> None:
         # A claim or a mark that a crash of PostgreSQL loses is only made again: no need to wait for the disk.

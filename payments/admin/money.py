@@ -1,0 +1,144 @@
+"""What operators do about money that is not where it should be. Each asks for a reason and is in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from payments.admin.reason import Reason, asked, refused
+from payments.admin.records import Record, reais
+from payments.models import BankCursor, BankDay, BankDifference, Refund, SetAsidePix
+from payments.services import bank_days, contradictions, reconciliation, set_aside, suspense
+from payments.services.errors import ServiceError
+
+if TYPE_CHECKING:
+    _Page = admin.ModelAdmin[Any]
+else:
+    _Page = object
+
+
+class _Acting(_Page):
+    """Actions for whoever has the right to change the record, which its pages give to nobody."""
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"payments.change_{self.model._meta.model_name}")
+
+    def each(
+        self, request: HttpRequest, rows: QuerySet[Any], action: str, question: str,
+        act: Callable[[Any, str], str],
+    ) -> HttpResponse | None:  # fmt: skip
+        """Ask, then `act(row, reason)` on each; what it returns is said and logged, a refusal is a message."""
+        page, given = asked(self, request, rows, action, question)
+        if page:
+            return page
+        for row in rows:
+            before = str(row)
+            try:
+                done = act(row, given["reason"])
+            except ServiceError as error:
+                refused(request, row, error)
+                continue
+            self.log_change(request, row, f"{done} Was: {before}. Reason: {given['reason']}"[:500])
+            messages.success(request, f"{row}: {done}")
+        return None
+
+
+class RefundActions(_Acting):
+    actions = ("retry_suspense", "resolve_contradiction")
+
+    @admin.action(description=_("Return out of suspense again"), permissions=["act"])
+    def retry_suspense(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:
+        def act(refund: Refund, reason: str) -> str:
+            return f"Asked for again, as refund {suspense.retry(refund).public_id}."
+
+        return self.each(request, refunds, "retry_suspense", str(_("Return this money to its payers again?")), act)
+
+    @admin.action(description=_("Resolve a contradiction: book what the bank says"), permissions=["act"])
+    def resolve_contradiction(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:
+        def act(refund: Refund, reason: str) -> str:
+            return f"The bank was asked: it is {contradictions.resolve(refund).status} now."
+
+        return self.each(request, refunds, "resolve_contradiction", str(_("Ask the bank, and book what it says?")), act)
+
+
+class SetBack(Reason):
+    read_until = forms.SplitDateTimeField(label=_("Read again from"), widget=AdminSplitDateTime)
+
+
+class CursorActions(_Acting):
+    actions = ("set_back",)
+
+    @admin.action(description=_("Set back, to read the bank's list again"), permissions=["act"])
+    def set_back(self, request: HttpRequest, cursors: QuerySet[BankCursor]) -> HttpResponse | None:
+        question = _("From when is the bank's list to be read again?")
+        page, given = asked(self, request, cursors, "set_back", str(question), SetBack)
+        if page:
+            return page
+        for cursor in cursors:
+            try:
+                was = reconciliation.set_back(given["read_until"])
+            except ServiceError as error:
+                refused(request, cursor, error)
+                continue
+            told = f"Set back from {was.isoformat()} to {given['read_until'].isoformat()}."
+            self.log_change(request, cursor, f"{told} Reason: {given['reason']}")
+            messages.success(request, told)
+        return None
+
+
+@admin.register(SetAsidePix)
+class SetAsidePixAdmin(_Acting, Record):
+    list_display = ("end_to_end_id", "created_at", "reason", "attempts", "next_attempt_at", "resolved_at", "resolution")
+    list_filter = (("resolved_at", admin.EmptyFieldListFilter),)
+    search_fields = ("end_to_end_id__exact", "txid__exact")
+    search_help_text = "End-to-end id or txid"
+    ordering = ("-id",)
+    actions = ("resolve",)
+
+    @admin.action(description=_("Resolve: it was dealt with by hand"), permissions=["act"])
+    def resolve(self, request: HttpRequest, rows: QuerySet[SetAsidePix]) -> HttpResponse | None:
+        def act(row: SetAsidePix, reason: str) -> str:
+            set_aside.resolve(row, reason)
+            return "Resolved: it is not tried again."
+
+        return self.each(request, rows, "resolve", str(_("Leave these Pix as they are?")), act)
+
+
+@admin.register(BankDay)
+class BankDayAdmin(Record):
+    list_display = ("day", "there_in", "here_in", "there_out", "here_out", "there", "here", "compared_at")
+    ordering = ("-day",)
+    fields = readonly_fields = list_display
+
+    there_in, here_in = reais("bank_in", "In, at the bank"), reais("our_in", "In, here")
+    there_out, here_out = reais("bank_out", "Out, at the bank"), reais("our_out", "Out, here")
+    there, here = reais("bank_balance", "Balance at the bank"), reais("our_balance", "Balance here")
+
+
+@admin.register(BankDifference)
+class BankDifferenceAdmin(_Acting, Record):
+    list_display = ("day", "kind", "end_to_end_id", "there", "here", "status", "resolution")
+    list_filter = ("status", "kind")
+    search_fields = ("end_to_end_id__exact",)
+    search_help_text = "End-to-end id, of a Pix or of a return"
+    ordering = ("-day", "-id")
+    exclude = ("bank_value", "our_value")
+    readonly_fields = ("there", "here")
+    actions = ("resolve",)
+
+    there, here = reais("bank_value", "At the bank"), reais("our_value", "Here")
+
+    @admin.action(description=_("Resolve"), permissions=["act"])
+    def resolve(self, request: HttpRequest, rows: QuerySet[BankDifference]) -> HttpResponse | None:
+        def act(row: BankDifference, reason: str) -> str:
+            bank_days.resolve(row, reason)
+            return "Resolved."
+
+        return self.each(request, rows, "resolve", str(_("Are these differences explained, or made right?")), act)

@@ -1,0 +1,38 @@
+"""Models, their fields and their choices in the reader's language, for the admin.
+
+Their English names are the code's own (`created_at` is "created at"); a `verbose_name` at each field would say them
+twice and make a migration of every word. They are translated here, once the admin has all its pages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+APPS = {"payments", "outbox", "ratelimit"}
+sources: set[str] = set()  # the English of all that is translated here
+
+
+def translate() -> None:
+    for model in apps.get_models():
+        if model._meta.app_label in APPS:
+            _translate(model._meta)
+
+
+def _translate(meta: Any) -> None:
+    if not isinstance(meta.verbose_name, Promise):  # a plural that nobody wrote is a promise of Django's to add an "s"
+        meta.verbose_name, meta.verbose_name_plural = _lazy(meta.verbose_name), _lazy(str(meta.verbose_name_plural))
+    for field in meta.fields:
+        field.verbose_name = _lazy(field.verbose_name)
+        if field.choices:
+            field.choices = [(value, _lazy(label)) for value, label in field.choices]
+
+
+def _lazy(text: Any) -> Any:
+    if isinstance(text, Promise):  # Django's own, and what was translated before
+        return text
+    sources.add(str(text))
+    return gettext_lazy(str(text))

@@ -1,0 +1,318 @@
+"""Answers as the documentation describes them; nothing else is ever sent.
+
+They are dictionaries (TypedDict) and no models: what is absent on the wire is NotRequired here, never null.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+Cents = Annotated[int, Field(description="Centavos.", examples=[1990])]
+Time = Annotated[str, Field(description="UTC, to the millisecond.", examples=["2026-03-02T17:28:51.000Z"])]
+Text = Annotated[str, Field(examples=["pedido-1"])]
+TxId = Annotated[str, Field(description="The Pix txid, 32 hex digits.", examples=["867ba5173c734202ac659721306b38c9"])]
+EndToEnd = Annotated[
+    str, Field(description="The network's id of the return.", examples=["D54811417202603021731a1B2c3D4e5F"])
+]
+BrCode = Annotated[
+    str,
+    Field(
+        description="The text behind the QR code, to be pasted at any bank.",
+        examples=["00020101021226…52040000530398654…6304ABCD"],
+    ),
+]
+
+
+class Error(TypedDict):
+    """What is wrong, in words that begin with the field's name where one is at fault."""
+
+    error: Annotated[str, Field(examples=["value: must be a whole number"])]
+
+
+class TooManyRequests(Error):
+    """`Retry-After` says after how many seconds to try again."""
+
+    errorCode: NotRequired[Literal["TOO_MANY_REQUESTS"]]
+
+
+class Message(TypedDict):
+    message: Annotated[str, Field(examples=["appID inválido"])]
+
+
+class Unauthorized(TypedDict):
+    """The AppID in `Authorization` is missing or wrong."""
+
+    data: None
+    errors: list[Message]
+
+
+class PageInfo(TypedDict):
+    """Where this page is in the whole list."""
+
+    skip: int
+    limit: int
+    totalCount: int
+    hasPreviousPage: bool
+    hasNextPage: bool
+    errors: list[Error]
+
+
+class TaxID(TypedDict):
+    taxID: Annotated[str, Field(description="Digits (a CNPJ may have letters).", examples=["52998224725"])]
+    type: Literal["BR:CPF", "BR:CNPJ"]
+
+
+class CustomerAddress(TypedDict, total=False):
+    zipcode: str
+    street: str
+    number: str
+    neighborhood: str
+    city: str
+    state: str
+    complement: str
+    country: str
+
+
+class ChargeCustomer(TypedDict, total=False):
+    """As it was sent, the tax id as an object."""
+
+    name: Annotated[str, Field(examples=["Ana Souza"])]
+    taxID: TaxID
+    email: Annotated[str, Field(examples=["ana@exemplo.com"])]
+    phone: Annotated[str, Field(examples=["+5511999991234"])]
+    correlationID: str
+    address: CustomerAddress
+
+
+class Payer(TypedDict, total=False):
+    """Who paid, as far as the bank tells."""
+
+    name: Annotated[str, Field(examples=["Bia Lima"])]
+    taxID: TaxID
+
+
+class Info(TypedDict):
+    key: Annotated[str, Field(examples=["Pedido"])]
+    value: Annotated[str, Field(examples=["12"])]
+
+
+class PixMethod(TypedDict):
+    method: Literal["PIX_COB"]
+    txId: TxId
+    value: Cents
+    fee: Cents
+    status: Literal["ACTIVE", "COMPLETED", "EXPIRED"]
+    brCode: BrCode
+    transactionID: TxId
+    identifier: TxId
+    qrCodeImage: str
+    additionalInfo: list[Info]
+
+
+class PaymentMethods(TypedDict):
+    pix: PixMethod
+
+
+class Charge(TypedDict):
+    """A request for one payment."""
+
+    value: Cents
+    fee: Annotated[int, Field(description="Centavos that the platform keeps of the value.", examples=[50])]
+    status: Literal["ACTIVE", "COMPLETED", "EXPIRED"]
+    brCode: BrCode
+    transactionID: TxId
+    identifier: TxId
+    qrCodeImage: Annotated[str, Field(description="Address of the QR code as a PNG; `?size=` from 600 to 4096.")]
+    additionalInfo: list[Info]
+    type: Literal["DYNAMIC"]
+    comment: str
+    correlationID: Text
+    paymentLinkID: str
+    paymentLinkUrl: Annotated[str, Field(description="The shopper's page of the charge.")]
+    globalID: str
+    pixKey: Annotated[str, Field(examples=["loja@exemplo.com"])]
+    createdAt: Time
+    updatedAt: Time
+    expiresIn: Annotated[int, Field(description="Seconds.", examples=[3600])]
+    expiresDate: Time
+    discount: int
+    valueWithDiscount: Cents
+    ensureSameTaxID: bool
+    paymentMethods: PaymentMethods
+    customer: NotRequired[ChargeCustomer]
+    refunded: NotRequired[
+        Annotated[
+            int, Field(description="Centavos returned or on their way back. Not in Woovi's contract.", examples=[100])
+        ]
+    ]
+    paidAt: NotRequired[Time]
+    payer: NotRequired[Payer]
+
+
+class ChargeCreated(TypedDict):
+    charge: Charge
+    correlationID: Text
+    brCode: BrCode
+
+
+class OneCharge(TypedDict):
+    charge: Charge
+
+
+class Charges(TypedDict):
+    charges: list[Charge]
+    pageInfo: PageInfo
+
+
+class Refund(TypedDict):
+    """Money back to the payer of a charge."""
+
+    value: Cents
+    status: Literal["IN_PROCESSING", "CONFIRMED", "REJECTED"]
+    correlationID: Text
+    time: Time
+    comment: str
+    endToEndId: NotRequired[EndToEnd]
+
+
+class OneRefund(TypedDict):
+    refund: Refund
+
+
+class Refunds(TypedDict):
+    refunds: list[Refund]
+    pageInfo: PageInfo
+
+
+class Company(TypedDict):
+    officialName: Annotated[str, Field(examples=["Loja Exemplo Ltda"])]
+    tradeName: Annotated[str, Field(examples=["Loja Exemplo"])]
+    taxID: Annotated[str, Field(examples=["11222333000181"])]
+    correlationID: str
+
+
+class OneCompany(TypedDict):
+    company: Company
+
+
+class Balance(TypedDict):
+    """Centavos."""
+
+    total: Cents
+    blocked: Annotated[int, Field(description="Held for what is under way.", examples=[0])]
+    available: Cents
+    blockedBySecurity: int
+    blockedByWithdrawSafety: int
+
+
+class Account(TypedDict):
+    accountId: Annotated[str, Field(examples=["603e749a425602bbbf4e7bed"])]
+    isDefault: bool
+    balance: Balance
+    taxId: str
+    officialName: str
+    tradeName: str
+    branch: str
+    account: str
+    accountName: str
+
+
+class OneAccount(TypedDict):
+    account: Account
+
+
+class Accounts(TypedDict):
+    accounts: list[Account]
+    pageInfo: PageInfo
+
+
+class Tokens(TypedDict):
+    """The bucket of look-ups of the company's tax id."""
+
+    tokens: Annotated[int, Field(examples=[480])]
+    maxTokens: Annotated[int, Field(examples=[500])]
+    nextRefresh: Time
+    tokensAfterRefresh: int
+    refreshRate: Annotated[int, Field(description="Tokens that come back in a minute.", examples=[20])]
+
+
+class TokenMovement(TypedDict):
+    operation: Literal["ADD", "REMOVE", "REFILL"]
+    reason: Annotated[str, Field(examples=["DICT_LOOKUP"])]
+    tokens: int
+    tokensBefore: int
+    tokensAfter: int
+    createdAt: Time
+    endToEndId: NotRequired[str]
+    pixKey: NotRequired[str]
+
+
+class TokenMovements(TypedDict):
+    logs: list[TokenMovement]
+    pageInfo: PageInfo
+
+
+class Webhook(TypedDict):
+    """A URL that wants one kind of event."""
+
+    id: Annotated[str, Field(examples=["603e749a425602bbbf4e7bed"])]
+    name: Annotated[str, Field(examples=["Loja"])]
+    event: Annotated[str, Field(examples=["OPENPIX:CHARGE_COMPLETED"])]
+    url: Annotated[str, Field(examples=["https://loja.example/webhook"])]
+    authorization: str
+    isActive: bool
+    createdAt: Time
+    updatedAt: Time
+
+
+class NewWebhook(Webhook):
+    hmacSecretKey: Annotated[str, Field(description="Key of `X-OpenPix-Signature`. Told in this answer alone.")]
+
+
+class WebhookCreated(TypedDict):
+    webhook: NewWebhook
+
+
+class OneWebhook(TypedDict):
+    webhook: Webhook
+
+
+class Webhooks(TypedDict):
+    webhooks: list[Webhook]
+    pageInfo: PageInfo
+
+
+class WebhookEvent(TypedDict):
+    name: Annotated[str, Field(examples=["OPENPIX:CHARGE_COMPLETED"])]
+
+
+class WebhookEvents(TypedDict):
+    events: list[WebhookEvent]
+
+
+class PublicKey(TypedDict):
+    key_identifier: Annotated[str, Field(description="SHA-256 of the key's DER, in hex.")]
+    key: Annotated[str, Field(description="PEM.")]
+    is_current: bool
+
+
+class PublicKeys(TypedDict):
+    public_keys: list[PublicKey]
+
+
+class Deleted(TypedDict):
+    status: Literal["OK"]
+
+
+OPEN: dict[int, Any] = {HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests, HTTPStatus.SERVICE_UNAVAILABLE: Error}
+COMMON = {HTTPStatus.BAD_REQUEST: Error, HTTPStatus.UNAUTHORIZED: Unauthorized, **OPEN}
+WITH_BODY = {**COMMON, HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Error, HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Error}
+
+
+def of(answer: Any, errors: dict[int, Any] = COMMON) -> dict[int, Any]:
+    """An operation's answers: `answer` for 200, and the errors that it may give."""
+    return {HTTPStatus.OK: answer, **errors}

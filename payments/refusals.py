@@ -1,0 +1,49 @@
+"""What a service refused, in the language of whoever reads a page.
+
+Services speak English, as the API's contract does, and with its names of fields and centavos. A person reads another
+sentence for it, found by its beginning.
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.utils.translation import gettext_lazy as _
+
+from payments.money import format_reais
+from payments.services.errors import ServiceError, Unavailable
+
+# The pattern of a service's message; what people read. Named groups are filled in, centavos as reais.
+REFUSALS = [
+    ("The charge is not paid", _("This charge is not paid.")),
+    ("The charge was paid more than 90 days ago", _("This charge was paid more than 90 days ago.")),
+    ("value is more than the balance has available", _("Your balance is lower than this value.")),
+    (
+        r"value must be from 1 to what is left of the charge, (?P<left>\d+) centavos",
+        _("Of this charge only %(left)s are left."),
+    ),
+    ("There is already a refund with this correlationID", _("This form was sent before with other values.")),
+    ("Other refunds of this charge are under way", _("Another return of this charge is under way. Send it again.")),
+    ("customer.taxID", _("This is not a valid CPF or CNPJ.")),
+    ("There is .*charge .*with this correlationID", _("This form was sent before with other values. Open a new form for a new charge.")),
+    (r"The bank refused the charge: (?P<code>.+)", _("The bank refused the charge (%(code)s).")),
+    ("The bank did not answer", _("The bank does not answer. Nothing is lost: send again, it stays one charge.")),
+    ("The charge was given up meanwhile", _("The charge was given up meanwhile. Send it again.")),
+    ("the webhook is inactive or deleted", _("The webhook was deleted or switched off: nothing was sent.")),
+    ("the delivery is not finished", _("It is under way already: nothing was sent.")),
+    (r"\w+ must be from (?P<lowest>\d+) to (?P<highest>\d+)", _("It must be from %(lowest)s to %(highest)s.")),
+    ("fee_minimum must not be above fee_maximum", _("The lowest fee must not be above the highest.")),
+]  # fmt: skip
+
+
+def said(error: ServiceError) -> str:
+    """The refusal in the reader's language. One that is not known here is told as the service told it."""
+    for pattern, words in REFUSALS:
+        if match := re.match(pattern, error.message):
+            parts = match.groupdict()
+            if "left" in parts:
+                parts["left"] = format_reais(int(parts["left"]))
+            return str(words) % parts
+    if isinstance(error, Unavailable):
+        return str(_("It cannot be done just now. Try again in a moment."))
+    return str(_("It was refused: %(message)s")) % {"message": error.message}

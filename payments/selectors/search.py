@@ -1,0 +1,53 @@
+"""Find charges by what a merchant has at hand: a name, a CPF, a value, a word of the message, or any id."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from payments.models import Charge, ReceivedPix
+from payments.money import parse_reais
+from payments.pix import keys
+
+_END_TO_END_ID = re.compile(r"[ED]\d{8}[0-9A-Za-z]{23}", re.ASCII)
+LARGEST = 2**63 - 1  # what a column of centavos holds
+
+
+def in_state(charges: QuerySet[Any], state: str) -> QuerySet[Charge]:
+    """Of `charges` (with `returned`: selectors.charges.with_returned) those in a state of selectors.charges.STATES."""
+    match state:
+        case "REFUNDED":
+            return charges.filter(refunded__gt=0, returned__gte=F("value"))
+        case "PARTLY_REFUNDED":
+            return charges.filter(refunded__gt=0, returned__gt=0, returned__lt=F("value"))
+        case Charge.Status.COMPLETED:
+            return charges.filter(Q(refunded=0) | Q(returned=0), status=state)
+    return charges.filter(status=state)
+
+
+def matching(charges: QuerySet[Charge], text: str) -> QuerySet[Charge]:
+    """Of `charges` those that `text` names, in any case: all or part of the customer's or payer's name or of the
+    comment, a whole CPF or CNPJ, a value in reais, the beginning of the correlationID, an end-to-end id or a txid."""
+    text = text.replace("\0", "").strip()
+    pix = ReceivedPix.objects.filter(charge=OuterRef("pk"))
+    if _END_TO_END_ID.fullmatch(text):  # of nothing else, and it has an index
+        return charges.filter(Exists(pix.filter(end_to_end_id=text)) | Q(refunds__end_to_end_id=text)).distinct()
+    wanted = (
+        Q(correlation_id__istartswith=text)
+        | Q(txid__iexact=text)
+        | Q(comment__icontains=text)
+        | Q(customer__name__icontains=text)
+        | Q(Exists(pix.filter(payer_name__icontains=text)))
+    )
+    try:
+        number = keys.parse_tax_id(text)
+        wanted |= Q(customer__taxID=number) | Q(Exists(pix.filter(payer_tax_id=number)))
+    except keys.InvalidKey:
+        pass
+    try:
+        wanted |= Q(value=min(parse_reais(text), LARGEST))
+    except ValueError:
+        pass
+    return charges.filter(wanted)

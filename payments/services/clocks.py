@@ -1,0 +1,46 @@
+"""Times that a bank tells, bounded by our own clock: some banks write local time as UTC, three hours off.
+
+A minute apart is nothing. Further apart, ours is right: theirs would make charges that are born expired, or send back
+what was paid in time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from payments.bank.port import BankCharge, BankReceived
+from payments.models import Charge
+from payments.pix import ids
+
+APART = timedelta(minutes=1)
+
+
+def ends_at(charge: Charge, told: BankCharge, now: datetime) -> datetime:
+    """When a charge ends that the bank has registered between its creation here and `now`."""
+    made, seconds = told.created_at, told.expires_in
+    if made is None or not charge.created_at - APART <= made <= now + APART:
+        made = now
+    return made + timedelta(seconds=seconds if seconds and seconds > 0 else charge.expires_in)
+
+
+def paid_at(received: BankReceived, charge: Charge | None, now: datetime) -> datetime:
+    """When the payer paid: not before the charge was made, and not after now.
+
+    The end-to-end id has the minute too, by the clock of the payer's bank. Where that agrees with a time to come, two
+    clocks stand against ours, and theirs is taken.
+    """
+    earliest = charge.created_at - APART if charge else datetime.min.replace(tzinfo=now.tzinfo)
+    latest = now + APART
+    if earliest <= received.paid_at <= latest:
+        return received.paid_at
+    minted = _minute(received.end_to_end_id)
+    if minted and minted > latest and received.paid_at > latest:
+        return received.paid_at
+    return minted if minted and earliest <= minted <= latest else now
+
+
+def _minute(end_to_end_id: str) -> datetime | None:
+    try:
+        return ids.parse(end_to_end_id).at
+    except ids.InvalidId:
+        return None

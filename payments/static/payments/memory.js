@@ -1,0 +1,40 @@
+/* What this tab remembers for its person: what was typed and not sent, over a log-in, a change of language or a time
+   without network; and the list that a charge was opened from. The first is forgotten once another page is open, all of it
+   at log-out, and nobody else who logs in here sees it. */
+"use strict";
+(() => {
+  const who = document.body.dataset.user ?? "";  // nobody at the log-in
+  const recall = (key) => { const kept = JSON.parse(sessionStorage.getItem(key)); return kept?.who === who ? kept.what : null; };
+  const keep = (key, what) => sessionStorage.setItem(key, JSON.stringify({who, what}));
+
+  /* ── forms ── */
+  const here = `draft ${location.pathname}`;
+  if (who) Object.keys(sessionStorage).filter((key) => key.startsWith("draft ") && key !== here).forEach((key) => sessionStorage.removeItem(key));
+  const form = document.querySelector("form[data-draft]");
+  if (form) {
+    const fields = [...form.elements].filter((field) => field.name && !["hidden", "password", "submit"].includes(field.type));
+    const draft = recall(here) ?? {};
+    fields.forEach((field) => {
+      if (!(field.name in draft)) return;
+      if (field.type === "radio") field.checked = field.value === draft[field.name]; else field.value = draft[field.name];
+    });
+    form.addEventListener("input", () => keep(here, Object.fromEntries(
+      fields.filter((field) => field.type !== "radio" || field.checked).map((field) => [field.name, field.value]))));
+  }
+  // Without network a browser would leave the page for an error of its own.
+  const unsent = () => document.querySelectorAll("[data-unsent]");
+  document.addEventListener("submit", (event) => {
+    if (event.target.action.endsWith("/logout")) sessionStorage.clear();
+    const note = event.target.querySelector("[data-unsent]");
+    if (!note || navigator.onLine) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    note.hidden = false;
+    note.scrollIntoView({block: "nearest"});
+  }, true);
+  addEventListener("online", () => unsent().forEach((note) => { note.hidden = true; }));
+
+  /* ── the way back ── */
+  if (location.pathname === document.body.dataset.list) keep("list", location.search);
+  document.querySelectorAll("a[data-back]").forEach((link) => { link.href = link.pathname + (recall("list") ?? "") + link.hash; });
+})();

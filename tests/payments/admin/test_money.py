@@ -1,0 +1,172 @@
+"""What operators do about money that is not where it should be: by right only, with a reason, and in the log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from payments.bank import current
+from payments.bank.port import BankReturn, ReturnStatus
+from payments.models import BankCursor, BankDifference, Charge, Refund, SetAsidePix, User
+from payments.selectors import checks
+from payments.services import contradictions, receiving, reconciliation, refunds, suspense
+from payments.services.charges import ChargeRequest, create
+from payments.services.errors import Invalid, Unavailable
+from tests.bank_process import BankProcess
+from tests.payments import making
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("op@example.com", "x"))
+    return client
+
+
+def act(operator: Client, model: str, action: str, pk: Any, **form: str) -> str:
+    answer = operator.post(
+        f"/admin/payments/{model}/", {"action": action, "_selected_action": [pk], **form}, follow=True
+    )
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def failed() -> list[str]:
+    return [finding.name for finding in checks.run() if finding.count]
+
+
+@pytest.fixture
+def stuck(bank: BankProcess) -> Refund:
+    """Money of a payer in suspense, whose return the bank has refused."""
+    charge = create(making.company(), ChargeRequest("a", 1000))
+    for force in (False, True):
+        told = bank.pay(charge.txid, force=force, callback="lost")
+        receiving.receive(current().read_received(told["endToEndId"]))
+    bank.faults(return_refused_percent=100)
+    refund = refunds.send(Refund.objects.get().pk)
+    assert refund.status == "REJECTED"
+    bank.faults()
+    return refund
+
+
+def test_a_return_out_of_suspense_is_tried_again_once(operator: Client, stuck: Refund) -> None:
+    page = act(operator, "refund", "retry_suspense", stuck.pk)
+    assert 'name="reason"' in page
+    assert Refund.objects.count() == 1, "nothing before a reason is given"
+
+    act(operator, "refund", "retry_suspense", stuck.pk, answered="1", reason="the payer asked")
+
+    again = Refund.objects.exclude(pk=stuck.pk).get()
+    assert (again.value, again.automatic, again.return_id != stuck.return_id) == (1000, True, True)
+    assert "the payer asked" in LogEntry.objects.get().change_message
+    said = act(operator, "refund", "retry_suspense", stuck.pk, answered="1", reason="again")
+    assert "another return is under way" in said
+    assert refunds.send(again.pk).status == "CONFIRMED"
+    assert making.balances(stuck.company)["SUSPENSE"] == 0
+    with pytest.raises(Invalid):
+        suspense.retry(stuck)
+    assert failed() == []
+
+
+def test_without_the_right_there_are_no_such_actions(client: Client, stuck: Refund) -> None:
+    reader = User.objects.create_user("r@example.com", "x", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_refund"))
+    client.force_login(reader)
+    act(client, "refund", "retry_suspense", stuck.pk, answered="1", reason="x")
+    assert Refund.objects.count() == 1
+
+
+@pytest.fixture
+def contradicted(bank: BankProcess) -> Refund:
+    """Refused here, though the bank has paid it."""
+    shop = making.company()
+    receiving.receive(making.pix(pix_key=shop.pix_key, value=5000))
+    charge = create(shop, ChargeRequest("a", 1000))
+    told = bank.pay(charge.txid, callback="lost")
+    receiving.receive(current().read_received(told["endToEndId"]))
+    refund = refunds.request(shop, Charge.objects.get(), "r", 400)
+    refunds.resolve(refund.pk, BankReturn(refund.return_id, "", 400, ReturnStatus.REFUSED))
+    current().request_return(told["endToEndId"], refund.return_id, 400)
+    refunds.note_returns(told["endToEndId"], current().read_received(told["endToEndId"]).returns)
+    refund.refresh_from_db()
+    assert (refund.status, refund.contradicted_at is None) == ("REJECTED", False)
+    return refund
+
+
+def test_a_contradiction_is_resolved_as_the_bank_has_it(operator: Client, contradicted: Refund) -> None:
+    before = making.balances(contradicted.company)["MERCHANT"]
+
+    act(operator, "refund", "resolve_contradiction", contradicted.pk, answered="1", reason="seen at the bank")
+
+    contradicted.refresh_from_db()
+    assert (contradicted.status, contradicted.contradicted_at) == ("CONFIRMED", None)
+    assert making.balances(contradicted.company)["MERCHANT"] == before - 400
+    assert Charge.objects.get().refunded == 400
+    assert failed() == []
+    said = act(operator, "refund", "resolve_contradiction", contradicted.pk, answered="1", reason="again")
+    assert "does not contradict" in said
+    assert LogEntry.objects.count() == 1
+
+
+def test_a_confirmed_refund_that_the_bank_never_paid_is_the_merchants_again(bank: BankProcess) -> None:
+    shop = making.company()
+    receiving.receive(making.pix(pix_key=shop.pix_key, value=5000))
+    charge = create(shop, ChargeRequest("a", 1000))
+    receiving.receive(current().read_received(bank.pay(charge.txid, callback="lost")["endToEndId"]))
+    before = making.balances(shop)
+    refund = refunds.request(shop, Charge.objects.get(), "r", 400)
+    refunds.resolve(refund.pk, BankReturn(refund.return_id, "", 400, ReturnStatus.DONE))
+    Refund.objects.filter(pk=refund.pk).update(contradicted_at=timezone.now())
+
+    assert contradictions.resolve(refund).status == "REJECTED"
+
+    assert making.balances(shop) == before
+    assert Charge.objects.get().refunded == 0
+    assert failed() == []
+
+
+def test_while_the_bank_is_away_a_contradiction_stays(bank: BankProcess, contradicted: Refund) -> None:
+    bank.faults(unavailable_percent=100)
+    with pytest.raises(Unavailable):
+        contradictions.resolve(contradicted)
+    contradicted.refresh_from_db()
+    assert contradicted.contradicted_at
+
+
+def test_the_cursor_is_set_back_with_a_reason(operator: Client) -> None:
+    now = timezone.now()
+    cursor = BankCursor.objects.create(name="received", read_until=now)
+    to = timezone.localtime(now - timedelta(days=2)).replace(microsecond=0)
+    form = {"read_until_0": f"{to:%Y-%m-%d}", "read_until_1": f"{to:%H:%M:%S}", "reason": "a reader was mended"}
+
+    act(operator, "bankcursor", "set_back", cursor.pk, answered="1", **form)
+
+    cursor.refresh_from_db()
+    assert cursor.read_until == to
+    assert "a reader was mended" in LogEntry.objects.get().change_message
+    act(operator, "bankcursor", "set_back", cursor.pk, answered="1", **{**form, "read_until_0": "2099-01-01"})
+    cursor.refresh_from_db()
+    assert cursor.read_until == to
+    assert reconciliation.set_back(to - timedelta(days=1), now) == to
+
+
+def test_a_difference_and_a_pix_set_aside_are_resolved_once(operator: Client) -> None:
+    row = BankDifference.objects.create(day="2026-03-02", kind="MISSING_HERE", bank_value=5, our_value=0)
+    aside = SetAsidePix.objects.create(end_to_end_id="E1", reason="?", next_attempt_at=timezone.now())
+    for model, pk in (("bankdifference", row.pk), ("setasidepix", aside.pk)):
+        act(operator, model, "resolve", pk, answered="1", reason="a fee")
+        assert (
+            "already" in (said := act(operator, model, "resolve", pk, answered="1", reason="b")) or "any more" in said
+        )
+    row.refresh_from_db()
+    aside.refresh_from_db()
+    assert (row.status, row.resolution, aside.resolution) == ("RESOLVED", "a fee", "a fee")
+    assert operator.get("/admin/payments/bankday/").status_code == 200
+    assert LogEntry.objects.count() == 2

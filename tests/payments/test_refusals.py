@@ -1,0 +1,56 @@
+"""A service's refusal in the reader's language."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.utils import translation
+
+from payments import refusals
+from payments.refusals import said
+from payments.services import charges, companies, refunds, webhook_delivery
+from payments.services.errors import Invalid, Unavailable
+
+
+def told_by(module: object) -> list[str]:
+    """The messages of a service, with 7 wherever it fills something in."""
+    texts = []
+    for node in ast.walk(ast.parse(Path(module.__file__).read_text())):  # type: ignore[attr-defined]
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            message = node.exc.args[0]
+            parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+            texts.append("".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in parts))
+    return texts
+
+
+@pytest.mark.parametrize(
+    "pattern", [pattern for pattern, _ in refusals.REFUSALS], ids=lambda pattern: str(pattern).replace(" ", "-")[:40]
+)
+def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
+    told = [text for service in (charges, companies, refunds, webhook_delivery) for text in told_by(service)]
+    assert [
+        text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "english", "portuguese"),
+    [
+        (Invalid("The charge is not paid"), "This charge is not paid.", "Esta cobrança não está paga."),
+        (
+            Invalid("value must be from 1 to what is left of the charge, 950 centavos", "value"),
+            "Of this charge only R$ 9,50 are left.",
+            "Desta cobrança restam só R$ 9,50.",
+        ),
+        (Invalid("fee_maximum must be from 0 to 9"), "It must be from 0 to 9.", "Deve ser de 0 a 9."),
+        (Unavailable("Something new"), "It cannot be done just now", "Não pode ser feito agora"),
+        (Invalid("Something new"), "It was refused: Something new", "Foi recusado: Something new"),
+    ],
+)
+def test_it_is_said_in_the_readers_language(error: Invalid, english: str, portuguese: str) -> None:
+    for language, words in (("en", english), ("pt-br", portuguese)):
+        with translation.override(language):
+            assert said(error).replace("\u00a0", " ").startswith(words)
