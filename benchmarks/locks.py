@@ -24,7 +24,7 @@ from django.db.models import F
 from benchmarks import peers
 from benchmarks.report import Row, medians
 from woovi import redis
-from woovi.embedded.layout import Layout
+from woovi.local.embedded.layout import Layout
 from woovi.locks import FencedModel, Lock
 
 TURNS, CALLS = 60, 25

@@ -15,8 +15,8 @@ from django.utils import timezone
 from payments.bank import current
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import Charge, LedgerTransaction, Refund
-from payments.services import receiving, reconciliation, refunds
-from payments.services.charges import ChargeRequest, create
+from payments.services import reconciliation
+from payments.services.charges import ChargeRequest, create, receiving, refunds
 from payments.services.errors import Unavailable
 from tests.bank_process import BankProcess
 from tests.payments import making
