@@ -1,26 +1,19 @@
 """Without Redis: what the database can do alone, or a refusal, as settings.LOCKS_WITHOUT_REDIS says.
 
-"database" (the default) locks rows by SELECT ... FOR UPDATE in pk order, and split locks by advisory locks of the
-session. "refuse" raises LocksUnavailable. Where only some processes have lost Redis, the fence still decides.
+"database" (the default) locks rows by their claims, and split locks by advisory locks. "refuse" raises LocksUnavailable.
+Where only some processes have lost Redis, the fence still decides.
 """
 
 from __future__ import annotations
 
-import contextlib
-import random
-import time
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, models
+from django.db import connections
 
 from woovi.locks import metrics, names
-from woovi.locks.claims import claim, claim_without_redis, still_ours
 from woovi.locks.errors import LockNotAvailable, LocksUnavailable
 from woovi.locks.lock import Lock
-from woovi.locks.names import Row
-
-POLL = 0.05  # seconds between two tries for an advisory lock
 
 
 def acquired(lock: Lock) -> bool:
@@ -49,46 +42,24 @@ def _without(lock: Lock, error: LocksUnavailable) -> None:
     metrics.count(lock.labels, "fallbacks")
 
 
-def read(model: type[models.Model], using: str, pks: list[Any], lock: Lock, by_redis: bool) -> dict[Any, Any]:
-    """Claim the rows and read them, in the transaction that is open; read only, where an outer lock claimed them."""
-    label = model._meta.label_lower
-    if lock.nested:
-        return still_ours(model, using, {pk: lock.fences[Row(label, pk)] for pk in pks}, lock.timeout)
-    if by_redis:
-        return claim(model, using, lock)
-    wait = "SKIP LOCKED" if lock.skips else "NOWAIT" if lock.nowait else ""
-    rows = claim_without_redis(model, using, pks, lock.patience, wait)
-    lock.assume({Row(label, pk): row.lock_fence for pk, row in rows.items()})
-    return rows
+def advise(using: str, lock: Lock) -> Any:
+    """An advisory lock of each row, in a transaction on a connection of its own, which the caller closes.
 
-
-def advise(model: type[models.Model], using: str, pks: list[Any], lock: Lock) -> dict[Any, int]:
-    """Take an advisory lock of the session for each row: no transaction is open while the bank is asked.
-
-    Returns their numbers by pk. Behind a pooler that changes the connection between transactions they are worth nothing; the fence stays.
+    A session's lock on a pooled connection passes to whoever gets that connection next. The database ends the
+    transaction of a holder that was silent for as long as Redis would have kept its lease.
     """
-    numbers: dict[Any, int] = {}
-    give_up = time.monotonic() + (0 if lock.nowait or lock.skips else lock.patience)
-    with connections[using].cursor() as cursor:
-        for pk in pks:
-            name = names.key(Row(model._meta.label_lower, pk))
-            while True:
-                cursor.execute("SELECT n, pg_try_advisory_lock(n) FROM hashtextextended(%s, 0) n", [name])
-                number, mine = cursor.fetchone()
-                if mine:
-                    numbers[pk] = number
-                elif time.monotonic() < give_up:
-                    time.sleep(POLL * random.uniform(0.5, 1))  # noqa: S311
-                    continue
-                elif not lock.skips:
-                    unadvise(using, numbers)
-                    raise LockNotAvailable(f"{name}: held by another")
-                break
-    return numbers
-
-
-def unadvise(using: str, numbers: dict[Any, int]) -> None:
-    """Give the advisory locks back. A connection that was closed meanwhile has done so."""
-    with contextlib.suppress(Exception), connections[using].cursor() as cursor:
-        for number in numbers.values():
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+    connection: Any = connections[using]
+    with connection.wrap_database_errors:
+        session = connection.Database.connect(**connection.get_connection_params())
+    try:
+        limits = {"lock_timeout": lock.patience, "idle_in_transaction_session_timeout": lock.longest}
+        for name, seconds in limits.items():
+            session.execute("SELECT set_config(%s, %s, true)", [name, f"{max(int(seconds * 1000), 1)}ms"])
+        for row in lock.rows:
+            session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [names.key(row)])
+    except BaseException as error:
+        session.close()
+        if getattr(error, "sqlstate", "") != "55P03":
+            raise
+        raise LockNotAvailable(f"{names.key(row)}: held by another") from error
+    return session

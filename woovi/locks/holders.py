@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.db import models, router, transaction
 
 from woovi import redis
 from woovi.locks import metrics, names
-from woovi.locks.claims import raise_in_database
+from woovi.locks.claims import claim_with
 from woovi.locks.errors import LockNotAvailable
+from woovi.locks.lock import GRANT, RELEASE
 from woovi.locks.names import Row
-from woovi.locks.scripts import LOOK, RELEASE
 
+LOOK = redis.Script(Path(__file__).parent / "lua" / "look.lua")
 LIMIT = 1000  # rows that a page can show
 WAITERS = 100  # of a row
 
@@ -32,7 +34,7 @@ class Waiter:
 
 @dataclass(frozen=True)
 class Held:
-    """A row that is held, and who waits for it, in order. Times in seconds."""
+    """A row that is held, and who waits for it. Without an owner, one of those got it just now. Times in seconds."""
 
     label: str
     pk: str
@@ -46,27 +48,22 @@ class Held:
 def current(label: str = "*") -> list[Held]:
     """Rows of a model ("app.model") or of all that are held now; at most LIMIT of them. Raises RedisError."""
     client: Any = redis.client("locks")
-    found = []
-    keys = client.scan_iter(match=f"lk:{{{label}:*}}", count=1000)
-    for key in itertools.islice(keys, LIMIT):
-        name, _, pk = key.decode().removeprefix("lk:{").removesuffix("}").partition(":")
-        if held := look(name, pk):
-            found.append(held)
-    return sorted(found, key=lambda each: (each.label, each.pk))
+    keys = itertools.islice(client.scan_iter(match=f"lk:{{{label}:*}}", count=1000), LIMIT)
+    found = [look(*key.decode().removeprefix("lk:{").removesuffix("}").split(":", 1)) for key in keys]
+    return sorted(filter(None, found), key=lambda each: (each.label, each.pk))
 
 
 def look(label: str, pk: Any) -> Held | None:
     """Who holds one row, None where nobody does. Raises RedisError."""
-    row = Row(label, pk)
-    text, left, age, *queue = LOOK(redis.client("locks"), names.keys([row]), [WAITERS])
+    text, left, age, *queue = LOOK(redis.client("locks"), names.keys([Row(label, pk)]), [WAITERS])
     if not text:
         return None
     owner, _, fence = text.decode().rpartition(":")
     waiting = []
-    for name, microseconds in zip(queue[::2], queue[1::2], strict=True):
-        waiter, patience, _ = name.decode().rsplit(":", 2)
-        if microseconds <= int(patience) * 1000:  # else it died waiting
-            waiting.append(Waiter(waiter, microseconds / 1e6))
+    for name, still in zip(queue[::2], queue[1::2], strict=True):
+        waiter, _, patience = name.decode().rpartition(":")
+        waiting.append(Waiter(waiter, int(patience) / 1000 - still / 1e6))
+    waiting.sort(key=lambda each: -each.seconds)
     return Held(label, str(pk), owner, int(fence), age / 1e6, max(left, 0) / 1000, tuple(waiting))
 
 
@@ -77,12 +74,12 @@ def force_release(model: type[models.Model], pk: Any) -> bool:
     claimed the row: the database gives it to nobody before that ends. Raises RedisError; nothing was done then.
     """
     row = Row(model._meta.label_lower, model._meta.pk.to_python(pk))
-    fence = RELEASE(redis.client("locks"), names.keys([row]), ["*", 0, 0, 1000, 0])[0]
+    fence = RELEASE(redis.client("locks"), names.keys([row]), ["*", 0, int(GRANT * 1000), 0])[0]
     metrics.count([row.label], "lost")
     using = router.db_for_write(model)
     try:
         with transaction.atomic(using):
-            raise_in_database(model, using, row.pk, fence)
+            claim_with(model, using, {row.pk: fence}, 0.5)
     except LockNotAvailable:
         return False
     return True

@@ -14,9 +14,8 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack
 from asgiref.sync import sync_to_async
 from django.db import connections, models, router, transaction
 
-from woovi.locks import fallback, joins
-from woovi.locks.claims import still_ours
-from woovi.locks.ending import when_ended
+from woovi.locks import fallback
+from woovi.locks.claims import claim, claim_with
 from woovi.locks.lock import Lock, unbroken
 from woovi.locks.names import Row
 
@@ -30,9 +29,6 @@ class Terms(TypedDict, total=False):
     timeout: float
     lease: float
     nowait: bool
-    skip_locked: bool
-    fair: bool
-    auto_renew: bool
     max_hold: float
 
 
@@ -69,14 +65,13 @@ class RowLockManagerMixin:
 
     @contextlib.contextmanager
     def lock_for_update(
-        self, *, pk: Any = None, pk__in: Iterable[Any] | None = None, of: tuple[str, ...] = ("self",),
+        self, *, pk: Any = None, pk__in: Iterable[Any] | None = None,
         in_transaction: Literal["refuse", "defer"] = "refuse", **terms: Unpack[Terms],
     ) -> Generator[LockedRows]:  # fmt: skip
         """Lock, begin a transaction, claim and read; commit and give back at the end.
 
         Args:
             pk, pk__in: the rows. One that does not exist raises DoesNotExist (`pk`), or is left out (`pk__in`).
-            of: "self", and names of foreign keys whose rows are locked and read too.
             in_transaction: inside an outer atomic() that is not such a block's own, refuse with RuntimeError, or
                 "defer": keep the rows until the outermost transaction ends, committed or rolled back.
             terms: as of `woovi.locks.Lock`.
@@ -85,25 +80,20 @@ class RowLockManagerMixin:
             LockNotAvailable: held by another. LocksUnavailable: no Redis, and LOCKS_WITHOUT_REDIS is "refuse".
             StaleFence: a later holder claimed a row; the transaction is rolled back.
         """
-        using = self._using()
-        pks = self._pks(pk, pk__in)
-        joined = joins.rows(self.model, using, pks, of)
-        lock = Lock(*_rows(self.model, pks), *joined, **terms)
-        outer, inside = lock.find_outer(), _in_transaction(using)
+        rows = _Rows(self, pk, pk__in, terms)
+        outer, inside = rows.lock.find_outer(), _in_transaction(rows.using)
         if inside and not outer and in_transaction == "refuse":
             raise RuntimeError(
                 "lock_for_update() inside atomic() would give back before the commit: lock outside of it"
             )
         with contextlib.ExitStack() as stack:
-            by_redis = fallback.acquired(lock)
+            by_redis = fallback.acquired(rows.lock)
             if inside and not outer:
-                when_ended(connections[using], lock.release)
+                when_ended(connections[rows.using], rows.lock.release)
             else:
-                stack.callback(lock.release)
-            stack.enter_context(transaction.atomic(using, durable=not inside))
-            claimed = self._claimed(using, pks, lock, by_redis, single=pk is not None)
-            joins.attach(self.model, using, claimed, lock, of, by_redis)
-            yield claimed
+                stack.callback(rows.lock.release)
+            stack.enter_context(transaction.atomic(rows.using, durable=not inside))
+            yield rows.claimed(by_redis)
 
     def lock_rows(self, *, pk: Any = None, pk__in: Iterable[Any] | None = None, **terms: Unpack[Terms]) -> SplitLock:
         """Lock rows for work that no transaction may span, such as a call to a bank.
@@ -113,13 +103,10 @@ class RowLockManagerMixin:
                 with lock.write() as rows:                 # a second transaction, which checks the fence
                     rows.row.save()
 
-        Renewed for as long as it is held, `max_hold` (60 s) at most, unless auto_renew=False. Raises as
-        lock_for_update; inside atomic() always RuntimeError.
+        Renewed for as long as it is held, `max_hold` (60 s) at most. Raises as lock_for_update; inside atomic() always
+        RuntimeError.
         """
-        using, pks = self._using(), self._pks(pk, pk__in)
-        options: Terms = {"auto_renew": True, **terms}
-        lock = Lock(*_rows(self.model, pks), **options)
-        return SplitLock(self, using, pks, lock, single=pk is not None)
+        return SplitLock(_Rows(self, pk, pk__in, {"max_hold": 60.0, **terms}))
 
     async def arun_locked(
         self, fn: Callable[[LockedRows], T], *, pk: Any = None, pk__in: Iterable[Any] | None = None,
@@ -129,54 +116,62 @@ class RowLockManagerMixin:
 
         A cancelled call has either committed or not begun: fn is never left running without its lock.
         """
-        using, pks = self._using(), self._pks(pk, pk__in)
-        lock = Lock(*_rows(self.model, pks), **terms)
+        rows = _Rows(self, pk, pk__in, terms)
 
         def run(by_redis: bool) -> T:
-            lock.move_here()
+            rows.lock.move_here()
             try:
-                with transaction.atomic(using, durable=True):
-                    return fn(self._claimed(using, pks, lock, by_redis, single=pk is not None))
+                with transaction.atomic(rows.using, durable=True):
+                    return fn(rows.claimed(by_redis))
             finally:
                 if not by_redis:
-                    lock.release()
+                    rows.lock.release()
 
-        by_redis = await fallback.aacquired(lock)
+        by_redis = await fallback.aacquired(rows.lock)
         try:
             done: T = await unbroken(sync_to_async(run)(by_redis))
             return done
         finally:
-            await lock.arelease()
-
-    # ── in a transaction ─────────────────────────────────────────────────────────────────────────────────────────
-
-    def _claimed(self, using: str, pks: list[Any], lock: Lock, by_redis: bool, *, single: bool) -> LockedRows:
-        rows = fallback.read(self.model, using, pks, lock, by_redis)
-        if single and not rows and not lock.skips:
-            raise self.model.DoesNotExist(f"{self.model._meta.object_name} {pks[0]} does not exist")
-        return LockedRows(self.model, rows, lock)
-
-    def _using(self) -> str:
-        return self._db or router.db_for_write(self.model)
-
-    def _pks(self, pk: Any, pk__in: Iterable[Any] | None) -> list[Any]:
-        if (pk is None) == (pk__in is None):
-            raise TypeError("say which rows: pk=... or pk__in=...")
-        wanted = [pk] if pk__in is None else pk__in
-        return sorted({self.model._meta.pk.to_python(each) for each in wanted})
+            await rows.lock.arelease()
 
 
 class RowLockManager(RowLockManagerMixin, models.Manager[M]):
     """The manager of a FencedModel that needs no other."""
 
 
+class _Rows:
+    """Rows that were asked for, their lock, and what the claim makes of both."""
+
+    def __init__(self, manager: RowLockManagerMixin, pk: Any, pk__in: Iterable[Any] | None, terms: Terms) -> None:
+        if (pk is None) == (pk__in is None):
+            raise TypeError("say which rows: pk=... or pk__in=...")
+        self.model, self.using = manager.model, manager._db or router.db_for_write(manager.model)
+        to_python, self.single = self.model._meta.pk.to_python, pk__in is None
+        self.pks = sorted({to_python(each) for each in ([pk] if pk__in is None else pk__in)})
+        self.lock = Lock(*(Row(self.model._meta.label_lower, pk) for pk in self.pks), **terms)
+
+    def claimed(self, by_redis: bool, timeout: float | None = None) -> LockedRows:
+        """The rows, in the transaction that is open."""
+        lock, label = self.lock, self.model._meta.label_lower
+        if by_redis:
+            rows = claim(self.model, self.using, lock, self.pks, lock.patience if timeout is None else timeout)
+        else:
+            rows = claim_with(self.model, self.using, dict.fromkeys(self.pks), lock.patience)
+            lock.hold_without_redis({Row(label, pk): row.lock_fence for pk, row in rows.items()})
+        self.pks = list(rows)
+        if self.single and not rows:
+            raise self.model.DoesNotExist(f"{self.model._meta.object_name} does not exist: {lock.rows[0].pk}")
+        return LockedRows(self.model, rows, lock)
+
+
 class SplitLock:
     """See RowLockManagerMixin.lock_rows. `rows` are as the claim read them, before the bank was asked."""
 
-    def __init__(self, manager: RowLockManagerMixin, using: str, pks: list[Any], lock: Lock, single: bool) -> None:
-        self._manager, self._using, self._pks, self._lock, self._single = manager, using, pks, lock, single
-        self._advisory: dict[Any, int] = {}
-        self.rows = LockedRows(manager.model, {}, lock)
+    rows: LockedRows
+
+    def __init__(self, asked: _Rows) -> None:
+        self._asked, self._lock, self._using = asked, asked.lock, asked.using
+        self._session: Any = None  # of the database, where that locks alone
 
     @contextlib.contextmanager
     def write(self) -> Generator[LockedRows]:
@@ -186,9 +181,7 @@ class SplitLock:
         the lock's timeout. Nothing is written then.
         """
         with transaction.atomic(self._using, durable=True):
-            fences = {pk: self.rows[pk].lock_fence for pk in self.rows}
-            rows = still_ours(self._manager.model, self._using, fences, self._lock.timeout)
-            yield LockedRows(self._manager.model, rows, self._lock)
+            yield self._asked.claimed(True, self._lock.timeout)
 
     async def awrite(self, fn: Callable[[LockedRows], T]) -> T:
         """`fn(rows)` inside write(), in a thread."""
@@ -206,16 +199,13 @@ class SplitLock:
 
     def __enter__(self) -> SplitLock:
         self._refuse_inside()
-        by_redis = fallback.acquired(self._lock)
-        try:
-            self._claim(by_redis)
-        except BaseException:
-            self._let_go()
-            raise
+        self._claim(fallback.acquired(self._lock))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._let_go()
+        if self._session:
+            self._session.close()
+        self._lock.release()
 
     async def __aenter__(self) -> SplitLock:
         await sync_to_async(self._refuse_inside)()
@@ -228,32 +218,52 @@ class SplitLock:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._advisory:
-            await unbroken(sync_to_async(self._let_go)())
+        if self._session:
+            self._session.close()
         await self._lock.arelease()
 
     def _claim(self, by_redis: bool) -> None:
-        if not by_redis:
-            self._advisory = fallback.advise(self._manager.model, self._using, self._pks, self._lock)
-            self._pks = list(self._advisory)
-        with transaction.atomic(self._using, durable=True):
-            self.rows = self._manager._claimed(self._using, self._pks, self._lock, by_redis, single=self._single)
-
-    def _let_go(self) -> None:
-        fallback.unadvise(self._using, self._advisory)
-        self._advisory = {}
-        self._lock.release()
+        try:
+            if not by_redis:
+                self._session = fallback.advise(self._using, self._lock)
+            with transaction.atomic(self._using, durable=True):
+                self.rows = self._asked.claimed(by_redis)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def _refuse_inside(self) -> None:
         if _in_transaction(self._using):
             raise RuntimeError("lock_rows() is for work between transactions: call it outside of atomic()")
 
 
-def _rows(model: type[models.Model], pks: list[Any]) -> list[Row]:
-    return [Row(model._meta.label_lower, pk) for pk in pks]
-
-
 def _in_transaction(using: str) -> bool:
     """Whether an atomic() is open, one of Django's TestCase aside, as `durable=True` sees it."""
     blocks = connections[using].atomic_blocks
     return bool(blocks) and not blocks[-1]._from_testcase  # type: ignore[attr-defined]
+
+
+def when_ended(connection: Any, act: Callable[[], None]) -> None:
+    """Call `act` once, when the outermost transaction has ended, however it ended.
+
+    Django drops `on_commit` hooks when a savepoint or the transaction is rolled back, and the rest of them when one
+    raises. Both ends pass through `set_autocommit(True)`, or through `close()` when the connection broke.
+    """
+    before = {name: vars(connection).get(name) for name in ("set_autocommit", "close")}
+
+    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
+        def ended(*args: Any, **kwargs: Any) -> Any:
+            for name, earlier in before.items():  # as it was: a deferred lock before us wraps too
+                if earlier is None:
+                    vars(connection).pop(name, None)
+                else:
+                    setattr(connection, name, earlier)
+            try:
+                return method(*args, **kwargs)
+            finally:
+                act()
+
+        return ended
+
+    for name in before:
+        setattr(connection, name, wrap(getattr(connection, name)))

@@ -1,10 +1,16 @@
-"""Rows, their order and their keys.
+"""Names: of rows, of their keys, and of who holds them.
 
-The part in braces is the hash tag: a row's keys share a slot of a Cluster, and rows spread over the slots.
+The part of a key in braces is its hash tag: a row's keys share a slot of a Cluster, and rows spread over the slots.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+import os
+import re
+import secrets
+import socket
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -22,9 +28,23 @@ def key(row: Row) -> str:
 
 
 def keys(rows: Iterable[Row]) -> list[str]:
-    """KEYS of the scripts: holder, last fence and queue of each row."""
-    found = []
-    for row in rows:
-        name = key(row)
-        found += [name, name + ":f", name + ":q"]
-    return found
+    """KEYS of the scripts: holder, last fence, hand and waiters of each row."""
+    return [name + part for name in map(key, rows) for part in ("", ":f", ":h", ":w")]
+
+
+@functools.cache
+def process() -> str:
+    """This process's name, as host/process/random."""
+    host = re.sub(r"[^\w-]", "-", socket.gethostname())[:40]
+    return f"{host}/{os.getpid()}/{secrets.token_hex(6)}"
+
+
+_numbers = itertools.count(1)
+
+
+def new_owner() -> str:
+    """An id that no other acquisition has, in any process."""
+    return f"{process()}.{next(_numbers)}"
+
+
+os.register_at_fork(after_in_child=process.cache_clear)

@@ -12,8 +12,8 @@ from tests.woovi.locks.models import Account
 from woovi import redis
 from woovi.locks import Lock, StaleFence, names
 from woovi.locks.holders import current, force_release, look
+from woovi.locks.lock import ACQUIRE
 from woovi.locks.names import Row
-from woovi.locks.scripts import ACQUIRE
 
 LABEL = "vault.account"
 
@@ -40,7 +40,7 @@ def test_holders_and_waiters_are_listed_and_a_hanging_one_is_put_out(account: Ac
 
 def test_a_waiter_that_died_waiting_is_not_shown() -> None:
     with Lock((LABEL, 9)):
-        ACQUIRE(redis.client("locks"), names.keys([Row(LABEL, 9)]), ["h/1/dead.1", 10_000, "wait", 1, 0])
+        ACQUIRE(redis.client("locks"), names.keys([Row(LABEL, 9)]), ["h/1/dead.1", 10_000, 1, "wait", 0, 0])
         wait_until(lambda: look(LABEL, 9).waiting == ())  # type: ignore[union-attr]
 
 

@@ -182,7 +182,7 @@ def test_a_holder_that_has_not_claimed_yet_is_refused_too(
     threads.start(second)
     threads.join()
     with pytest.raises(StaleFence), transaction.atomic():
-        claim(Account, "default", first)
+        claim(Account, "default", first, [9], 1)
     first.release()
     assert first.lost
 

@@ -13,7 +13,7 @@ import redis.asyncio
 from tests.processes import wait_until
 from tests.topologies.topologies import Topology
 from tests.woovi.locks.models import Account
-from tests.woovi.locks.others import A, B, elsewhere, free, holder, queue
+from tests.woovi.locks.others import A, B, elsewhere, free, holder, in_line, queue
 from woovi import redis as door
 from woovi.locks import Lock, LockLost, LockNotAvailable, names
 
@@ -156,7 +156,7 @@ async def test_cancelled_while_it_waits_a_task_leaves_the_queue() -> None:
 # ── tasks and processes ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_tasks_hand_over_in_order() -> None:
+async def test_tasks_hand_over_in_order(topology: Topology) -> None:
     served: list[int] = []
 
     async def work(number: int) -> None:
@@ -167,15 +167,15 @@ async def test_tasks_hand_over_in_order() -> None:
         tasks = []
         for number in range(5):
             tasks.append(asyncio.create_task(work(number)))
-            await asyncio.to_thread(wait_until, lambda number=number: queue() == number + 1)
+            await asyncio.to_thread(wait_until, lambda number=number: in_line(topology) == number + 1)
     await asyncio.gather(*tasks)
     assert served == [0, 1, 2, 3, 4]
 
 
 async def test_a_task_started_inside_is_not_the_holder() -> None:
-    async with Lock(A):
+    async with Lock(A) as outer:
         async with Lock(A, nowait=True) as inner:  # this task is
-            assert inner.nested
+            assert inner.holder is outer
         with pytest.raises(LockNotAvailable):
             await asyncio.create_task(Lock(A, nowait=True).aacquire())
         with pytest.raises(LockNotAvailable):
@@ -240,7 +240,7 @@ async def test_control_a_shared_handle_of_redis_py_gives_back_the_others_lock(to
 
 def test_no_key_outlives_its_lease() -> None:
     elsewhere(Lock(A, lease=5).acquire)
-    elsewhere(Lock(B, lease=5, auto_renew=True).acquire)
+    elsewhere(Lock(B, lease=5, max_hold=60).acquire)
     client = door.client("locks")
     assert 0 < client.pttl(names.key(A)) <= 5000
     assert 0 < client.pttl(names.key(B)) <= 5000
