@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import OperationalError, connections, models
 
-from woovi.locks import metrics
+from woovi.locks import metrics, names
 from woovi.locks.errors import LockNotAvailable, StaleFence
 from woovi.locks.lock import Lock
 from woovi.locks.names import Row
@@ -14,10 +14,10 @@ from woovi.locks.names import Row
 # One round trip: a row's fence goes up unless a later holder's is there, in pk order, as everybody locks them. A
 # lock_timeout goes along, so that a holder that was stopped in its transaction stops nobody else. It is taken back at
 # the end, because the transaction's own waits are not ours to cut; an error takes it back with the (sub)transaction.
-BEFORE = "SELECT set_config('woovi.lock_timeout', current_setting('lock_timeout'), true), set_config('lock_timeout', %s, true)"
+BEFORE = "SELECT set_config('woovi.ms', current_setting('lock_timeout'), true), set_config('lock_timeout', %s, true)"
 CLAIM = """UPDATE {table} SET lock_fence = coalesce(%s, lock_fence + 1)
 WHERE {pk} = %s AND (lock_fence <= %s) IS NOT FALSE RETURNING {columns}"""
-AFTER = "SELECT set_config('lock_timeout', current_setting('woovi.lock_timeout'), true)"
+AFTER = "SELECT set_config('lock_timeout', current_setting('woovi.ms'), true)"
 
 
 def claim(model: type[models.Model], using: str, lock: Lock, pks: list[Any], timeout: float) -> dict[Any, Any]:
@@ -29,10 +29,8 @@ def claim(model: type[models.Model], using: str, lock: Lock, pks: list[Any], tim
     """
     label, lock = model._meta.label_lower, lock.holder
     found = claim_with(model, using, {pk: lock.fences[Row(label, pk)] for pk in pks}, timeout)
-    missed = [pk for pk in pks if pk not in found]
-    if missed and (
-        ahead := dict(model._base_manager.using(using).filter(pk__in=missed).values_list("pk", "lock_fence"))
-    ):
+    missed = model._base_manager.using(using).filter(pk__in=[pk for pk in pks if pk not in found])
+    if len(found) < len(pks) and (ahead := dict(missed.values_list("pk", "lock_fence"))):
         # Behind, though the rows are ours? Then Redis forgot the last fence, and its clock is behind the one that gave it.
         if lock.claimed or not lock.extend(max(ahead.values())):
             metrics.count([label], "stale")
@@ -48,7 +46,7 @@ def claim_with(model: type[models.Model], using: str, fences: dict[Any, int | No
     quote, fields = connection.ops.quote_name, meta.concrete_fields
     columns = ", ".join(quote(str(field.column)) for field in fields)
     statement = CLAIM.format(table=quote(meta.db_table), pk=quote(str(meta.pk.column)), columns=columns)
-    values: list[Any] = [f"{max(int(timeout * 1000), 1)}ms"]
+    values: list[Any] = [_milliseconds(timeout)]
     for pk, fence in fences.items():
         values += [fence, meta.pk.get_db_prep_value(pk, connection), fence]
     compiler = model._base_manager.using(using).all().query.get_compiler(using)
@@ -58,11 +56,39 @@ def claim_with(model: type[models.Model], using: str, fences: dict[Any, int | No
         try:
             cursor.execute("; ".join([BEFORE, *[statement] * len(fences), AFTER]), values)
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", "") != "55P03":  # lock_not_available
-                raise
-            raise LockNotAvailable(f"{meta.label_lower}: another transaction holds a row") from error
+            raise _in_our_words(error, error.__cause__, meta.label_lower) from error
         for pk in fences:
             cursor.nextset()
             for row in compiler.apply_converters(cursor.fetchall(), converters):
                 found[pk] = model.from_db(using, [field.attname for field in fields], row)
     return found
+
+
+def advise(using: str, lock: Lock) -> Any:
+    """Without Redis: an advisory lock of each row, in a transaction on a connection of its own, which the caller closes.
+
+    A session's lock on a pooled connection would pass to whoever gets that connection next. A holder that is silent for
+    longer than Redis would have kept its lease loses its transaction.
+    """
+    connection: Any = connections[using]
+    with connection.wrap_database_errors:
+        session = connection.Database.connect(**connection.get_connection_params())
+    limits = {"lock_timeout": lock.patience, "idle_in_transaction_session_timeout": lock.longest}
+    try:
+        for name, seconds in limits.items():
+            session.execute("SELECT set_config(%s, %s, true)", [name, _milliseconds(seconds)])
+        for row in lock.rows:
+            session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [names.key(row)])
+    except BaseException as error:
+        session.close()
+        raise _in_our_words(error, error, names.key(row)) from error
+    return session
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(int(seconds * 1000), 1)}ms"
+
+
+def _in_our_words(error: BaseException, cause: BaseException | None, what: str) -> BaseException:
+    refused = getattr(cause, "sqlstate", "") == "55P03"  # lock_not_available
+    return LockNotAvailable(f"{what}: another transaction holds it") if refused else error

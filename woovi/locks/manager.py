@@ -2,22 +2,28 @@
 
     take the rows in Redis -> begin -> claim them in the database and read them -> the body -> commit -> give back
 
-Nothing is given back before the commit, and whoever comes too late is stopped by the claim.
+Nothing is given back before the commit, and whoever comes too late is stopped by the claim. Without Redis the database
+does it alone, or nobody does, as settings.LOCKS_WITHOUT_REDIS says ("database", the default, or "refuse"). Where only
+some processes have lost Redis, the fence still decides.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import connections, models, router, transaction
 
-from woovi.locks import fallback
-from woovi.locks.claims import claim, claim_with
-from woovi.locks.lock import Lock, unbroken
+from woovi import database
+from woovi.locks import metrics
+from woovi.locks.claims import advise, claim, claim_with
+from woovi.locks.errors import LocksUnavailable
+from woovi.locks.lock import Lock
 from woovi.locks.names import Row
+from woovi.unbroken import unbroken
 
 T = TypeVar("T")
 M = TypeVar("M", bound=models.Model)
@@ -32,29 +38,20 @@ class Terms(TypedDict, total=False):
     max_hold: float
 
 
-class LockedRows(Mapping[Any, Any]):
+class LockedRows(dict[Any, Any]):
     """The locked rows by pk, read under their claim. `row` is the only one."""
 
-    def __init__(self, model: type[models.Model], rows: dict[Any, Any], lock: Lock) -> None:
-        self._model, self._rows, self._lock = model, rows, lock
+    def __init__(self, rows: dict[Any, Any], model: type[models.Model], lock: Lock) -> None:
+        super().__init__(rows)
+        self._to_python, self.check = model._meta.pk.to_python, lock.check
 
     def __getitem__(self, pk: Any) -> Any:
-        return self._rows[self._model._meta.pk.to_python(pk)]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        return super().__getitem__(self._to_python(pk))
 
     @property
     def row(self) -> Any:
-        (row,) = self._rows.values()
+        (row,) = self.values()
         return row
-
-    def check(self) -> None:
-        """Raises LockLost if the lease ended: work that cannot be taken back should not begin now."""
-        self._lock.check()
 
 
 class RowLockManagerMixin:
@@ -80,20 +77,21 @@ class RowLockManagerMixin:
             LockNotAvailable: held by another. LocksUnavailable: no Redis, and LOCKS_WITHOUT_REDIS is "refuse".
             StaleFence: a later holder claimed a row; the transaction is rolled back.
         """
-        rows = _Rows(self, pk, pk__in, terms)
-        outer, inside = rows.lock.find_outer(), _in_transaction(rows.using)
+        asked = SplitLock(self, pk, pk__in, terms)
+        outer, inside = asked.lock.find_outer(), database.in_transaction(asked.using)
         if inside and not outer and in_transaction == "refuse":
             raise RuntimeError(
                 "lock_for_update() inside atomic() would give back before the commit: lock outside of it"
             )
         with contextlib.ExitStack() as stack:
-            by_redis = fallback.acquired(rows.lock)
+            with asked.or_without_redis():
+                asked.lock.acquire()
             if inside and not outer:
-                when_ended(connections[rows.using], rows.lock.release)
+                database.when_ended(connections[asked.using], asked.lock.release)
             else:
-                stack.callback(rows.lock.release)
-            stack.enter_context(transaction.atomic(rows.using, durable=not inside))
-            yield rows.claimed(by_redis)
+                stack.callback(asked.lock.release)
+            stack.enter_context(transaction.atomic(asked.using, durable=not inside))
+            yield asked.claimed()
 
     def lock_rows(self, *, pk: Any = None, pk__in: Iterable[Any] | None = None, **terms: Unpack[Terms]) -> SplitLock:
         """Lock rows for work that no transaction may span, such as a call to a bank.
@@ -106,7 +104,7 @@ class RowLockManagerMixin:
         Renewed for as long as it is held, `max_hold` (60 s) at most. Raises as lock_for_update; inside atomic() always
         RuntimeError.
         """
-        return SplitLock(_Rows(self, pk, pk__in, {"max_hold": 60.0, **terms}))
+        return SplitLock(self, pk, pk__in, {"max_hold": 60.0, **terms})
 
     async def arun_locked(
         self, fn: Callable[[LockedRows], T], *, pk: Any = None, pk__in: Iterable[Any] | None = None,
@@ -116,62 +114,42 @@ class RowLockManagerMixin:
 
         A cancelled call has either committed or not begun: fn is never left running without its lock.
         """
-        rows = _Rows(self, pk, pk__in, terms)
+        asked = SplitLock(self, pk, pk__in, terms)
 
-        def run(by_redis: bool) -> T:
-            rows.lock.move_here()
-            try:
-                with transaction.atomic(rows.using, durable=True):
-                    return fn(rows.claimed(by_redis))
-            finally:
-                if not by_redis:
-                    rows.lock.release()
+        def run() -> T:
+            asked.lock.move_here()
+            with transaction.atomic(asked.using, durable=True):
+                return fn(asked.claimed())
 
-        by_redis = await fallback.aacquired(rows.lock)
         try:
-            done: T = await unbroken(sync_to_async(run)(by_redis))
-            return done
+            with asked.or_without_redis():
+                await asked.lock.aacquire()
+            return await unbroken(sync_to_async(run)())
         finally:
-            await rows.lock.arelease()
+            await asked.lock.arelease()
 
 
 class RowLockManager(RowLockManagerMixin, models.Manager[M]):
     """The manager of a FencedModel that needs no other."""
 
 
-class _Rows:
-    """Rows that were asked for, their lock, and what the claim makes of both."""
+class SplitLock:
+    """Rows that were asked for, and their lock. See RowLockManagerMixin.lock_rows.
+
+    `rows` are as the claim read them, before the bank was asked.
+    """
+
+    rows: LockedRows
 
     def __init__(self, manager: RowLockManagerMixin, pk: Any, pk__in: Iterable[Any] | None, terms: Terms) -> None:
         if (pk is None) == (pk__in is None):
             raise TypeError("say which rows: pk=... or pk__in=...")
         self.model, self.using = manager.model, manager._db or router.db_for_write(manager.model)
-        to_python, self.single = self.model._meta.pk.to_python, pk__in is None
-        self.pks = sorted({to_python(each) for each in ([pk] if pk__in is None else pk__in)})
-        self.lock = Lock(*(Row(self.model._meta.label_lower, pk) for pk in self.pks), **terms)
-
-    def claimed(self, by_redis: bool, timeout: float | None = None) -> LockedRows:
-        """The rows, in the transaction that is open."""
-        lock, label = self.lock, self.model._meta.label_lower
-        if by_redis:
-            rows = claim(self.model, self.using, lock, self.pks, lock.patience if timeout is None else timeout)
-        else:
-            rows = claim_with(self.model, self.using, dict.fromkeys(self.pks), lock.patience)
-            lock.hold_without_redis({Row(label, pk): row.lock_fence for pk, row in rows.items()})
-        self.pks = list(rows)
-        if self.single and not rows:
-            raise self.model.DoesNotExist(f"{self.model._meta.object_name} does not exist: {lock.rows[0].pk}")
-        return LockedRows(self.model, rows, lock)
-
-
-class SplitLock:
-    """See RowLockManagerMixin.lock_rows. `rows` are as the claim read them, before the bank was asked."""
-
-    rows: LockedRows
-
-    def __init__(self, asked: _Rows) -> None:
-        self._asked, self._lock, self._using = asked, asked.lock, asked.using
-        self._session: Any = None  # of the database, where that locks alone
+        to_python, self._single = self.model._meta.pk.to_python, pk__in is None
+        self._pks = sorted({to_python(each) for each in ([pk] if pk__in is None else pk__in)})
+        self.lock = Lock(*(Row(self.model._meta.label_lower, pk) for pk in self._pks), **terms)
+        self.check = self.lock.check  # raises LockLost if the lease ended: ask before the bank is asked
+        self._by_redis, self._session = True, None  # the session: of the database, where that locks alone
 
     @contextlib.contextmanager
     def write(self) -> Generator[LockedRows]:
@@ -180,8 +158,10 @@ class SplitLock:
         Raises StaleFence if a later holder claimed one, LockNotAvailable if another transaction holds one for all of
         the lock's timeout. Nothing is written then.
         """
-        with transaction.atomic(self._using, durable=True):
-            yield self._asked.claimed(True, self._lock.timeout)
+        with transaction.atomic(self.using, durable=True):
+            yield LockedRows(
+                claim(self.model, self.using, self.lock, self._pks, self.lock.timeout), self.model, self.lock
+            )
 
     async def awrite(self, fn: Callable[[LockedRows], T]) -> T:
         """`fn(rows)` inside write(), in a thread."""
@@ -190,28 +170,30 @@ class SplitLock:
             with self.write() as rows:
                 return fn(rows)
 
-        done: T = await unbroken(sync_to_async(run)())
-        return done
-
-    def check(self) -> None:
-        """Raises LockLost if the lease ended: ask before the bank is asked."""
-        self._lock.check()
+        return await unbroken(sync_to_async(run)())
 
     def __enter__(self) -> SplitLock:
         self._refuse_inside()
-        self._claim(fallback.acquired(self._lock))
+        try:
+            with self.or_without_redis():
+                self.lock.acquire()
+            self._claim()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._session:
             self._session.close()
-        self._lock.release()
+        self.lock.release()
 
     async def __aenter__(self) -> SplitLock:
         await sync_to_async(self._refuse_inside)()
-        by_redis = await fallback.aacquired(self._lock)
         try:
-            await unbroken(sync_to_async(self._claim)(by_redis))
+            with self.or_without_redis():
+                await self.lock.aacquire()
+            await unbroken(sync_to_async(self._claim)())
         except BaseException:
             await self.__aexit__()
             raise
@@ -220,50 +202,37 @@ class SplitLock:
     async def __aexit__(self, *_: object) -> None:
         if self._session:
             self._session.close()
-        await self._lock.arelease()
+        await self.lock.arelease()
 
-    def _claim(self, by_redis: bool) -> None:
+    @contextlib.contextmanager
+    def or_without_redis(self) -> Iterator[None]:
+        """Redis does not answer: the database shall do it alone, unless the settings say otherwise."""
         try:
-            if not by_redis:
-                self._session = fallback.advise(self._using, self._lock)
-            with transaction.atomic(self._using, durable=True):
-                self.rows = self._asked.claimed(by_redis)
-        except BaseException:
-            self.__exit__()
-            raise
+            yield
+        except LocksUnavailable:
+            if getattr(settings, "LOCKS_WITHOUT_REDIS", "database") == "refuse":
+                raise
+            self._by_redis = False
+            metrics.count(self.lock.labels, "fallbacks")
+
+    def claimed(self) -> LockedRows:
+        """The rows, claimed and read, in the transaction that is open."""
+        lock, label = self.lock, self.model._meta.label_lower
+        if self._by_redis:
+            rows = claim(self.model, self.using, lock, self._pks, lock.patience)
+        else:
+            rows = claim_with(self.model, self.using, dict.fromkeys(self._pks), lock.patience)
+            lock.hold_without_redis({Row(label, pk): row.lock_fence for pk, row in rows.items()})
+        if self._single and not rows:
+            raise self.model.DoesNotExist(f"{self.model._meta.object_name} {self._pks[0]} does not exist")
+        self._pks = list(rows)
+        return LockedRows(rows, self.model, lock)
+
+    def _claim(self) -> None:
+        if not self._by_redis:
+            self._session = advise(self.using, self.lock)
+        self.rows = self.claimed()  # one query, which is a transaction of its own
 
     def _refuse_inside(self) -> None:
-        if _in_transaction(self._using):
+        if database.in_transaction(self.using):
             raise RuntimeError("lock_rows() is for work between transactions: call it outside of atomic()")
-
-
-def _in_transaction(using: str) -> bool:
-    """Whether an atomic() is open, one of Django's TestCase aside, as `durable=True` sees it."""
-    blocks = connections[using].atomic_blocks
-    return bool(blocks) and not blocks[-1]._from_testcase  # type: ignore[attr-defined]
-
-
-def when_ended(connection: Any, act: Callable[[], None]) -> None:
-    """Call `act` once, when the outermost transaction has ended, however it ended.
-
-    Django drops `on_commit` hooks when a savepoint or the transaction is rolled back, and the rest of them when one
-    raises. Both ends pass through `set_autocommit(True)`, or through `close()` when the connection broke.
-    """
-    before = {name: vars(connection).get(name) for name in ("set_autocommit", "close")}
-
-    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
-        def ended(*args: Any, **kwargs: Any) -> Any:
-            for name, earlier in before.items():  # as it was: a deferred lock before us wraps too
-                if earlier is None:
-                    vars(connection).pop(name, None)
-                else:
-                    setattr(connection, name, earlier)
-            try:
-                return method(*args, **kwargs)
-            finally:
-                act()
-
-        return ended
-
-    for name in before:
-        setattr(connection, name, wrap(getattr(connection, name)))

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from woovi import redis
-from woovi.locks.later import later
+from woovi.later import later
 from woovi.locks.names import process
 
 HOURS = 24  # that are kept

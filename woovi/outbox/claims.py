@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from django.db import transaction
 
-from woovi.database import columns, execute, rows
+from woovi.statements import columns, execute, rows
 from woovi.outbox.models import OutboxEvent
 
 # The order of claims. Held for the length of one claim, some milliseconds; handlers run without it.

@@ -22,7 +22,7 @@ from payments.services import charges, companies, ledger
 from payments.services.charges import clocks, refunds
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
-from woovi import database
+from woovi import statements
 
 log = logging.getLogger(__name__)
 Outcome = ReceivedPix.Outcome
@@ -128,7 +128,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
 
 
 _LOCKED_CHARGE = f"""
-SELECT {database.columns(Charge, "charge")}, {database.columns(Company, "company")}
+SELECT {statements.columns(Charge, "charge")}, {statements.columns(Company, "company")}
 FROM payments_charge charge JOIN payments_company company ON company.id = charge.company_id
 WHERE charge.txid = $1 FOR UPDATE OF charge
 """  # noqa: S608 (names of our own)
@@ -138,7 +138,7 @@ def _locked_charge(txid: str, key: str) -> Charge | None:
     """The charge that the Pix names, locked, if it is of the key that the money came to."""
     if not txid:
         return None
-    for charge, company in database.rows((Charge, Company), _LOCKED_CHARGE, txid):
+    for charge, company in statements.rows((Charge, Company), _LOCKED_CHARGE, txid):
         charge.company = company
         if key in {"", companies.dict_key(company.pix_key)}:
             return charge  # type: ignore[no-any-return]
@@ -190,7 +190,7 @@ SELECT id FROM pix
 
 def _insert(pix: ReceivedPix) -> bool:
     """Write the Pix. Returns False, with nothing written, where its end-to-end id is known."""
-    written = database.fetch(
+    written = statements.fetch(
         _INSERT,
         *(pix.public_id, pix.company_id, pix.charge_id, pix.end_to_end_id, pix.txid, pix.value, pix.fee, pix.outcome),
         *(pix.paid_at, pix.payer_name, pix.payer_tax_id, pix.payer_message, pix.created_at),

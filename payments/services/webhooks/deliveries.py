@@ -21,7 +21,7 @@ from django.utils import timezone
 from payments.models import WebhookAttempt, WebhookDelivery
 from payments.services import webhooks
 from payments.services.errors import Invalid
-from woovi import database, outbox, queue
+from woovi import database, outbox, queue, statements
 from woovi.http import outgoing
 from woovi.outbox.models import OutboxEvent
 
@@ -42,7 +42,7 @@ SELECT id, company_id, event FROM payments_webhookendpoint WHERE is_active AND c
 def fan_out(events: list[OutboxEvent]) -> None:
     """Outbox handler of public events: one delivery for each active endpoint that wants the event."""
     names = {event.pk: webhooks.event_names(event.topic) for event in events}
-    endpoints = database.fetch(_ENDPOINTS, list({int(event.tenant) for event in events}))
+    endpoints = statements.fetch(_ENDPOINTS, list({int(event.tenant) for event in events}))
     lease = timezone.now() + HINT
     rows = [
         WebhookDelivery(endpoint_id=endpoint_id, event=event, leased_until=lease)

@@ -349,6 +349,56 @@ def test_nested_the_inner_block_fails_and_the_outer_still_writes(account: Accoun
         raise AssertionError
 
 
+def test_a_lock_whose_savepoint_rolled_back_claims_again(account: Account) -> None:
+    """It is held until the outermost transaction ends, but the claim went with the savepoint."""
+    with transaction.atomic():
+        try:
+            with transaction.atomic(), Account.objects.lock_for_update(pk=9, in_transaction="defer") as first:
+                fence = first.row.lock_fence
+                raise LookupError
+        except LookupError:
+            pass
+        assert Account.objects.get(pk=9).lock_fence < fence
+        with Account.objects.lock_for_update(pk=9, in_transaction="defer") as again:
+            assert again.row.lock_fence == fence
+            again.row.balance -= 30
+            again.row.save()
+    assert balance() == 70
+    assert free(9)
+
+
+@pytest.mark.parametrize("pks", [[9], [9, 10], [1]])
+@pytest.mark.parametrize("was", ["0", "7s"])
+def test_the_lock_timeout_of_a_claim_is_gone_after_it(account: Account, pks: list[int], was: str) -> None:
+    """Whether it found its rows or not."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [was])
+        with Account.objects.lock_for_update(pk__in=pks, in_transaction="defer"):
+            pass
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == (was,)
+
+
+def test_nor_is_it_left_after_a_claim_that_was_refused(account: Account, threads: Threads) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Account.objects.select_for_update().get(pk=9)
+            held.set()
+            go_on.wait(10)
+
+    threads.start(hold)
+    held.wait(10)
+    with transaction.atomic(), connection.cursor() as cursor:
+        locked = Account.objects.lock_for_update(pk=9, timeout=0.1, in_transaction="defer")
+        with pytest.raises(LockNotAvailable), transaction.atomic(), locked:
+            raise AssertionError
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",)
+    go_on.set()
+
+
 # ── split ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

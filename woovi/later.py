@@ -1,4 +1,4 @@
-"""What is due later, such as a lease to renew or counts to write: one thread a process, at most."""
+"""What is due later, such as a lease to renew or counts to write: one thread a process, for all of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ log = logging.getLogger(__name__)
 
 
 class Later:
-    """Calls each act once, when it is due. What one raises is logged, and stops no other."""
+    """Calls each act once, when it is due, in a thread that must not ask the database.
+
+    Whatever an act raises is logged, and stops no other.
+    """
 
     def __init__(self) -> None:
         self._due: dict[Act, float] = {}
@@ -27,12 +30,13 @@ class Later:
         with self._changed:
             self._due[act] = due
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="woovi-locks-later", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="woovi-later", daemon=True)
                 self._thread.start()
             elif due < self._wakes:
                 self._changed.notify()
 
     def forget(self, act: Act) -> None:
+        """Do not call it, unless that has begun."""
         with self._changed:
             self._due.pop(act, None)
 
@@ -45,6 +49,7 @@ class Later:
                     log.exception("%r", act)
 
     def _next(self) -> list[Act]:
+        """What is due; else wait for that, or for something more urgent."""
         with self._changed:
             now = time.monotonic()
             due = [act for act, at in self._due.items() if at <= now]
@@ -60,7 +65,7 @@ later = Later()
 
 
 def _in_child() -> None:
-    """A forked child has not got the thread, and what is due is its parent's."""
+    """A forked child has not got the thread, and what was due is its parent's."""
     later.__init__()  # type: ignore[misc]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 
-from woovi import database
+from woovi import statements
 from woovi.outbox.models import OutboxEvent
 
 WRITE = """
@@ -15,7 +15,7 @@ INSERT INTO outbox_outboxevent (event_id, topic, tenant, seq, payload, created_a
 VALUES (gen_random_uuid(), $1, 'a', $2, '{"deep": [1, null]}', $3, 0) RETURNING id
 """
 READ = f"""
-SELECT {database.columns(OutboxEvent, "one")}, {database.columns(OutboxEvent, "other")}
+SELECT {statements.columns(OutboxEvent, "one")}, {statements.columns(OutboxEvent, "other")}
 FROM outbox_outboxevent one JOIN outbox_outboxevent other USING (tenant)
 WHERE one.id = ANY($1::bigint[]) AND other.id <> one.id ORDER BY one.id
 """
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def write(topic: str, seq: int | None = None) -> int:
-    ((pk,),) = database.fetch(WRITE, topic, seq, AT)
+    ((pk,),) = statements.fetch(WRITE, topic, seq, AT)
     return int(pk)
 
 
 def test_rows_are_the_models_that_django_makes() -> None:
     ids = [write("x,{}"), write("y")]
-    made = database.rows([OutboxEvent, OutboxEvent], READ, ids)
+    made = statements.rows([OutboxEvent, OutboxEvent], READ, ids)
     assert [(one.pk, other.pk) for one, other in made] == [(ids[0], ids[1]), (ids[1], ids[0])]
     for one, _ in made:
         known = OutboxEvent.objects.get(pk=one.pk)
