@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django.db import OperationalError, connections, models
@@ -42,26 +43,35 @@ def claim(model: type[models.Model], using: str, lock: Lock, pks: list[Any], tim
 
 def claim_with(model: type[models.Model], using: str, fences: dict[Any, int | None], timeout: float) -> dict[Any, Any]:
     """Claim rows with these fences; None is one above the row's last, where the database alone keeps others away."""
-    connection, meta = connections[using], model._meta
-    quote, fields = connection.ops.quote_name, meta.concrete_fields
-    columns = ", ".join(quote(str(field.column)) for field in fields)
-    statement = CLAIM.format(table=quote(meta.db_table), pk=quote(str(meta.pk.column)), columns=columns)
+    connection, (statement, names_of_fields, converters) = connections[using], _shape(model, using)
     values: list[Any] = [_milliseconds(timeout)]
     for pk, fence in fences.items():
-        values += [fence, meta.pk.get_db_prep_value(pk, connection), fence]
-    compiler = model._base_manager.using(using).all().query.get_compiler(using)
-    converters = compiler.get_converters([field.get_col(meta.db_table) for field in fields])
+        values += [fence, model._meta.pk.get_db_prep_value(pk, connection), fence]
     found = {}
     with connection.cursor() as cursor:
         try:
             cursor.execute("; ".join([BEFORE, *[statement] * len(fences), AFTER]), values)
         except OperationalError as error:
-            raise _in_our_words(error, error.__cause__, meta.label_lower) from error
+            raise _in_our_words(error, error.__cause__, model._meta.label_lower) from error
         for pk in fences:
             cursor.nextset()
-            for row in compiler.apply_converters(cursor.fetchall(), converters):
-                found[pk] = model.from_db(using, [field.attname for field in fields], row)
+            for row in map(list, cursor.fetchall()):
+                for place, (convert, column) in converters:
+                    row[place] = convert(row[place], column, connection)
+                found[pk] = model.from_db(using, names_of_fields, row)
     return found
+
+
+@functools.cache
+def _shape(model: type[models.Model], using: str) -> tuple[str, list[str], list[Any]]:
+    """The statement that claims one row, the fields that it returns, and how Django converts some of them."""
+    meta, quote = model._meta, connections[using].ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in meta.concrete_fields)
+    compiler = model._base_manager.using(using).all().query.get_compiler(using)
+    converters = compiler.get_converters([field.get_col(meta.db_table) for field in meta.concrete_fields])
+    each = [(place, (convert, column)) for place, (converts, column) in converters.items() for convert in converts]
+    statement = CLAIM.format(table=quote(meta.db_table), pk=quote(str(meta.pk.column)), columns=columns)
+    return statement, [field.attname for field in meta.concrete_fields], each
 
 
 def advise(using: str, lock: Lock) -> Any:

@@ -8,7 +8,6 @@ which the script that gives the row back pushes the next fence. Threads and task
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import threading
 import time
@@ -60,6 +59,7 @@ class Lock:
         if not rows:
             raise ValueError("a lock needs a row")
         self.rows = sorted({Row(*row) for row in rows}) if len(rows) > 1 else [Row(*rows[0])]
+        self._keys = names.keys(self.rows)
         self.labels = {row.label for row in self.rows}
         self.fences: dict[Row, int] = {}  # what is held, and with which fence
         self.lost = self.claimed = False  # claimed: the database knows these fences
@@ -152,8 +152,13 @@ class Lock:
         return ACQUIRE, *self._terms(rows, "all" if self._nowait or len(rows) > 1 else "wait")
 
     def _terms(self, rows: list[Row], mode: str, floor: int = 0) -> tuple[list[str], list[Any]]:
-        known = [self.fences.get(row, 0) for row in rows]
-        return names.keys(rows), [self._owner, int(self._lease * 1000), int(self.timeout * 1000), mode, floor, *known]
+        keys, known = self._known(rows)
+        return keys, [self._owner, int(self._lease * 1000), int(self.timeout * 1000), mode, floor, *known]
+
+    def _known(self, rows: list[Row]) -> tuple[list[str], list[int]]:
+        """The rows' keys, and the fences that we know to be ours."""
+        keys = self._keys if rows is self.rows else names.keys(rows)
+        return keys, [self.fences.get(row, 0) for row in rows]
 
     def _is_busy(self, rows: list[Row], answer: list[int]) -> bool:
         """Whether to wait for the one row. Takes note of what is ours. Raises LockNotAvailable where we wait no longer."""
@@ -209,20 +214,25 @@ class Lock:
             await unbroken(self._agive_back())
 
     def _give_back(self) -> None:
-        with contextlib.suppress(*AWAY):
+        try:
             self._given_back([self._run(*question) for question in self._gives()])
+        except AWAY:
+            pass  # the lease ends it
 
     async def _agive_back(self) -> None:
-        with contextlib.suppress(*AWAY):
+        try:
             self._given_back([await self._arun(*question) for question in self._gives()])
+        except AWAY:
+            pass
 
     def _gives(self) -> Iterator[Question]:
         """All rows, also those that we only waited for."""
-        later.forget(self.extend)
+        if self._renewed:
+            later.forget(self.extend)
         self._repeated = False
         for rows in _groups(self.rows):
-            known = [self.fences.get(row, 0) for row in rows]
-            yield RELEASE, names.keys(rows), [self._owner, int(self.timeout * 1000), int(GRANT * 1000), *known]
+            keys, known = self._known(rows)
+            yield RELEASE, keys, [self._owner, int(self.timeout * 1000), int(GRANT * 1000), *known]
 
     def _leave(self) -> bool:
         """Whether there is something to give back to Redis."""

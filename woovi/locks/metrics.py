@@ -44,7 +44,9 @@ def add(labels: Iterable[str], **amounts: float) -> None:
         _unwritten.add(hour)
         of_hour = _hours.setdefault(hour, {})
         for label in labels:
-            _add(of_hour.setdefault(label, dict.fromkeys(WHAT, 0)), amounts)
+            if label not in of_hour:
+                of_hour[label] = dict.fromkeys(WHAT, 0)
+            _add(of_hour[label], amounts)
 
 
 def read() -> dict[str, Counts]:

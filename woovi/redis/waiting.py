@@ -36,10 +36,18 @@ class Waiting:
         if self._connection is None:
             self._pool = _pool(self._client, self._key).waiting
             self._connection = self._pool.get_connection()
-            self._unless_it_breaks(self._connection.send_packed_command, (pack_command(command),), False)
-        if not self._connection._poll.poll(max(seconds, 0) * 1000):
+            try:
+                self._connection.send_packed_command((pack_command(command),), False)
+            except BaseException:
+                self.leave()
+                raise
+        try:
+            answer = self._connection.read_response(timeout=max(seconds, 0.001), disconnect_on_error=False)
+        except exceptions.TimeoutError:
             return None
-        answer = self._unless_it_breaks(self._connection.read_response)
+        except BaseException:  # UNBLOCKED and READONLY among them: that server is a replica now
+            self.leave()
+            raise
         self._free()
         return answer
 
@@ -48,16 +56,6 @@ class Waiting:
         if self._connection is not None:
             self._connection.disconnect()
             self._free()
-
-    def _unless_it_breaks(self, act: Any, *given: Any) -> Any:
-        try:
-            return act(*given)
-        except exceptions.ResponseError:
-            self._free()
-            raise
-        except BaseException:
-            self.leave()
-            raise
 
     def _free(self) -> None:
         self._pool.release(self._connection)
