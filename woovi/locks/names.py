@@ -5,7 +5,6 @@ The part of a key in braces is its hash tag: a row's keys share a slot of a Clus
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import re
@@ -32,19 +31,23 @@ def keys(rows: Iterable[Row]) -> list[str]:
     return [name + part for name in map(key, rows) for part in ("", ":f", ":h", ":w")]
 
 
-@functools.cache
+def _new_process() -> None:
+    """Name this process, as host/process/random: at once, for two threads that come first would make two names."""
+    global _process
+    _process = f"{re.sub(r'[^a-zA-Z0-9_-]', '-', socket.gethostname())[:40]}/{os.getpid()}/{secrets.token_hex(6)}"
+
+
 def process() -> str:
-    """This process's name, as host/process/random."""
-    host = re.sub(r"[^\w-]", "-", socket.gethostname())[:40]
-    return f"{host}/{os.getpid()}/{secrets.token_hex(6)}"
-
-
-_numbers = itertools.count(1)
+    """This process's name: a forked child has another."""
+    return _process
 
 
 def new_owner() -> str:
     """An id that no other acquisition has, in any process."""
-    return f"{process()}.{next(_numbers)}"
+    return f"{_process}.{next(_numbers)}"
 
 
-os.register_at_fork(after_in_child=process.cache_clear)
+_numbers = itertools.count(1)
+_process: str
+_new_process()
+os.register_at_fork(after_in_child=_new_process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
@@ -197,6 +198,25 @@ def test_a_forked_child_cannot_release_its_parents_lock() -> None:
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert holder() == mine
+
+
+def test_the_first_threads_of_a_forked_child_are_of_one_process() -> None:
+    """Two names of one process: the locks of the first would be taken for its parent's, and never given back."""
+    child = os.fork()
+    if child == 0:
+        owners, together = list[str](), threading.Barrier(50)
+
+        def take() -> None:
+            together.wait(10)
+            owners.append(names.new_owner())
+
+        threads = [threading.Thread(target=take) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        os._exit(len(owners) != 50 or not all(owner.startswith(names.process()) for owner in owners))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 # ── shared handles ───────────────────────────────────────────────────────────────────────────────────────────────────
