@@ -57,9 +57,9 @@ class Line:
 
 
 def party(owner: str) -> tuple[str, str]:
-    """Host and process of an owner id, host/process/random.number; nobody has said that of a row just handed over."""
-    host, process, *_ = [*owner.split("/"), "?"]
-    return host or "?", process
+    """Host and process of an owner id, host/process/random.number."""
+    host, process, _ = owner.split("/", 2)
+    return host, process
 
 
 def lines(found: list[Held]) -> list[Line]:

@@ -34,7 +34,7 @@ class Waiter:
 
 @dataclass(frozen=True)
 class Held:
-    """A row that is held, and who waits for it. Without an owner, one of those got it just now. Times in seconds."""
+    """A row that is held, and who waits for it, in order. Times in seconds."""
 
     label: str
     pk: str
@@ -63,7 +63,9 @@ def look(label: str, pk: Any) -> Held | None:
     for name, still in zip(queue[::2], queue[1::2], strict=True):
         waiter, _, patience = name.decode().rpartition(":")
         waiting.append(Waiter(waiter, int(patience) / 1000 - still / 1e6))
-    waiting.sort(key=lambda each: -each.seconds)
+    waiting = sorted((each for each in waiting if each.owner != owner), key=lambda each: -each.seconds)
+    if not owner:  # handed over just now, to whom the server serves first, who is among the waiters until it says so
+        owner = waiting.pop(0).owner if waiting else "nobody/0/0"
     return Held(label, str(pk), owner, int(fence), age / 1e6, max(left, 0) / 1000, tuple(waiting))
 
 
