@@ -24,8 +24,8 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import beat_init, celeryd_init, worker_shutting_down
 from celery.worker import state
+from django.conf import settings
 
-from woovi import redis
 from woovi.local import embedded
 from woovi.schedule import SCHEDULE
 
@@ -48,7 +48,7 @@ class Broker(AMQP):
 app = Celery("woovi", amqp=Broker)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
-    **redis.celery_broker(),
+    **settings.QUEUE_BROKER,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # a worker waits for Redis as long as it takes
     task_ignore_result=True,

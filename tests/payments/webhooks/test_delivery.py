@@ -289,7 +289,7 @@ def test_a_hint_that_cannot_be_given_is_left_to_the_sweep(
 
     made = event(company)
     with monkeypatch.context() as broker:
-        broker.setattr(deliveries.celery, "send", away)
+        broker.setattr(deliveries.queue, "send", away)
         fan_out([made])
     assert sweep() == 1
     assert hints.take() == {(delivery_of(made).pk, 0)}

@@ -66,9 +66,7 @@ def test_ctrl_c_of_the_user_that_started_them_leaves_the_other_users_engines(val
 
 
 def test_a_child_that_was_forked_goes_on_using_them(valkey: Engines) -> None:
-    script = (
-        "import os, sys\nfrom woovi.local import embedded\nembedded.ensure()\nif os.fork(): os._exit(0)\nsys.stdin.read()\n"
-    )
+    script = "import os, sys\nfrom woovi.local import embedded\nembedded.ensure()\nif os.fork(): os._exit(0)\nsys.stdin.read()\n"
     parent = subprocess.Popen([sys.executable, "-c", script], env=valkey.environment, stdin=subprocess.PIPE)
     assert parent.wait(20) == 0
     assert not wait_gone(valkey.layout, OUTLASTS)
