@@ -33,7 +33,7 @@ bench: $(BIN)/.installed-dev $(BIN)/.embedded  ## measurements against peers; RO
 	@$(BIN)/python -m benchmarks $(ROOM)
 
 clean:  ## remove the environment and all data, unless something runs on them
-	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m woovi.embedded.idle
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m woovi.local.embedded.idle
 	@rm -rf "$${WOOVI_DATA_DIR:-.data}" $(VENV)
 
 $(BIN)/python:

@@ -13,7 +13,7 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    from woovi import embedded
+    from woovi.local import embedded
 
     try:
         if len(sys.argv) > 1 and sys.argv[1] not in OFFLINE:

@@ -33,7 +33,7 @@ def main() -> None:
 def _prepare() -> None:
     import django
 
-    from woovi import embedded
+    from woovi.local import embedded
 
     embedded.ensure()
     django.setup()

@@ -27,7 +27,7 @@ from django_redis.cache import RedisCache as DjangoRedis
 from benchmarks import peers
 from benchmarks.report import Row
 from woovi.cache import ReadThroughCache, codec
-from woovi.embedded.layout import Layout
+from woovi.local.embedded.layout import Layout
 
 TURNS, CALLS = 60, 25
 PROCESSES, READERS, LOADER = 4, 50, 0.2

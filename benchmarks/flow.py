@@ -25,7 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.report import Row, medians
 from payments.models import Charge, Company, User
 from payments.services import charges
-from woovi import running
+from woovi.local import running
 from woovi.outbox.models import OutboxEvent
 
 RATE = 20  # charges a second

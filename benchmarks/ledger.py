@@ -28,7 +28,7 @@ from benchmarks.report import Row, medians
 from payments.models import Account
 from payments.services import companies, ledger
 from payments.services.ledger import Event, Line, Posting
-from woovi import embedded
+from woovi.local import embedded
 
 SQL = Path(__file__).parent / "sql"
 ACCOUNTS = 10_000

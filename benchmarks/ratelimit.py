@@ -21,7 +21,7 @@ from django.test import RequestFactory
 
 from benchmarks import peers
 from benchmarks.report import Row
-from woovi.embedded.layout import Layout
+from woovi.local.embedded.layout import Layout
 from woovi.ratelimit import Ask, Policy, Subject, store, take
 from woovi.ratelimit.middleware import rate_limits
 

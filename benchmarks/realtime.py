@@ -32,11 +32,11 @@ from benchmarks.report import Row
 from payments.models import Company, User
 from payments.services import companies
 from woovi import outbox
-from woovi.embedded.layout import Layout
+from woovi.local.embedded.layout import Layout
+from woovi.local.supervisor.ports import free_port
 from woovi.outbox import claims
 from woovi.outbox.relay import Relay
 from woovi.pubsub import carry
-from woovi.supervisor.ports import free_port
 
 HERE = Path(__file__).parent / "realtime_peers"
 NODE = ("ws@8.18.3", "ioredis@6.0.0", "graphql@16.11.0", "graphql-ws@6.0.6", "graphql-redis-subscriptions@2.7.0")
@@ -173,7 +173,7 @@ def _peers(folder: Path) -> dict[str, Peer]:
         env = {"LAYER": layer, "REDIS": f"unix://{valkey}"}
         return Peer([*uvicorn, "benchmarks.realtime_peers.channels:application"], by_channels(layer), env=env)
 
-    ours = [*uvicorn, "--ws", "woovi.websocket:WebSocket", "benchmarks.realtime_peers.ours:application"]
+    ours = [*uvicorn, "--ws", "woovi.http.websocket:WebSocket", "benchmarks.realtime_peers.ours:application"]
     return {
         "ours": Peer(
             ours, _ours(company), "ws://127.0.0.1:{port}/ws/events", {"Cookie": cookie, "Origin": "http://localhost"}

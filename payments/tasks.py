@@ -7,7 +7,10 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import bank_days, devices, reconciliation, refunds, retention, webhook_delivery, webhook_work
+from payments.services import devices, reconciliation, retention
+from payments.services.charges import refunds
+from payments.services.reconciliation import bank_days
+from payments.services.webhooks import deliveries, worker
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +43,12 @@ def compare_bank() -> None:
 
 @shared_task(name="payments.deliver_webhook", ignore_result=True)
 def deliver_webhook(delivery_id: int, after: int, endpoint_id: int) -> None:
-    webhook_work.work(delivery_id, after, endpoint_id)
+    worker.work(delivery_id, after, endpoint_id)
 
 
 @shared_task(name="payments.sweep_webhooks", ignore_result=True)
 def sweep_webhooks() -> None:
-    webhook_delivery.sweep()
+    deliveries.sweep()
 
 
 @shared_task(name="payments.mail_new_device", ignore_result=True)

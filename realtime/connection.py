@@ -14,8 +14,8 @@ from typing import Any
 from django.db import Error as DatabaseError
 
 from realtime.access import Visitor
+from woovi.http.websocket import framed
 from woovi.pubsub import NoPlace, hub
-from woovi.websocket import framed
 
 BAD_REQUEST, ANONYMOUS, NO_COMPANY, TOO_SLOW, TOO_MANY, AWAY = 4400, 4401, 4403, 4008, 4429, 1013
 PATIENCE = 30.0  # seconds that a client may leave what it was sent unread

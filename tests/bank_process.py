@@ -47,7 +47,7 @@ class BankProcess:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "payments.bank.simulator", "--port", str(self.port)],
+            [sys.executable, "-m", "bank_simulator", "--port", str(self.port)],
             cwd=ROOT,
             env={**os.environ, "DATABASE_URL": _test_database_url(), "BANK_URL": self.url},
             stdout=subprocess.DEVNULL,

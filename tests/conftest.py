@@ -12,7 +12,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 
 from payments import bank
 from tests import environment
-from woovi import embedded
+from woovi.local import embedded
 from woovi.ratelimit import local, metrics, seen, store, subject
 
 pytest_plugins = ["tests.bank_process", "tests.topologies.fixtures"]

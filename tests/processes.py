@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.db import connection
 
-from woovi import embedded
+from woovi.local import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 

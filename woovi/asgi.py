@@ -6,7 +6,7 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
 
-from woovi import embedded
+from woovi.local import embedded
 
 embedded.ensure()
 
@@ -16,7 +16,7 @@ http = get_asgi_application()  # before what imports models
 
 from channels.routing import ProtocolTypeRouter
 from realtime import routing
-from woovi.body_limit import body_limit
+from woovi.http.body_limit import body_limit
 from woovi.ratelimit.gate import gate
 
 application = gate(ProtocolTypeRouter({"http": routing.streams(body_limit(http)), "websocket": routing.application()}))

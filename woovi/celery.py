@@ -17,22 +17,17 @@ import signal
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every URL: `manage.py check` is the deployment's step
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import kombu
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import beat_init, celeryd_init, worker_shutting_down
 from celery.worker import state
-from kombu.exceptions import OperationalError
-from redis.exceptions import OutOfMemoryError
+from django.conf import settings
 
-from woovi import embedded, outbox, redis
+from woovi.local import embedded
 from woovi.schedule import SCHEDULE
-
-if TYPE_CHECKING:
-    from woovi.outbox.models import OutboxEvent
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +48,7 @@ class Broker(AMQP):
 app = Celery("woovi", amqp=Broker)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
-    **redis.celery_broker(),
+    **settings.QUEUE_BROKER,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # a worker waits for Redis as long as it takes
     task_ignore_result=True,
@@ -102,20 +97,3 @@ def _cut_off(*_: object) -> None:
 celeryd_init.connect(_begin)
 beat_init.connect(_begin)
 worker_shutting_down.connect(_bound_the_end)
-
-
-def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    """Queue tasks `payments.NAME` of (NAME, keyword arguments). Raises outbox.Unavailable where the broker is away."""
-    try:
-        with app.producer_or_acquire() as producer:
-            for name, kwargs in messages:
-                app.send_task(f"payments.{name}", kwargs=kwargs, producer=producer)
-    except (OperationalError, OSError) as error:
-        if isinstance(error.__cause__, OutOfMemoryError):
-            logger.error("the broker is full: no task is queued until it has room (redis_doctor says how much)")
-        raise outbox.Unavailable(f"the broker is away: {error}") from error
-
-
-def send_tasks(events: list[OutboxEvent]) -> None:
-    """Outbox handler of `task:NAME`: queue the task with the event's payload as keyword arguments."""
-    send((event.topic.removeprefix("task:"), event.payload) for event in events)

@@ -1,21 +1,11 @@
-"""The database connection of this thread: when it must be given back, and rows by statements that are written out."""
+"""The database connection of this thread: when it must be given back, and when its transaction has ended."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import Model
-from psycopg import pq
-from psycopg.adapt import Transformer
-from psycopg.pq.abc import PGresult
-
-# Names of each session's prepared statements.
-_prepared: WeakKeyDictionary[psycopg.Connection[Any], dict[str, bytes]] = WeakKeyDictionary()
+from django.db import connection, connections
 
 
 def let_go() -> None:
@@ -28,87 +18,38 @@ def let_go() -> None:
         RuntimeError: a transaction of ours is open. It would hold its locks for as long as the other side likes, and
             cannot undo what that has done. The transaction that a test runs in is not ours.
     """
-    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+    if in_transaction("default"):
         raise RuntimeError("another server must not be called inside a database transaction")
     if not connection.in_atomic_block:
         connection.close()
 
 
-def columns(model: type[Model], table: str) -> str:
-    """The model's columns as `rows` wants them, of what the statement calls `table`."""
-    return ", ".join(f'{table}."{field.column}"' for field in model._meta.concrete_fields)
+def in_transaction(using: str) -> bool:
+    """Whether an atomic() of ours is open. The transaction that a test runs in is not ours."""
+    return any(not getattr(block, "_from_testcase", False) for block in connections[using].atomic_blocks)
 
 
-def execute(sql: str, *values: Any) -> PGresult:
-    """Run a statement that the server parses and plans once a connection, on Django's own one and in its transaction.
+def when_ended(connection: Any, act: Callable[[], None]) -> None:
+    """Call `act` once, when the outermost transaction has ended, however it ended.
 
-    For the few that every payment runs. Django's cursor writes values into the text, which the server plans anew each
-    time: that takes it longer than their work. psycopg's own preparing was rejected: it costs the client twice the time,
-    and forgets all statements at each rollback. `values` go as text for $1, $2 ..., typed by the statement. Its
-    columns must be named, not `*`: a plan does not outlive a change of its result.
-
-    Raises django.db.Error.
+    Django drops `on_commit` hooks when a savepoint or the transaction is rolled back, and the rest of them when one
+    raises. Both ends pass through `set_autocommit(True)`, or through `close()` when the connection broke.
     """
-    database = connections[DEFAULT_DB_ALIAS]  # once: each look through `connection` costs microseconds
-    database.ensure_connection()
-    database.validate_no_broken_transaction()
-    session: psycopg.Connection[Any] = database.connection
-    names = _prepared.setdefault(session, {})
-    with database.wrap_database_errors:
-        if not session.autocommit and session.pgconn.transaction_status == pq.TransactionStatus.IDLE:
-            _checked(session, session.pgconn.exec_(b"BEGIN"))
-        if sql not in names:
-            name = f"woovi_{len(names)}".encode()
-            _checked(session, session.pgconn.prepare(name, sql.encode()))
-            names[sql] = name
-        texts: Any = [_text(value) for value in values]  # psycopg takes None, and its types do not say so
-        return _checked(session, session.pgconn.exec_prepared(names[sql], texts))
+    before = {name: vars(connection).get(name) for name in ("set_autocommit", "close")}
 
+    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
+        def ended(*args: Any, **kwargs: Any) -> Any:
+            for name, earlier in before.items():  # as it was: a deferred lock before us wraps too
+                if earlier is None:
+                    vars(connection).pop(name, None)
+                else:
+                    setattr(connection, name, earlier)
+            try:
+                return method(*args, **kwargs)
+            finally:
+                act()
 
-def _text(value: Any) -> bytes | None:
-    if value is None:
-        return None
-    return ("{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else str(value)).encode()
+        return ended
 
-
-def _checked(session: psycopg.Connection[Any], result: PGresult) -> PGresult:
-    if session.pgconn.status == pq.ConnStatus.BAD:
-        raise psycopg.OperationalError("the connection to the database is lost")
-    if result.status not in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}:
-        raise psycopg.errors.error_from_result(result, session.info.encoding)
-    return result
-
-
-def fetch(sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """The rows of `execute`, as Python values."""
-    result = execute(sql, *values)
-    loaders = Transformer(connection.connection)
-    loaders.set_pgresult(result)
-    return loaders.load_rows(0, result.ntuples, tuple)
-
-
-def rows(models: Sequence[type[Model]], sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """`fetch`, where each row holds the `columns` of these models, one model beside the other.
-
-    To put forty columns into words again takes Django a millisecond of processor time, `Model.objects.raw` half of it.
-    """
-    return [tuple(_made(models, row)) for row in fetch(sql, *values)]
-
-
-def _made(models: Sequence[type[Model]], row: Sequence[Any]) -> list[Model]:
-    made, at = [], 0
-    for model in models:
-        names, converters = _shape(model)
-        values = list(row[at : (at := at + len(names))])
-        for place, convert in converters:
-            values[place] = convert(values[place], None, connection)
-        made.append(model.from_db(connection.alias, names, values))
-    return made
-
-
-@cache
-def _shape(model: type[Model]) -> tuple[list[str], list[tuple[int, Callable[..., Any]]]]:
-    """Names of the model's fields, and what makes Python values (of JSON) by their places."""
-    fields = model._meta.concrete_fields
-    converters = [(n, field.from_db_value) for n, field in enumerate(fields) if hasattr(field, "from_db_value")]
-    return [field.attname for field in fields], converters
+    for name in before:
+        setattr(connection, name, wrap(getattr(connection, name)))

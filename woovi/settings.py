@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from woovi import embedded, env, production, redis
+from woovi import env, production, redis
+from woovi.local import embedded
 
 env.gather()
 
@@ -45,7 +46,8 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
-    "woovi",
+    "woovi.redis",
+    "woovi.local",
     "woovi.outbox",
     "woovi.ratelimit",
     "payments",
@@ -139,7 +141,7 @@ LANGUAGES = [("pt-br", "Português"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "payments" / "locale"]
 TIME_ZONE = "America/Sao_Paulo"  # how pages show time; stored and sent times are UTC
 USE_TZ = True
-FORMAT_MODULE_PATH = ["woovi.formats"]
+FORMAT_MODULE_PATH = ["payments.formats"]
 
 STATIC_URL = "/static/"
 # The API's documentation page. Its package is no installed app: every command and worker would import it with pydantic.
@@ -193,6 +195,7 @@ BANK_CERTIFICATE = env.text("BANK_CERTIFICATE", "")  # path of a PEM with certif
 BANK_TIMEOUT = env.integer("BANK_TIMEOUT", 10, 1, 60)  # seconds
 # What the proxy that ends the bank's mutual TLS puts on a callback, in X-Bank-Callback-Token.
 BANK_CALLBACK_TOKEN = env.text("BANK_CALLBACK_TOKEN", _own("bank_callback_token"))
+BANK_SIMULATOR = "bank_simulator"  # the program that plays the bank in development
 BANK_ISPB = env.text("BANK_ISPB", "54811417")
 
 # Webhooks out (Woovi: 8 deliveries, the n-th failure waits 10 * 2^(n-1) seconds, 100 s for an answer).
@@ -234,10 +237,12 @@ METRICS_TOKEN = env.text("METRICS_TOKEN", "")  # what Prometheus shows at /metri
 # What carries outbox events whose topic begins with the prefix, in this order. Pages first: they wait for nothing.
 OUTBOX_HANDLERS = {
     "": "woovi.pubsub.carry",
-    "task:": "woovi.celery.send_tasks",
+    "task:": "woovi.queue.carry",
     "cache:": "woovi.cache.versioned.settle",
-    "OPENPIX:": "payments.services.webhook_delivery.fan_out",
+    "OPENPIX:": "payments.services.webhooks.deliveries.fan_out",
 }
+QUEUE_APP, QUEUE_PREFIX = "woovi.celery.app", "payments."
+QUEUE_BROKER = redis.celery_broker()  # here, so that every process refuses what cannot be a broker
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
 env.tell(*production.faults(globals(), redis.ROLES))

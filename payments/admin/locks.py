@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -170,12 +170,12 @@ class RowLockAdmin(Record):
 
 def figures(label: str, counts: metrics.Counts) -> dict[str, Any]:
     """What happened to one model's locks, with means in milliseconds."""
-    model, taken = fenced(label), counts.taken or 1
+    model, taken = fenced(label), counts["taken"] or 1
     return {
-        **asdict(counts),
+        **counts,
         "name": str(model._meta.verbose_name) if model else label,
-        "wait": counts.waited / taken * 1000,
-        "longest_wait": counts.longest_wait * 1000,
-        "hold": counts.held / taken * 1000,
-        "longest_hold": counts.longest_hold * 1000,
+        "wait": counts["waited"] / taken * 1000,
+        "longest_wait": counts["longest_wait"] * 1000,
+        "hold": counts["held"] / taken * 1000,
+        "longest_hold": counts["longest_hold"] * 1000,
     }

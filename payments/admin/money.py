@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from payments.admin.reason import Reason, asked, refused
 from payments.admin.records import Record, reais
 from payments.models import BankCursor, BankDay, BankDifference, Refund, SetAsidePix
-from payments.services import bank_days, contradictions, reconciliation, set_aside, suspense
+from payments.services import reconciliation
 from payments.services.errors import ServiceError
+from payments.services.reconciliation import bank_days, contradictions, set_aside, suspense
 
 if TYPE_CHECKING:
     _Page = admin.ModelAdmin[Any]

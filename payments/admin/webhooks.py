@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.admin.confirm import confirmed, on_each
 from payments.admin.records import Record, link, rows_link
 from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from payments.services import webhook_delivery
+from payments.services.webhooks import deliveries
 
 
 @admin.register(WebhookEndpoint)
@@ -74,7 +74,7 @@ class WebhookDeliveryAdmin(Record):
 
 def again(delivery: WebhookDelivery) -> str:
     was = delivery.status
-    webhook_delivery.resend(delivery)
+    deliveries.resend(delivery)
     return f"Sent again. status: {was} → {WebhookDelivery.Status.PENDING}"
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import P, PathEx, Query, Router
 
+from payments import contract
 from payments.api import answers
 from payments.api.auth import company
 from payments.api.pages import Page, cut
 from payments.models import Account, Company
-from payments.selectors import balances, contract
+from payments.selectors import balances
 from payments.services.errors import NotFound
 
 router = Router(tags=["account"])

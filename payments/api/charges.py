@@ -9,16 +9,15 @@ from django.http import HttpRequest
 from ninja import P, PathEx, Query, Router
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_validator
 
-from payments import limits
+from payments import contract, limits
 from payments.api import answers
 from payments.api.auth import company
 from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Moment, Text, Text140, Text255, holds_nothing
 from payments.api.pages import Page, cut
 from payments.models import Charge
 from payments.selectors import charges as selected
-from payments.selectors import contract
-from payments.services import charges, refunds
-from payments.services.charges import MAX_VALUE, ChargeRequest
+from payments.services import charges
+from payments.services.charges import MAX_VALUE, ChargeRequest, refunds
 from payments.services.errors import Invalid, NotFound
 
 router = Router(tags=["charge"])

@@ -7,11 +7,11 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
+from payments import contract
 from payments.api import answers
 from payments.api.auth import company
 from payments.api.pages import Page, cut
 from payments.models import PixKeyMovement
-from payments.selectors import contract
 from payments.services import pix_key_tokens
 
 router = Router(tags=["pix-key"])

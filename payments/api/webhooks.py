@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from ninja import P, PathEx, Query, Router
 from pydantic import ConfigDict
 
+from payments import contract
 from payments.api import answers
 from payments.api.auth import company
 from payments.api.fields import Body, Text, Text255
 from payments.api.pages import Page, cut
 from payments.models import WebhookEndpoint
-from payments.selectors import contract
-from payments.services import webhook_signing, webhooks
+from payments.services import webhooks
+from payments.services.webhooks import signing
 
 router = Router(tags=["webhook"])
 Json = dict[str, Any]
@@ -105,7 +106,7 @@ def events(request: HttpRequest) -> Json:
 def public_keys(request: HttpRequest, response: HttpResponse) -> Json:
     """Keys of `x-webhook-signature`: RSA-SHA256 over the raw body. A receiver accepts any of them."""
     response["Cache-Control"] = "public, max-age=3600"
-    return {"public_keys": webhook_signing.public_keys()}
+    return {"public_keys": signing.public_keys()}
 
 
 @router.patch(

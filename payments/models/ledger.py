@@ -24,7 +24,7 @@ class Account(models.Model):
         SUSPENSE = "SUSPENSE", "received, waiting to be returned"
         RECEIVABLE = "RECEIVABLE", "owed by the company (negative)"
 
-    # Of every company. RECEIVABLE is opened with the first debt (payments/services/debts.py).
+    # Of every company. RECEIVABLE is opened with the first debt (payments/services/charges/debts.py).
     OPENED_AT_ONCE = (Kind.MERCHANT, Kind.CLEARING, Kind.FEES, Kind.SUSPENSE)
     MAY_GO_NEGATIVE = (Kind.CLEARING, Kind.RECEIVABLE)
 

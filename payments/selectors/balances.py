@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from payments.models import Account, Company
-from woovi import database
+from woovi import statements
 from woovi.cache import VersionedCache
 
 
@@ -42,7 +42,7 @@ def _read(companies: Collection[int]) -> dict[int, tuple[int, tuple[int, int]]]:
     An account's last entry is its version: entries are numbered under the account's row lock, so in the order of their
     commits.
     """
-    found = database.fetch(_READ, list(companies))
+    found = statements.fetch(_READ, list(companies))
     return {company: (version, (posted, pending)) for company, posted, pending, version in found}
 
 

@@ -12,11 +12,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from payments.contract import payment_link_url
 from payments.models import Charge
 from payments.refusals import said
 from payments.selectors import charges as select
 from payments.selectors import search
-from payments.selectors.contract import payment_link_url
 from payments.services import charges as service
 from payments.services.errors import ServiceError, Unavailable
 from payments.web.access import MerchantRequest, merchant

@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from woovi.body_limit import JSON_PATHS
+from woovi.http.body_limit import JSON_PATHS
 
 
 class Words(NamedTuple):

@@ -14,7 +14,7 @@ from payments.models import Charge
 from payments.refusals import said
 from payments.selectors import balances
 from payments.selectors import charges as select
-from payments.services import refunds as service
+from payments.services.charges import refunds as service
 from payments.services.errors import ServiceError
 from payments.web.access import MerchantRequest, merchant
 from payments.web.forms import RefundForm

@@ -68,7 +68,14 @@ def platform(_bank_server: BankProcess) -> Iterator[Platform]:
     env = {"PUBLIC_URL": url, "BANK_URL": _bank_server.url}
     with (
         Process(
-            "-m", "uvicorn", "woovi.asgi:application", "--ws", "woovi.websocket:WebSocket", "--port", str(port), **env
+            "-m",
+            "uvicorn",
+            "woovi.asgi:application",
+            "--ws",
+            "woovi.http.websocket:WebSocket",
+            "--port",
+            str(port),
+            **env,
         ) as web,
         Process("manage.py", "relay", **env) as relay,
         Process(

@@ -11,7 +11,7 @@ from django.db import connections
 from playwright.sync_api import Page, expect
 
 from payments.models import Refund, User
-from payments.services import receiving, refunds
+from payments.services.charges import receiving, refunds
 from tests.browser.conftest import DESKTOP, PASSWORD, PHONE, Platform, shoot
 from tests.payments import making
 from tests.processes import wait_until

@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from payments.models import Charge, Company, Refund, User
-from payments.services import receiving, refunds
+from payments.services.charges import receiving, refunds
 from tests.browser.conftest import PASSWORD, Person, shoot
 from tests.browser.test_pages import fill
 from tests.payments import making

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from payments.models import Charge
-from payments.services import refunds
+from payments.services.charges import refunds
 from tests.browser.conftest import DESKTOP, PHONE, Person, Platform, assert_never_reloaded, mark, shoot, state
 from tests.processes import wait_until
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
-from payments.services import receiving
+from payments.services.charges import receiving
 from tests.browser.conftest import PHONE, Person, assert_never_reloaded, mark, shoot, state
 from tests.payments import making
 from woovi import redis

@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from payments.models import Charge, Company, User
-from payments.services import receiving
+from payments.services.charges import receiving
 from tests.browser.conftest import DESKTOP, PASSWORD, PHONE, Person, shoot, state
 from tests.payments import making
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from payments.models import Charge, Refund
-from payments.services import receiving, refunds
+from payments.services.charges import receiving, refunds
 from tests.browser.conftest import DESKTOP, PHONE, Person, assert_never_reloaded, mark, shoot
 from tests.browser.test_journey import create
 from tests.payments import making

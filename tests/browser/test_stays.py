@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from payments.services import receiving
+from payments.services.charges import receiving
 from tests.browser.conftest import DESKTOP, PASSWORD, PHONE, Person, assert_never_reloaded, mark, shoot, state
 from tests.browser.test_live import forgive
 from tests.browser.test_pages import fill

@@ -13,11 +13,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from payments import checks
 from payments.models import Entry, LedgerTransaction
-from payments.selectors import checks
 from payments.services import ledger
 from tests.payments.ledger.conftest import Books
-from woovi import embedded
+from woovi.local import embedded
 from woovi.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)

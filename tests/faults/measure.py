@@ -21,7 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 from payments.management.demo.clients import Merchant, Shopper
 from tests.processes import Valkey, own_valkey
 from tests.receiver import Receiver, serve
-from woovi.running import System, started
+from woovi.local.running import System, started
 
 LONGEST = 30.0  # seconds
 

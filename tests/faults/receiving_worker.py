@@ -11,7 +11,7 @@ import django
 django.setup()
 
 from payments.bank.port import BankReceived  # noqa: E402
-from payments.services.receiving import receive  # noqa: E402
+from payments.services.charges.receiving import receive  # noqa: E402
 
 for line in sys.stdin:
     told = json.loads(line)

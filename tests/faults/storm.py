@@ -17,8 +17,8 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from woovi.embedded.layout import Layout, database_url
-from woovi.running import System
+from woovi.local.embedded.layout import Layout, database_url
+from woovi.local.running import System
 
 PAYERS = 8  # processes
 VALUE = 1_000  # centavos of each charge

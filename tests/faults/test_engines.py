@@ -14,9 +14,9 @@ import pytest
 import redis
 
 from tests.liveness import alive, eventually
-from tests.woovi.embedded.conftest import Engines, both, valkey  # noqa: F401 (fixtures)
-from woovi.embedded.engines import Postgres, Valkey
-from woovi.embedded.keeper import alone
+from tests.woovi.local.embedded.conftest import Engines, both, valkey  # noqa: F401 (fixtures)
+from woovi.local.embedded.engines import Postgres, Valkey
+from woovi.local.embedded.keeper import alone
 
 
 def postgres_answers(engines: Engines) -> bool:

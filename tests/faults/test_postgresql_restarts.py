@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from woovi import embedded
+from woovi.local import embedded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

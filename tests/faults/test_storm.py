@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.faults import storm
-from woovi import running
+from woovi.local import running
 
 # A try that died with its worker is taken up again when its lease ends: a merchant's longest time and some seconds.
 PATIENCE = {"WEBHOOK_TIMEOUT": "5"}

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tests.liveness import alive, eventually, using
-from woovi.embedded.layout import Layout
+from woovi.local.embedded.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "manage.py", "up"]

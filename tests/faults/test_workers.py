@@ -15,8 +15,8 @@ from tests.processes import Process, wait_until
 from tests.topologies.servers import Server
 from tests.topologies.topologies import Sentinels, Standalone, Topology
 from woovi import redis
-from woovi.management.platform import ALONE
-from woovi.supervisor.guard import PATIENCE
+from woovi.local.platform import ALONE
+from woovi.local.supervisor.guard import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # kombu leaves sockets to the GC
 

@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from payments import checks
 from payments.models import (
     Company,
     LedgerTransaction,
@@ -24,8 +25,9 @@ from payments.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )  # fmt: skip
-from payments.selectors import checks
-from payments.services import receiving, retention, webhook_delivery
+from payments.services import retention
+from payments.services.charges import receiving
+from payments.services.webhooks import deliveries
 from tests.payments import making
 from tests.receiver import serve
 from woovi.celery import app
@@ -241,8 +243,8 @@ def test_every_try_sends_the_same_body_and_the_first_keeps_it(company: Company) 
         )
         made = WebhookDelivery.objects.create(endpoint=endpoint, event=event(company, NEW))
         now = timezone.now()
-        webhook_delivery.deliver(made.pk, 0, now)
-        webhook_delivery.deliver(made.pk, 1, now + timedelta(minutes=1))
+        deliveries.deliver(made.pk, 0, now)
+        deliveries.deliver(made.pk, 1, now + timedelta(minutes=1))
     assert receiver.got[0].body == receiver.got[1].body
     kept = WebhookAttempt.objects.filter(delivery=made).order_by("number").values_list("request_body", flat=True)
     assert list(kept) == [receiver.got[0].body.decode(), ""]

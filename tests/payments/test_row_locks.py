@@ -11,23 +11,23 @@ from django.conf import settings
 
 SIMULATOR = "the simulated bank is a program of its own, with books of its own and no room of ours"
 ALLOWED = {
-    "payments/services/receiving.py::": "money that comes in waits for no Redis; one short transaction, "
+    "payments/services/charges/receiving.py::": "money that comes in waits for no Redis; one short transaction, "
     "and only a second Pix of the same charge ever waits",
     "payments/migrations/sql/ledger_post.sql": "the ledger's own: one call, one order, inside the database",
-    "payments/services/charges.py::expire_due": "a queue: each takes what is free (SKIP LOCKED), nobody waits",
-    "payments/services/webhook_delivery.py::sweep": "a queue, as above",
+    "payments/services/charges/__init__.py::expire_due": "a queue: each takes what is free (SKIP LOCKED), nobody waits",
+    "payments/services/webhooks/deliveries.py::sweep": "a queue, as above",
     "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
-    "payments/services/webhooks.py::create": "settings, no money: endpoints are counted and one is added, one short "
+    "payments/services/webhooks/__init__.py::create": "settings, no money: endpoints are counted and one is added, one short "
     "transaction",
-    "payments/services/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",
-    "payments/services/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
+    "payments/services/charges/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",
+    "payments/services/charges/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
     "one at a time, inside the transaction of the refund that is locked",
-    "payments/services/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
-    "payments/bank/simulator/books.py::revise": SIMULATOR,
-    "payments/bank/simulator/books.py::request_return": SIMULATOR,
+    "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
+    "bank_simulator/books.py::revise": SIMULATOR,
+    "bank_simulator/books.py::request_return": SIMULATOR,
 }
-ROOTS = ("payments", "realtime")
+ROOTS = ("payments", "realtime", "bank_simulator")
 SQL = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+(KEY\s+)?SHARE\b|\bLOCK\s+TABLE\b|\bpg_\w*advisory\w*", re.I)
 
 

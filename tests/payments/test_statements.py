@@ -15,7 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLACES = [path for folder in ("payments", "woovi", "realtime") for path in sorted((ROOT / folder).rglob("*"))]
+PLACES = [
+    path
+    for folder in ("payments", "woovi", "realtime", "bank_simulator")
+    for path in sorted((ROOT / folder).rglob("*"))
+]
 CLAIMS_ALL = re.compile(r"\bIN\s*\(\s*SELECT\b(?:(?!\)).)*\bSKIP\s+LOCKED", re.I | re.S)
 _REST = r"(?:(?!\bRETURNING\b)[^;])*?"  # of one statement
 SUMS_OTHERS = re.compile(

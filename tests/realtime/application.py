@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from woovi import asgi, websocket  # isort: skip (it loads Django)
+from woovi import asgi
+
+from woovi.http import websocket  # isort: skip (it loads Django)
 from realtime import connection  # isort: skip
 
 application = asgi.application

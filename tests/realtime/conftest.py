@@ -38,7 +38,7 @@ class Server:
             "--lifespan",
             "off",
         )
-        own = ("--ws", "woovi.websocket:WebSocket", "--ws-per-message-deflate", "false", "--ws-max-size", "65536")
+        own = ("--ws", "woovi.http.websocket:WebSocket", "--ws-per-message-deflate", "false", "--ws-max-size", "65536")
         self.process = Process(*command, *own, REDIS_CHANNELS_URL=valkey.url)
 
     def __enter__(self) -> Server:

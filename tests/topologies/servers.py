@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from tests.processes import free_port, wait_until
 from tests.topologies.proxy import Proxy
-from woovi.embedded.privileges import in_child
+from woovi.local.embedded.privileges import in_child
 
 
 def valkey() -> str:

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from woovi import outbox, redis
-from woovi.celery import app, send
+from woovi import outbox, queue, redis
+from woovi.celery import app
 
 
 def test_every_scheduled_task_exists() -> None:
@@ -25,7 +25,7 @@ def test_a_full_broker_is_alarmed_about_and_its_messages_wait(caplog: pytest.Log
     broker.config_set("maxmemory", 1)
     try:
         with pytest.raises(outbox.Unavailable):
-            send([("sweep_webhooks", {})])
+            queue.send([("sweep_webhooks", {})])
     finally:
         broker.config_set("maxmemory", 0)
     assert [(each.levelno, "full" in each.getMessage()) for each in caplog.records] == [(logging.ERROR, True)]

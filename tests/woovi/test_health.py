@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from tests.topologies.topologies import Standalone
-from woovi import embedded, redis
+from woovi import redis
+from woovi.local import embedded
 
 
 @pytest.mark.django_db

@@ -18,7 +18,7 @@ def loaded(*imports: str) -> set[str]:
 
 def test_a_command_imports_no_pages_and_no_clients() -> None:
     assert loaded() == set()
-    assert loaded("payments.selectors.checks") == set()
+    assert loaded("payments.checks") == set()
 
 
 def test_what_serves_pages_imports_them_all() -> None:

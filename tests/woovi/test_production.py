@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from woovi import embedded
+from woovi.local import embedded
 from woovi.variables import KNOWN, strangers
 
 ROOT = Path(__file__).resolve().parent.parent.parent

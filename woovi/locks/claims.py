@@ -2,104 +2,103 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import Any
 
 from django.db import OperationalError, connections, models
 
-from woovi.locks import metrics
+from woovi.locks import metrics, names
 from woovi.locks.errors import LockNotAvailable, StaleFence
+from woovi.locks.lock import Lock
 from woovi.locks.names import Row
 
-if TYPE_CHECKING:
-    from woovi.locks.lock import Lock
-
-# Rows are locked in pk order, as everybody locks them; then the fence goes up, unless a later holder's is there. A
-# lock_timeout goes with the statement, so that a holder that was stopped in its transaction stops nobody else; once all
-# rows are locked it is what it was, because the transaction's own waits are not ours to cut.
-CLAIM = """
-WITH before AS MATERIALIZED (SELECT current_setting('lock_timeout') AS ms),
-patience AS MATERIALIZED (SELECT set_config('lock_timeout', %s, true) AS ms FROM before),
-wanted AS MATERIALIZED (SELECT key::{type} AS pk, value::bigint AS fence FROM patience, json_each_text(%s) WHERE ms <> ''),
-locked AS MATERIALIZED (
-    SELECT t.{pk} AS pk FROM {table} t WHERE t.{pk} IN (SELECT pk FROM wanted) ORDER BY t.{pk} FOR UPDATE {wait}
-),
-done AS MATERIALIZED (
-    SELECT set_config('lock_timeout', before.ms, true) AS ms FROM (SELECT count(*) AS rows FROM locked) l, before
-    WHERE rows >= 0
-)
-UPDATE {table} t SET lock_fence = {fence} FROM done, wanted JOIN locked USING (pk)
-WHERE done.ms <> '' AND t.{pk} = wanted.pk {unless} RETURNING t.*
-"""
+# One round trip: a row's fence goes up unless a later holder's is there, in pk order, as everybody locks them. A
+# lock_timeout goes along, so that a holder that was stopped in its transaction stops nobody else. It is taken back at
+# the end, because the transaction's own waits are not ours to cut; an error takes it back with the (sub)transaction.
+BEFORE = "SELECT set_config('woovi.ms', current_setting('lock_timeout'), true), set_config('lock_timeout', %s, true)"
+CLAIM = """UPDATE {table} SET lock_fence = coalesce(%s, lock_fence + 1)
+WHERE {pk} = %s AND (lock_fence <= %s) IS NOT FALSE RETURNING {columns}"""
+AFTER = "SELECT set_config('lock_timeout', current_setting('woovi.ms'), true)"
 
 
-def claim(model: type[models.Model], using: str, lock: Lock) -> dict[Any, Any]:
-    """Claim and read the lock's rows of `model`, by pk; a row that does not exist is left out.
+def claim(model: type[models.Model], using: str, lock: Lock, pks: list[Any], timeout: float) -> dict[Any, Any]:
+    """Claim and read rows of a lock, by pk, in the transaction that is open. One that does not exist is left out.
 
     Raises:
         StaleFence: a later holder claimed a row. Nothing of ours was written: the caller's transaction rolls back.
-        LockNotAvailable: an open transaction of somebody else holds a row, for all of the lock's timeout.
+        LockNotAvailable: an open transaction of somebody else holds a row for `timeout` seconds.
     """
-    label = model._meta.label_lower
-    fences = {row.pk: fence for row, fence in lock.fences.items() if row.label == label}
-    found = _claim(model, using, fences, lock.patience)
-    missed = _fences(model, using, fences.keys() - found.keys())
-    if not missed:
-        return found
-    # Behind, though the rows are ours? Then Redis forgot the last fence, and its clock is behind the one that gave it.
-    if not lock.raise_fences({Row(label, pk): fence for pk, fence in missed.items()}):
-        metrics.count([label], "stale")
-        raise StaleFence(f"{label} {sorted(missed)} was claimed by a later holder")
-    return found | _claim(model, using, {pk: lock.fences[Row(label, pk)] for pk in missed}, lock.patience)
-
-
-def claim_without_redis(
-    model: type[models.Model], using: str, pks: list[Any], timeout: float, wait: str = ""
-) -> dict[Any, Any]:
-    """Claim with a fence one above the last: the row locks of the database alone keep others away.
-
-    wait: "", "NOWAIT" or "SKIP LOCKED".
-    """
-    return _claim(model, using, dict.fromkeys(pks, 0), timeout, fence="t.lock_fence + 1", unless="", wait=wait)
-
-
-def raise_in_database(model: type[models.Model], using: str, pk: Any, fence: int) -> None:
-    """Make the row's fence at least `fence`. Raises LockNotAvailable where an open transaction holds the row."""
-    _claim(model, using, {pk: fence}, 0.5)
-
-
-def _claim(
-    model: type[models.Model], using: str, fences: dict[Any, int], timeout: float,
-    fence: str = "wanted.fence", unless: str = "AND t.lock_fence < wanted.fence", wait: str = "",
-) -> dict[Any, Any]:  # fmt: skip
-    if not fences:
-        return {}
-    connection, meta = connections[using], model._meta
-    sql = CLAIM.format(
-        pk=connection.ops.quote_name(str(meta.pk.column)), type=meta.pk.rel_db_type(connection),
-        table=connection.ops.quote_name(meta.db_table), fence=fence, unless=unless,
-        wait=wait,
-    )  # fmt: skip
-    patience = f"{max(int(timeout * 1000), 1)}ms"
-    wanted = json.dumps({str(pk): n for pk, n in fences.items()})
-    try:
-        return {row.pk: row for row in model._base_manager.using(using).raw(sql, [patience, wanted])}
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") != "55P03":  # lock_not_available
-            raise
-        raise LockNotAvailable(f"{meta.label_lower}: another transaction holds a row") from error
-
-
-def _fences(model: type[models.Model], using: str, pks: Any) -> dict[Any, int]:
-    rows = model._base_manager.using(using).filter(pk__in=list(pks)) if pks else model._base_manager.none()
-    return dict(rows.values_list("pk", "lock_fence"))
-
-
-def still_ours(model: type[models.Model], using: str, fences: dict[Any, int], timeout: float) -> dict[Any, Any]:
-    """Read rows that were claimed in an earlier transaction, locked for this one. Raises StaleFence, LockNotAvailable."""
-    found = _claim(model, using, fences, timeout, unless="AND t.lock_fence = wanted.fence")
-    late = _fences(model, using, fences.keys() - found.keys())
-    if late:
-        metrics.count([model._meta.label_lower], "stale")
-        raise StaleFence(f"{model._meta.label_lower} {sorted(late)} was claimed by a later holder")
+    label, lock = model._meta.label_lower, lock.holder
+    found = claim_with(model, using, {pk: lock.fences[Row(label, pk)] for pk in pks}, timeout)
+    missed = model._base_manager.using(using).filter(pk__in=[pk for pk in pks if pk not in found])
+    if len(found) < len(pks) and (ahead := dict(missed.values_list("pk", "lock_fence"))):
+        # Behind, though the rows are ours? Then Redis forgot the last fence, and its clock is behind the one that gave it.
+        if lock.claimed or not lock.extend(max(ahead.values())):
+            metrics.count([label], "stale")
+            raise StaleFence(f"{label} {sorted(ahead)} was claimed by a later holder")
+        found |= claim_with(model, using, {pk: lock.fences[Row(label, pk)] for pk in ahead}, timeout)
+    lock.claimed = True
     return found
+
+
+def claim_with(model: type[models.Model], using: str, fences: dict[Any, int | None], timeout: float) -> dict[Any, Any]:
+    """Claim rows with these fences; None is one above the row's last, where the database alone keeps others away."""
+    connection, (statement, names_of_fields, converters) = connections[using], _shape(model, using)
+    values: list[Any] = [_milliseconds(timeout)]
+    for pk, fence in fences.items():
+        values += [fence, model._meta.pk.get_db_prep_value(pk, connection), fence]
+    found = {}
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute("; ".join([BEFORE, *[statement] * len(fences), AFTER]), values)
+        except OperationalError as error:
+            raise _in_our_words(error, error.__cause__, model._meta.label_lower) from error
+        for pk in fences:
+            cursor.nextset()
+            for row in map(list, cursor.fetchall()):
+                for place, (convert, column) in converters:
+                    row[place] = convert(row[place], column, connection)
+                found[pk] = model.from_db(using, names_of_fields, row)
+    return found
+
+
+@functools.cache
+def _shape(model: type[models.Model], using: str) -> tuple[str, list[str], list[Any]]:
+    """The statement that claims one row, the fields that it returns, and how Django converts some of them."""
+    meta, quote = model._meta, connections[using].ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in meta.concrete_fields)
+    compiler = model._base_manager.using(using).all().query.get_compiler(using)
+    converters = compiler.get_converters([field.get_col(meta.db_table) for field in meta.concrete_fields])
+    each = [(place, (convert, column)) for place, (converts, column) in converters.items() for convert in converts]
+    statement = CLAIM.format(table=quote(meta.db_table), pk=quote(str(meta.pk.column)), columns=columns)
+    return statement, [field.attname for field in meta.concrete_fields], each
+
+
+def advise(using: str, lock: Lock) -> Any:
+    """Without Redis: an advisory lock of each row, in a transaction on a connection of its own, which the caller closes.
+
+    A session's lock on a pooled connection would pass to whoever gets that connection next. A holder that is silent for
+    longer than Redis would have kept its lease loses its transaction.
+    """
+    connection: Any = connections[using]
+    with connection.wrap_database_errors:
+        session = connection.Database.connect(**connection.get_connection_params())
+    limits = {"lock_timeout": lock.patience, "idle_in_transaction_session_timeout": lock.longest}
+    try:
+        for name, seconds in limits.items():
+            session.execute("SELECT set_config(%s, %s, true)", [name, _milliseconds(seconds)])
+        for row in lock.rows:
+            session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [names.key(row)])
+    except BaseException as error:
+        session.close()
+        raise _in_our_words(error, error, names.key(row)) from error
+    return session
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(int(seconds * 1000), 1)}ms"
+
+
+def _in_our_words(error: BaseException, cause: BaseException | None, what: str) -> BaseException:
+    refused = getattr(cause, "sqlstate", "") == "55P03"  # lock_not_available
+    return LockNotAvailable(f"{what}: another transaction holds it") if refused else error

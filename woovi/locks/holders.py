@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.db import models, router, transaction
 
 from woovi import redis
 from woovi.locks import metrics, names
-from woovi.locks.claims import raise_in_database
+from woovi.locks.claims import claim_with
 from woovi.locks.errors import LockNotAvailable
+from woovi.locks.lock import GRANT, RELEASE
 from woovi.locks.names import Row
-from woovi.locks.scripts import LOOK, RELEASE
 
+LOOK = redis.Script(Path(__file__).parent / "lua" / "look.lua")
 LIMIT = 1000  # rows that a page can show
 WAITERS = 100  # of a row
 
@@ -46,27 +48,24 @@ class Held:
 def current(label: str = "*") -> list[Held]:
     """Rows of a model ("app.model") or of all that are held now; at most LIMIT of them. Raises RedisError."""
     client: Any = redis.client("locks")
-    found = []
-    keys = client.scan_iter(match=f"lk:{{{label}:*}}", count=1000)
-    for key in itertools.islice(keys, LIMIT):
-        name, _, pk = key.decode().removeprefix("lk:{").removesuffix("}").partition(":")
-        if held := look(name, pk):
-            found.append(held)
-    return sorted(found, key=lambda each: (each.label, each.pk))
+    keys = itertools.islice(client.scan_iter(match=f"lk:{{{label}:*}}", count=1000), LIMIT)
+    found = [look(*key.decode().removeprefix("lk:{").removesuffix("}").split(":", 1)) for key in keys]
+    return sorted(filter(None, found), key=lambda each: (each.label, each.pk))
 
 
 def look(label: str, pk: Any) -> Held | None:
     """Who holds one row, None where nobody does. Raises RedisError."""
-    row = Row(label, pk)
-    text, left, age, *queue = LOOK(redis.client("locks"), names.keys([row]), [WAITERS])
+    text, left, age, *queue = LOOK(redis.client("locks"), names.keys([Row(label, pk)]), [WAITERS])
     if not text:
         return None
     owner, _, fence = text.decode().rpartition(":")
     waiting = []
-    for name, microseconds in zip(queue[::2], queue[1::2], strict=True):
-        waiter, patience, _ = name.decode().rsplit(":", 2)
-        if microseconds <= int(patience) * 1000:  # else it died waiting
-            waiting.append(Waiter(waiter, microseconds / 1e6))
+    for name, still in zip(queue[::2], queue[1::2], strict=True):
+        waiter, _, patience = name.decode().rpartition(":")
+        waiting.append(Waiter(waiter, int(patience) / 1000 - still / 1e6))
+    waiting = sorted((each for each in waiting if each.owner != owner), key=lambda each: -each.seconds)
+    if not owner:  # handed over just now, to whom the server serves first, who is among the waiters until it says so
+        owner = waiting.pop(0).owner if waiting else "nobody/0/0"
     return Held(label, str(pk), owner, int(fence), age / 1e6, max(left, 0) / 1000, tuple(waiting))
 
 
@@ -77,12 +76,12 @@ def force_release(model: type[models.Model], pk: Any) -> bool:
     claimed the row: the database gives it to nobody before that ends. Raises RedisError; nothing was done then.
     """
     row = Row(model._meta.label_lower, model._meta.pk.to_python(pk))
-    fence = RELEASE(redis.client("locks"), names.keys([row]), ["*", 0, 0, 1000, 0])[0]
+    fence = RELEASE(redis.client("locks"), names.keys([row]), ["*", 0, int(GRANT * 1000), 0])[0]
     metrics.count([row.label], "lost")
     using = router.db_for_write(model)
     try:
         with transaction.atomic(using):
-            raise_in_database(model, using, row.pk, fence)
+            claim_with(model, using, {row.pk: fence}, 0.5)
     except LockNotAvailable:
         return False
     return True

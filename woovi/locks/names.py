@@ -1,10 +1,15 @@
-"""Rows, their order and their keys.
+"""Names: of rows, of their keys, and of who holds them.
 
-The part in braces is the hash tag: a row's keys share a slot of a Cluster, and rows spread over the slots.
+The part of a key in braces is its hash tag: a row's keys share a slot of a Cluster, and rows spread over the slots.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
+import secrets
+import socket
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -22,9 +27,27 @@ def key(row: Row) -> str:
 
 
 def keys(rows: Iterable[Row]) -> list[str]:
-    """KEYS of the scripts: holder, last fence and queue of each row."""
-    found = []
-    for row in rows:
-        name = key(row)
-        found += [name, name + ":f", name + ":q"]
-    return found
+    """KEYS of the scripts: holder, last fence, hand and waiters of each row."""
+    return [name + part for name in map(key, rows) for part in ("", ":f", ":h", ":w")]
+
+
+def _new_process() -> None:
+    """Name this process, as host/process/random: at once, for two threads that come first would make two names."""
+    global _process
+    _process = f"{re.sub(r'[^a-zA-Z0-9_-]', '-', socket.gethostname())[:40]}/{os.getpid()}/{secrets.token_hex(6)}"
+
+
+def process() -> str:
+    """This process's name: a forked child has another."""
+    return _process
+
+
+def new_owner() -> str:
+    """An id that no other acquisition has, in any process."""
+    return f"{_process}.{next(_numbers)}"
+
+
+_numbers = itertools.count(1)
+_process: str
+_new_process()
+os.register_at_fork(after_in_child=_new_process)

@@ -12,8 +12,8 @@ from collections.abc import Collection
 
 from django.db import transaction
 
-from woovi.database import columns, execute, rows
 from woovi.outbox.models import OutboxEvent
+from woovi.statements import columns, execute, rows
 
 # The order of claims. Held for the length of one claim, some milliseconds; handlers run without it.
 TURN = "SELECT pg_advisory_xact_lock(hashtext('outbox_claim'))"

@@ -9,7 +9,7 @@ its like serve one; where nothing is set, the embedded Valkey serves. docs/redis
 """
 
 from woovi.redis.address import Address
-from woovi.redis.clients import aclient, client, close
+from woovi.redis.clients import aclient, client, close, in_slots
 from woovi.redis.derived import celery_broker, channel_layer, django_cache
 from woovi.redis.guard import BreakerOpen, metrics
 from woovi.redis.roles import POLICIES, ROLES, Role, address
@@ -29,5 +29,6 @@ __all__ = [
     "client",
     "close",
     "django_cache",
+    "in_slots",
     "metrics",
 ]

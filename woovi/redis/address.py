@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from woovi import embedded
+from woovi.local import embedded
 
 Topology = Literal["standalone", "sentinel", "cluster"]
 Host = tuple[str, int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import AsyncGenerator
@@ -69,6 +70,16 @@ def aclient(role: Role) -> redis.asyncio.Redis:
     if found is None:
         found = mine.clients[role] = aconnect(role, address(role))
     return found
+
+
+def in_slots(role: Role) -> bool:
+    """Whether a Cluster serves `role`: what one script may touch lies in one slot there. Raises as `client` does."""
+    return _is_cluster(type(client(role)))
+
+
+@functools.cache
+def _is_cluster(kind: type) -> bool:
+    return issubclass(kind, redis.RedisCluster)  # slow: its bases are abstract
 
 
 def close() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import threading
@@ -87,7 +88,18 @@ class Pool(redis.connection.ConnectionPool):
 
     def __init__(self, role: Role, guard: Guard, **kwargs: Any) -> None:
         self.guard, self.patience = guard, POLICIES[role].timeout
+        self._role, self._told = role, kwargs
         super().__init__(guard=guard, max_connections=POLICIES[role].connections, **kwargs)
+
+    @functools.cached_property
+    def waiting(self) -> Pool:
+        """The same for commands that wait at the server (`woovi.redis.waiting`): they take no connection from here."""
+        return Pool(self._role, self.guard, **self._told)
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        super().disconnect(inuse_connections)
+        if "waiting" in vars(self):
+            self.waiting.disconnect(inuse_connections)
 
     def reset(self) -> None:
         # New, because another thread may have held the parent's at the fork.

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from payments.selectors import checks
-from payments.selectors.checks import Finding
+from payments import checks
+from payments.checks import Finding
 
 
 class Command(BaseCommand):

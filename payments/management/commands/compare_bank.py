@@ -13,8 +13,8 @@ from django.forms.models import model_to_dict
 
 from payments.bank.port import BankError
 from payments.models import BankDifference
-from payments.services import bank_days
 from payments.services.errors import Invalid
+from payments.services.reconciliation import bank_days
 
 
 class Command(BaseCommand):

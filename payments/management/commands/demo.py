@@ -19,7 +19,7 @@ from rich.table import Table
 
 from payments.management.demo.clients import Merchant, Shopper
 from payments.management.demo.scenario import Scenario
-from woovi import running
+from woovi.local import running
 
 
 class Command(BaseCommand):

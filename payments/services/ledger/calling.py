@@ -14,7 +14,7 @@ from payments.services.ledger.postings import (
     Unbalanced,
     UnknownAccount,
 )
-from woovi import database
+from woovi import statements
 
 _POST = """SELECT ids, replayed FROM ledger_post($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bigint[],
     $6::int[], $7::smallint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::text[], $13::jsonb[])"""
@@ -23,7 +23,7 @@ _POST = """SELECT ids, replayed FROM ledger_post($1::bigint[], $2::text[], $3::t
 def call(arguments: tuple[str, ...]) -> list[Posted]:
     """Run the function. Its answer is read by hand, for a third of what psycopg takes."""
     try:
-        result = database.execute(_POST, *arguments)
+        result = statements.execute(_POST, *arguments)
     except DatabaseError as error:
         connection.needs_rollback = connection.in_atomic_block
         if refusal := _refusal(error.__cause__):

@@ -20,9 +20,9 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from payments.services import webhook_http
-from payments.services.webhook_signing import rsa_signature
+from payments.services.webhooks.signing import rsa_signature
 from realtime.sse import PATH
+from woovi.http import outgoing
 
 TIMEOUT = httpx.Timeout(10, read=60)  # seconds; a heartbeat comes every 25
 FORWARD_TIMEOUT = 30.0  # seconds
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         body = json.dumps(event["payload"], ensure_ascii=False, separators=(",", ":")).encode()
         headers = {"x-webhook-signature": rsa_signature(body), "X-Webhook-Event-Id": event["id"]}
         tries = 0
-        while not (answer := webhook_http.post(options["forward_to"], body, headers, FORWARD_TIMEOUT)).accepted:
+        while not (answer := outgoing.post(options["forward_to"], body, headers, FORWARD_TIMEOUT)).accepted:
             self.stderr.write(f"  {event['seq']} not accepted ({answer.error or answer.status_code}), trying again")
             _pause(tries)
             tries += 1

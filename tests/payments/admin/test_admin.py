@@ -34,7 +34,8 @@ from payments.models import (
 )
 from payments.models.operations import RetentionMark
 from payments.pix import keys
-from payments.services import companies, receiving, refunds
+from payments.services import companies
+from payments.services.charges import receiving, refunds
 from payments.services.errors import Invalid
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from payments.models import Refund, User
-from payments.services import receiving, refunds
+from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.processes import wait_until
 from tests.topologies.topologies import Cluster, Standalone, Topology

@@ -11,13 +11,14 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
+from payments import checks
 from payments.bank import current
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import BankCursor, BankDifference, Charge, Refund, SetAsidePix, User
-from payments.selectors import checks
-from payments.services import contradictions, receiving, reconciliation, refunds, suspense
-from payments.services.charges import ChargeRequest, create
+from payments.services import reconciliation
+from payments.services.charges import ChargeRequest, create, receiving, refunds
 from payments.services.errors import Invalid, Unavailable
+from payments.services.reconciliation import contradictions, suspense
 from tests.bank_process import BankProcess
 from tests.payments import making
 

@@ -23,7 +23,8 @@ from payments.models import (
     WebhookEndpoint,
 )
 from payments.pix import keys
-from payments.services import companies, receiving, refunds
+from payments.services import companies
+from payments.services.charges import receiving, refunds
 from payments.services.errors import Invalid, Unavailable
 from tests.payments import making
 from tests.payments.admin.test_admin import operator, rows, url, world

@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from payments.models import Account, Charge, ReceivedPix
-from payments.services import receiving, refunds
+from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
 
@@ -320,7 +320,7 @@ def test_what_cannot_be_stored_is_told_again(shop: Merchant, bank_token: str, mo
 def test_an_unexpected_exception_is_500_without_its_text(
     shop: Merchant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from payments.selectors import contract
+    from payments import contract
 
     def broken(*given: Any) -> Any:
         raise RuntimeError("a secret of ours")

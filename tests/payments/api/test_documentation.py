@@ -9,12 +9,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from payments import contract
 from payments.api import answers
 from payments.api.app import api
 from payments.models import Account, Charge
-from payments.selectors import balances, contract
-from payments.services import receiving, refunds
+from payments.selectors import balances
 from payments.services import webhooks as services
+from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from payments.models import Refund
-from payments.services import refunds
+from payments.services.charges import refunds
 from tests.bank_process import BankProcess, eventually
 from tests.payments import making
 from tests.payments.api.conftest import Merchant, merchant

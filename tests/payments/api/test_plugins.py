@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from payments.models import Charge, Refund, WebhookEndpoint
-from payments.services import receiving
+from payments.services.charges import receiving
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.api.conftest import Merchant

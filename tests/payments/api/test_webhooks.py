@@ -19,7 +19,9 @@ from django.utils import timezone
 from payments import migrations
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import BankCursor, Charge, Refund, WebhookDelivery, WebhookEndpoint
-from payments.services import charges, receiving, refunds, webhook_delivery
+from payments.services import charges
+from payments.services.charges import receiving, refunds
+from payments.services.webhooks import deliveries
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
@@ -60,9 +62,9 @@ def live_a_day(shop: Merchant) -> None:
 
 def carry() -> None:
     """As the relay and the workers do."""
-    webhook_delivery.fan_out(list(OutboxEvent.objects.filter(topic__startswith="OPENPIX:").order_by("id")))
+    deliveries.fan_out(list(OutboxEvent.objects.filter(topic__startswith="OPENPIX:").order_by("id")))
     for delivery in WebhookDelivery.objects.order_by("id"):
-        assert webhook_delivery.deliver(delivery.pk, 0) == WebhookDelivery.Status.DELIVERED
+        assert deliveries.deliver(delivery.pk, 0) == WebhookDelivery.Status.DELIVERED
 
 
 def test_everything_that_is_offered_happens_and_is_verified_by_its_secret(

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from bank_simulator import words
 from payments.bank.port import Bank, SendOrder
-from payments.bank.simulator import words
 from payments.pix import brcode, ids
 from tests.bank_process import PAYER, BankProcess, eventually
 from tests.payments.bank.conftest import Charge

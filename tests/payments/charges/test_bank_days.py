@@ -12,13 +12,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from payments import checks
 from payments.bank import current
 from payments.bank.connector import Connector
 from payments.bank.port import BankNotOffered
 from payments.models import BankCursor, BankDay, BankDifference, Charge, Company, Refund, SetAsidePix
-from payments.selectors import checks
-from payments.services import bank_days, receiving, reconciliation, refunds
-from payments.services.charges import ChargeRequest, create
+from payments.services import reconciliation
+from payments.services.charges import ChargeRequest, create, receiving, refunds
+from payments.services.reconciliation import bank_days
 from tests.bank_process import BankProcess
 from tests.payments import making
 

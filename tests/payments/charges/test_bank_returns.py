@@ -11,11 +11,12 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from payments import checks, contract
 from payments.bank.port import BankReceived, BankReturn, ReturnStatus
 from payments.models import Account, Charge, LedgerTransaction, ReceivedPix, Refund, User
 from payments.selectors import charges as select
-from payments.selectors import checks, contract
-from payments.services import bank_returns, debts, receiving, reconciliation, refunds
+from payments.services import reconciliation
+from payments.services.charges import bank_returns, debts, receiving, refunds
 from payments.services.errors import Invalid
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent

@@ -8,7 +8,8 @@ import pytest
 
 from payments.models import Company, ReceivedPix
 from payments.pix import brcode
-from payments.services import companies, receiving, reconciliation
+from payments.services import companies, reconciliation
+from payments.services.charges import receiving
 from tests.bank_process import PAYER, BankProcess
 from tests.payments import making
 

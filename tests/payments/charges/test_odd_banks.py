@@ -14,8 +14,8 @@ from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavail
 from payments.bank.session import Session
 from payments.models import Charge, Company, ReceivedPix
 from payments.pix import brcode
-from payments.services import charges, receiving, reconciliation
-from payments.services.charges import ChargeRequest, create
+from payments.services import charges, reconciliation
+from payments.services.charges import ChargeRequest, create, receiving
 from payments.services.errors import Unavailable
 from tests.bank_process import BankProcess
 from tests.payments import making

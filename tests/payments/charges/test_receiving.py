@@ -13,10 +13,9 @@ from django.db import IntegrityError, connection, connections, transaction
 from payments.bank import current
 from payments.bank.port import BankReceived
 from payments.models import Charge, LedgerTransaction, ReceivedPix, Refund
-from payments.services import receiving
-from payments.services.charges import ChargeRequest, create
+from payments.services.charges import ChargeRequest, create, receiving
+from payments.services.charges.receiving import receive
 from payments.services.errors import Unavailable
-from payments.services.receiving import receive
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.making import ANA, BIA, NOW

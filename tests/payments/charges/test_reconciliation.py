@@ -12,8 +12,8 @@ from django.utils import timezone
 from payments.bank import current
 from payments.bank.port import BankUnavailable
 from payments.models import BankCursor, Charge, Company, ReceivedPix
-from payments.services import charges, receiving, reconciliation
-from payments.services.charges import BANK_DELAY, ChargeRequest, create
+from payments.services import charges, reconciliation
+from payments.services.charges import BANK_DELAY, ChargeRequest, create, receiving
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.making import NOW

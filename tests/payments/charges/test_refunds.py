@@ -10,12 +10,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
+from payments import checks
 from payments.bank import current
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import Account, Charge, Refund
-from payments.selectors import checks
-from payments.services import receiving, refunds
-from payments.services.charges import ChargeRequest, create
+from payments.services.charges import ChargeRequest, create, receiving, refunds
 from payments.services.errors import Duplicate, Invalid
 from tests.bank_process import BankProcess
 from tests.payments import making

@@ -11,9 +11,10 @@ from django.db import connection
 from django.utils import timezone
 
 from payments.models import BankCursor, Charge, Company, ReceivedPix, Refund, SetAsidePix
-from payments.services import receiving, reconciliation, set_aside
-from payments.services.charges import BANK_DELAY, ChargeRequest, create, expire_due
+from payments.services import reconciliation
+from payments.services.charges import BANK_DELAY, ChargeRequest, create, expire_due, receiving
 from payments.services.errors import Invalid
+from payments.services.reconciliation import set_aside
 from tests.bank_process import BankProcess
 from tests.payments import making
 

@@ -8,7 +8,7 @@ import pytest
 
 from payments import tasks
 from payments.models import Refund
-from payments.services import receiving
+from payments.services.charges import receiving
 from tests.bank_process import BankProcess
 from tests.payments import making
 from woovi.celery import app

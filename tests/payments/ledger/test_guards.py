@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
+from payments import checks
 from payments.models import Account, Entry, LedgerTransaction
-from payments.selectors import checks
 from payments.services import ledger
 from payments.services.ledger import Event, Line, Posting
 from tests.payments.ledger.conftest import Books

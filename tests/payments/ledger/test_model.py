@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 
-from payments.selectors import checks
+from payments import checks
 from payments.services import ledger
 from payments.services.ledger import HoldResolved, IdempotencyConflict, InsufficientFunds, LedgerError, Posting
 from tests.payments.ledger.conftest import Books

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from payments.models import Charge, Company
-from payments.services import receiving
+from payments.services.charges import receiving
 from tests.payments import making
 from tests.processes import free_port
 

@@ -12,9 +12,9 @@ from django.urls import resolve
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from payments.contract import payment_link_url
 from payments.models import Charge, Company
-from payments.selectors.contract import payment_link_url
-from payments.services import receiving
+from payments.services.charges import receiving
 from tests.payments import making
 
 NOBODYS = "6b6c2f0e-5a2a-4b8f-9d39-6a1d0f3f2c11"

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from payments.models import Charge, Company, Refund
 from payments.selectors import balances
-from payments.services import receiving, refunds
+from payments.services.charges import receiving, refunds
 from tests.payments import making
 
 

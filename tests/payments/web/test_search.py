@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from payments.models import Charge, Company, Refund
-from payments.services import receiving, refunds
+from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.payments.web.test_charges import text
 

@@ -12,10 +12,11 @@ import pytest
 from django.db import connection, transaction
 
 from payments.models import Company, WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from payments.services import companies, webhook_delivery, webhooks
+from payments.services import companies, webhooks
 from payments.services.errors import Invalid
-from payments.services.webhook_delivery import deliver, fan_out, resend, sweep
-from payments.services.webhook_signing import hmac_signature
+from payments.services.webhooks import deliveries
+from payments.services.webhooks.deliveries import deliver, fan_out, resend, sweep
+from payments.services.webhooks.signing import hmac_signature
 from tests.processes import a_session_waits_for_a_lock, wait_until
 from tests.receiver import Receiver
 from woovi import celery, outbox
@@ -162,13 +163,13 @@ def test_of_two_claims_at_the_same_moment_one_wins(company: Company, endpoint: W
 
     def rival() -> None:
         try:
-            second.append(webhook_delivery._begin(pk, 0, now))
+            second.append(deliveries._begin(pk, 0, now))
         finally:
             connection.close()
 
     thread = threading.Thread(target=rival)
     with transaction.atomic():
-        assert webhook_delivery._begin(pk, 0, now)
+        assert deliveries._begin(pk, 0, now)
         thread.start()
         wait_until(a_session_waits_for_a_lock)
     thread.join()
@@ -238,7 +239,7 @@ def test_without_the_claim_both_would_call(
         delivery = WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery_id)
         return WebhookAttempt.objects.create(delivery=delivery, number=number, request_body="{}")
 
-    monkeypatch.setattr(webhook_delivery, "_begin", begin)
+    monkeypatch.setattr(deliveries, "_begin", begin)
     assert two_hints(receiver, delivery_of(made)) == 2
 
 
@@ -248,7 +249,7 @@ def test_a_try_whose_worker_died_is_hinted_again_when_its_lease_ends(
     made = event(company)
     fan_out([made])
     delivery, now = delivery_of(made), datetime.now(UTC)
-    webhook_delivery._begin(delivery.pk, 0, now)  # and the worker dies here
+    deliveries._begin(delivery.pk, 0, now)  # and the worker dies here
     hints.take()
     assert sweep(now=now + timedelta(seconds=settings.WEBHOOK_TIMEOUT)) == 0, "it may still be at work"
     later = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT + 21)
@@ -266,16 +267,16 @@ def test_a_late_success_counts_and_a_late_failure_does_not(
     made = event(company)
     fan_out([made])
     delivery, now = delivery_of(made), datetime.now(UTC)
-    slow = webhook_delivery._begin(delivery.pk, 0, now)
-    taken = webhook_delivery._begin(delivery.pk, 1, now)
+    slow = deliveries._begin(delivery.pk, 0, now)
+    taken = deliveries._begin(delivery.pk, 1, now)
     assert slow
     assert taken
-    failure = webhook_delivery.webhook_http.Answer(500, "", "", 1)
-    webhook_delivery._finish(slow, failure, now)
+    failure = deliveries.outgoing.Answer(500, "", "", 1)
+    deliveries._finish(slow, failure, now)
     delivery.refresh_from_db()
     assert delivery.leased_until, "the other try's lease stands"
-    webhook_delivery._finish(slow, webhook_delivery.webhook_http.Answer(200, "", "", 1), now)
-    webhook_delivery._finish(taken, failure, now)
+    deliveries._finish(slow, deliveries.outgoing.Answer(200, "", "", 1), now)
+    deliveries._finish(taken, failure, now)
     delivery.refresh_from_db()
     assert delivery.status == Status.DELIVERED
 
@@ -288,7 +289,7 @@ def test_a_hint_that_cannot_be_given_is_left_to_the_sweep(
 
     made = event(company)
     with monkeypatch.context() as broker:
-        broker.setattr(webhook_delivery.celery, "send", away)
+        broker.setattr(deliveries.queue, "send", away)
         fan_out([made])
     assert sweep() == 1
     assert hints.take() == {(delivery_of(made).pk, 0)}
@@ -314,7 +315,7 @@ def test_a_company_with_thousands_due_delays_nobodys_one(
     endpoint: WebhookEndpoint, hints: Hints, monkeypatch: pytest.MonkeyPatch, fair: bool
 ) -> None:
     if not fair:  # the negative control
-        monkeypatch.setattr(webhook_delivery, "FAIR", ("next_attempt_at",))
+        monkeypatch.setattr(deliveries, "FAIR", ("next_attempt_at",))
     other = companies.onboard(official_name="B", trade_name="B", tax_id="2" * 14, pix_key="b@example.com")
     quiet = WebhookEndpoint.objects.create(company=other, name="b", event=EVENT, url=endpoint.url, secret="s")
     now = datetime.now(UTC)

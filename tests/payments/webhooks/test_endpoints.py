@@ -10,7 +10,7 @@ import pytest
 from payments.models import Company, WebhookDelivery, WebhookEndpoint
 from payments.services import companies, webhooks
 from payments.services.errors import Invalid, NotFound
-from payments.services.webhook_signing import hmac_signature
+from payments.services.webhooks.signing import hmac_signature
 from tests.receiver import Receiver
 from woovi.outbox.models import OutboxEvent
 

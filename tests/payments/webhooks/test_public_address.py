@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from payments.services import webhook_http
-from payments.services.public_address import is_public
 from tests.receiver import Receiver
+from woovi.http import outgoing
+from woovi.http.public_address import is_public
 
 Network = IPv4Network | IPv6Network
 
@@ -85,17 +85,17 @@ def inside(v4: str) -> list[str]:
 def test_no_clothing_hides_a_private_address(address: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.WEBHOOK_ALLOW_PRIVATE = False
     found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, 0, 0, 0))]
-    monkeypatch.setattr(webhook_http.socket, "getaddrinfo", lambda *_, **__: found)
-    with pytest.raises(webhook_http.Refused):
-        webhook_http.check_url("http://shop.example/")
+    monkeypatch.setattr(outgoing.socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(outgoing.Refused):
+        outgoing.check_url("http://shop.example/")
 
 
 def test_one_private_address_among_public_ones_is_enough(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.WEBHOOK_ALLOW_PRIVATE = False
     found = [(2, 1, 6, "", (address, 0)) for address in ("8.8.8.8", "10.0.0.1")]
-    monkeypatch.setattr(webhook_http.socket, "getaddrinfo", lambda *_, **__: found)
-    with pytest.raises(webhook_http.Refused):
-        webhook_http.check_url("http://shop.example/")
+    monkeypatch.setattr(outgoing.socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(outgoing.Refused):
+        outgoing.check_url("http://shop.example/")
 
 
 def test_the_checked_address_is_the_one_that_is_called(
@@ -105,7 +105,7 @@ def test_the_checked_address_is_the_one_that_is_called(
     port = int(receiver.url.rpartition(":")[2].partition("/")[0])
     asked: list[str] = []
     settings.WEBHOOK_ALLOW_PRIVATE = False
-    monkeypatch.setattr(webhook_http, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(outgoing, "is_public", lambda address: address == "127.0.0.1")
     real = socket.getaddrinfo
 
     def names(host: str, *rest: Any, **more: Any) -> Any:
@@ -115,6 +115,6 @@ def test_the_checked_address_is_the_one_that_is_called(
         asked.append(host)
         return real("127.0.0.1" if len(asked) == 1 else "10.0.0.1", *rest, **more)
 
-    monkeypatch.setattr(webhook_http.socket, "getaddrinfo", names)
-    assert webhook_http.post(f"http://rebinding.example:{port}/", b"{}", {}, 5).accepted
+    monkeypatch.setattr(outgoing.socket, "getaddrinfo", names)
+    assert outgoing.post(f"http://rebinding.example:{port}/", b"{}", {}, 5).accepted
     assert asked == ["rebinding.example"]

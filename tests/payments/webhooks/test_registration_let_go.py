@@ -12,9 +12,10 @@ import pytest
 from django.db import connection, connections, transaction
 
 from payments.models import Company, WebhookEndpoint
-from payments.services import companies, webhook_http, webhooks
+from payments.services import companies, webhooks
 from tests.receiver import Receiver
 from woovi import database
+from woovi.http import outgoing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,14 +74,14 @@ def test_without_letting_go_it_holds_one(receiver: Receiver, monkeypatch: pytest
 
 def test_a_slow_name_server_holds_none_either(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     reached, release = threading.Event(), threading.Event()
-    real = webhook_http.check_url
+    real = outgoing.check_url
 
     def slowly(url: str) -> None:
         reached.set()
         release.wait(20)
         real(url)
 
-    monkeypatch.setattr(webhook_http, "check_url", slowly)
+    monkeypatch.setattr(outgoing, "check_url", slowly)
     assert taken_while(reached, receiver.url, release.set) == 0
 
 

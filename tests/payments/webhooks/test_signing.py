@@ -8,7 +8,7 @@ import hashlib
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from payments.services.webhook_signing import hmac_signature, public_keys, rsa_signature
+from payments.services.webhooks.signing import hmac_signature, public_keys, rsa_signature
 
 
 def test_public_key_verifies_and_is_named_by_its_digest() -> None:

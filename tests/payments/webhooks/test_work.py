@@ -8,8 +8,9 @@ import pytest
 from django.db import connection, transaction
 
 from payments.models import Company, WebhookDelivery, WebhookEndpoint
-from payments.services import companies, webhook_work
-from payments.services.webhook_delivery import fan_out
+from payments.services import companies
+from payments.services.webhooks import worker
+from payments.services.webhooks.deliveries import fan_out
 from tests.processes import wait_until
 from tests.receiver import Receiver, serve
 from woovi import celery, outbox
@@ -37,7 +38,7 @@ class Workers:
     @staticmethod
     def work(*hint: int) -> None:
         try:
-            webhook_work.work(*hint)
+            worker.work(*hint)
         finally:
             connection.close()
 
@@ -66,7 +67,7 @@ def test_a_company_that_hangs_everywhere_holds_a_quarter_of_the_workers(company:
         with transaction.atomic():
             event = outbox.write(EVENT, str(other.pk), {})
         fan_out([event])
-        webhook_work.work(*WebhookDelivery.objects.values_list("pk", "attempts", "endpoint_id").get(event=event))
+        worker.work(*WebhookDelivery.objects.values_list("pk", "attempts", "endpoint_id").get(event=event))
         assert len(healthy.got) == 1
     receiver.answers = []
     receiver.release.set()
@@ -77,8 +78,8 @@ def test_a_company_that_hangs_everywhere_holds_a_quarter_of_the_workers(company:
 def test_without_the_bound_it_would_hold_all(
     company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook_work, "ENDPOINT_AT_ONCE", 100)
-    monkeypatch.setattr(webhook_work, "_company_at_once", lambda: 100)
+    monkeypatch.setattr(worker, "ENDPOINT_AT_ONCE", 100)
+    monkeypatch.setattr(worker, "_company_at_once", lambda: 100)
     workers = Workers(company, receiver)
     wait_until(lambda: len(receiver.got) == 10 == workers.busy())
     receiver.release.set()
@@ -90,4 +91,4 @@ def test_a_companys_share_is_of_the_threads_that_the_worker_has(
     monkeypatch: pytest.MonkeyPatch, threads: int, share: int
 ) -> None:
     monkeypatch.setitem(celery.app.conf.changes, "worker_concurrency", threads)
-    assert webhook_work._company_at_once() == share
+    assert worker._company_at_once() == share

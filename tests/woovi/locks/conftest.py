@@ -12,13 +12,11 @@ from django.db import connection, connections
 
 from tests.topologies.topologies import Topology
 from tests.woovi.locks.models import Account, Owner
-from woovi.locks import wake
 
 
 @pytest.fixture(autouse=True)
-def _everywhere(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test of locks runs on each topology, and its process begins to listen anew."""
-    monkeypatch.setattr(wake, "listener", wake.Listener())
+def _everywhere(topology: Topology) -> None:
+    """Each test of locks runs on each topology."""
 
 
 @pytest.fixture(scope="session")

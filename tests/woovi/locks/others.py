@@ -6,6 +6,7 @@ import contextvars
 from collections.abc import Callable
 from typing import TypeVar
 
+from tests.topologies.topologies import Topology
 from woovi import redis
 from woovi.locks import Lock, LockNotAvailable, names
 from woovi.locks.names import Row
@@ -21,7 +22,13 @@ def holder(row: Row = A) -> str:
 
 def queue(row: Row = A) -> int:
     """How many wait for the row."""
-    return int(redis.client("locks").zcard(names.key(row) + ":q"))
+    return int(redis.client("locks").zcard(names.key(row) + ":w"))
+
+
+def in_line(topology: Topology, row: Row = A) -> int:
+    """How many clients the row's server keeps in line, whatever they wait for."""
+    with topology.server_of(names.key(row)).ask() as client:
+        return int(client.info("clients")["blocked_clients"])
 
 
 def elsewhere(act: Callable[[], T]) -> T:

@@ -6,7 +6,7 @@ import sys
 from django.db import connection
 
 from tests.processes import ROOT
-from woovi import embedded
+from woovi.local import embedded
 
 
 def test_a_project_uses_the_room_alone(tables: None) -> None:

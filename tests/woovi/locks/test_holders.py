@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
 from tests.processes import wait_until
+from tests.topologies.topologies import Topology
 from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account
+from tests.woovi.locks.others import in_line
 from woovi import redis
 from woovi.locks import Lock, StaleFence, names
 from woovi.locks.holders import current, force_release, look
+from woovi.locks.lock import ACQUIRE
 from woovi.locks.names import Row
-from woovi.locks.scripts import ACQUIRE
 
 LABEL = "vault.account"
 
@@ -38,9 +41,34 @@ def test_holders_and_waiters_are_listed_and_a_hanging_one_is_put_out(account: Ac
     assert current() == []
 
 
+def test_who_was_handed_a_row_is_its_holder_and_no_waiter(threads: Threads, topology: Topology) -> None:
+    """Also in the moment before it says so: the server serves who waited longest."""
+    held, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with Lock((LABEL, 9), timeout=10):
+            held.set()
+            go_on.wait(10)
+
+    first = Lock((LABEL, 9)).acquire()
+    threads.start(wait)
+    wait_until(lambda: in_line(topology) == 1)
+    (waiter,) = look(LABEL, 9).waiting  # type: ignore[union-attr]
+    threads.start(lambda: Lock((LABEL, 9), timeout=10).acquire().release())
+    wait_until(lambda: in_line(topology) == 2)
+    first.release()
+    assert held.wait(10)
+    for _ in range(2):
+        now = look(LABEL, 9)
+        assert now
+        assert (now.owner, len(now.waiting)) == (waiter.owner, 1)
+        wait_until(lambda: redis.client("locks").get(names.key(Row(LABEL, 9))).startswith(waiter.owner.encode()))  # type: ignore[union-attr]
+    go_on.set()
+
+
 def test_a_waiter_that_died_waiting_is_not_shown() -> None:
     with Lock((LABEL, 9)):
-        ACQUIRE(redis.client("locks"), names.keys([Row(LABEL, 9)]), ["h/1/dead.1", 10_000, "wait", 1, 0])
+        ACQUIRE(redis.client("locks"), names.keys([Row(LABEL, 9)]), ["h/1/dead.1", 10_000, 1, "wait", 0, 0])
         wait_until(lambda: look(LABEL, 9).waiting == ())  # type: ignore[union-attr]
 
 

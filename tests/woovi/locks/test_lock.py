@@ -11,12 +11,13 @@ import pytest
 from tests.processes import wait_until
 from tests.topologies.topologies import Topology
 from tests.woovi.locks.conftest import Threads
-from tests.woovi.locks.others import A, B, elsewhere, free, holder, queue
+from tests.woovi.locks.others import A, B, elsewhere, free, holder, in_line, queue
 from woovi import redis
-from woovi.locks import Lock, LockLost, LockNotAvailable, metrics, names, wake
+from woovi.locks import Lock, LockLost, LockNotAvailable, metrics, names
 from woovi.locks import lock as module
+from woovi.locks.lock import ACQUIRE
 from woovi.locks.names import Row
-from woovi.locks.scripts import ACQUIRE, EXTEND
+from woovi.redis.waiting import Waiting
 
 # ── fences ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -90,7 +91,7 @@ def test_control_unordered_waits_do_deadlock(threads: Threads) -> None:
 # ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_first_come_first_served(threads: Threads) -> None:
+def test_first_come_first_served(threads: Threads, topology: Topology) -> None:
     served: list[int] = []
     with Lock(A):
         for number in range(5):
@@ -100,15 +101,14 @@ def test_first_come_first_served(threads: Threads) -> None:
                     served.append(number)
 
             threads.start(wait)
-            wait_until(lambda number=number: queue() == number + 1)
+            wait_until(lambda number=number: in_line(topology) == number + 1)
     threads.join()
     assert served == [0, 1, 2, 3, 4]
     assert queue() == 0
 
 
 def test_a_waiter_is_woken_and_does_not_poll(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL", 60)
-    _listen()
+    monkeypatch.setattr(module, "TURN", 60)
     took: list[float] = []
 
     def wait() -> None:
@@ -124,9 +124,10 @@ def test_a_waiter_is_woken_and_does_not_poll(threads: Threads, monkeypatch: pyte
     assert took[0] - released < 1
 
 
-def test_control_a_lost_message_costs_a_poll_and_no_more(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
-    _listen()
-    monkeypatch.setattr(wake.ThreadRing, "ring", lambda *_: None)
+def test_control_who_hears_nothing_asks_again_and_loses_no_more(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Waiting, "answer", lambda *_: time.sleep(0.05))
     lock = Lock(A).acquire()
 
     def wait() -> None:
@@ -149,22 +150,68 @@ def test_a_dead_holder_delays_no_longer_than_its_lease() -> None:
 def test_a_dead_waiter_delays_no_longer_than_its_grant() -> None:
     keys = names.keys([A])
     lock = Lock(A).acquire()
-    ACQUIRE(redis.client("locks"), keys, ["nobody/1/dead.1", 60_000, "wait", 60_000, 0])  # then its process died
+    ACQUIRE(redis.client("locks"), keys, ["nobody/1/dead.1", 60_000, 60_000, "wait", 0, 0])  # then its process died
     lock.release()
     began = time.monotonic()
     with Lock(A, timeout=5):
         assert time.monotonic() - began < module.GRANT + 1
 
 
-def test_fair_never_overtakes_a_waiter() -> None:
-    keys = names.keys([A])
-    elsewhere(Lock(A, lease=0.05).acquire)
-    ACQUIRE(redis.client("locks"), keys, ["other/1/alive.1", 10_000, "wait", 60_000, 0])
+def test_a_waiter_that_hangs_delays_no_longer_than_its_grant(threads: Threads, topology: Topology) -> None:
+    """Its socket is open, so the server hands the row to it; its process is stopped."""
+    lock = Lock(A).acquire()
+    ACQUIRE(redis.client("locks"), names.keys([A]), ["nobody/1/stopped.1", 60_000, 60_000, "wait", 0, 0])
+    served: list[float] = []
+
+    def wait() -> None:
+        with Lock(A, timeout=10):
+            served.append(time.monotonic())
+
+    with Waiting(redis.client("locks"), names.key(A)) as stopped:
+        assert stopped.answer(0, "BLPOP", names.key(A) + ":h", 60) is None
+        wait_until(lambda: in_line(topology) == 1)
+        threads.start(wait)
+        wait_until(lambda: in_line(topology) == 2)
+        began = time.monotonic()
+        lock.release()
+        threads.join()
+    assert module.GRANT / 2 < served[0] - began < module.GRANT + module.TURN + 1
+
+
+def test_who_was_handed_a_row_too_long_ago_knows_that_it_is_not_his(
+    threads: Threads, topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread slept over the grant, and somebody else took the row."""
+    answer = Waiting.answer
+    slept, go_on = threading.Event(), threading.Event()
+
+    def late(self: Waiting, *given: Any) -> Any:
+        found = answer(self, *given)
+        if found and not slept.is_set():
+            slept.set()
+            assert go_on.wait(10)
+        return found
+
+    monkeypatch.setattr(Waiting, "answer", late)
+    fences: list[int] = []
+
+    def wait() -> None:
+        with Lock(A, timeout=10) as lock:
+            with pytest.raises(LockLost):
+                lock.check()
+            fences.append(lock.fences[A])
+
+    lock = Lock(A).acquire()
+    threads.start(wait)
+    wait_until(lambda: in_line(topology) == 1)
+    lock.release()
+    assert slept.wait(10)
     wait_until(lambda: not holder())
-    with pytest.raises(LockNotAvailable):
-        Lock(A, nowait=True, fair=True).acquire()
-    with Lock(A, nowait=True):  # the control: without `fair` a free row is taken
-        pass
+    with Lock(A) as other:
+        go_on.set()
+        threads.join()
+        assert fences[0] < other.fences[A]
+        assert holder().endswith(str(other.fences[A]))  # and the late one's release left it alone
 
 
 def test_a_time_out_leaves_no_waiter() -> None:
@@ -175,16 +222,11 @@ def test_a_time_out_leaves_no_waiter() -> None:
     assert free(A)
 
 
-def _listen() -> None:
-    wake.listener.start()
-    assert wake.listener.hears.wait(5)
-
-
 # ── leases ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_renewal_keeps_a_lock_past_its_lease_but_not_past_max_hold() -> None:
-    with Lock(A, B, lease=0.3, auto_renew=True, max_hold=1.0) as lock:
+    with Lock(A, B, lease=0.3, max_hold=1.0) as lock:
         began = time.monotonic()
         wait_until(lambda: time.monotonic() > began + 0.7)
         lock.check()
@@ -195,21 +237,21 @@ def test_renewal_keeps_a_lock_past_its_lease_but_not_past_max_hold() -> None:
             lock.check()
 
 
-@pytest.mark.parametrize("name", ["ACQUIRE", "EXTEND"])
-def test_we_never_think_that_it_is_ours_longer_than_redis_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("extended", [False, True])
+def test_we_never_think_that_it_is_ours_longer_than_redis_does(extended: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis counts from when it hears of us, not from when we hear its answer, and in whole milliseconds."""
     asked: list[float] = []
-    script: Any = getattr(module, name)
 
     def late(*args: Any) -> Any:
         asked.append(time.monotonic())
-        answer = script(*args)
+        answer = ACQUIRE(*args)
         time.sleep(0.02)  # on its way
         return answer
 
-    monkeypatch.setattr(module, name, late)
+    monkeypatch.setattr(module, "ACQUIRE", late)
     with Lock(A, B, lease=5) as lock:
-        if name == "EXTEND":
+        if extended:
+            asked.clear()
             lock.extend()
         assert asked[0] + 4 < lock._ends < asked[0] + 5 - 0.001
 
@@ -224,7 +266,6 @@ def test_without_renewal_the_lease_ends_and_check_says_so() -> None:
 
 
 def test_a_handed_over_lock_gets_its_whole_lease(threads: Threads) -> None:
-    _listen()
     held, go_on = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -252,5 +293,5 @@ def test_a_late_release_deletes_nobody_elses_lock() -> None:
 
 
 def test_extending_takes_nothing_anew() -> None:
-    assert EXTEND(redis.client("locks"), names.keys([A]), ["me/1/x.1", 1000, 0]) == [0]
+    assert ACQUIRE(redis.client("locks"), names.keys([A]), ["me/1/x.1", 1000, 1000, "keep", 0, 0])[0] == 0
     assert not holder()

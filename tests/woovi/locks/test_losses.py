@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,10 +18,11 @@ from tests.topologies.servers import Server
 from tests.topologies.topologies import Sentinels, Topology
 from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account
-from tests.woovi.locks.others import A, B, elsewhere, free, holder, queue
+from tests.woovi.locks.others import A, B, elsewhere, free, holder, in_line, queue
 from woovi import redis
 from woovi.locks import Lock, LockNotAvailable, StaleFence, metrics, names
 from woovi.locks.claims import claim
+from woovi.locks.lock import GRANT, TURN
 
 LABEL = "vault.account"
 SCRIPT = b"EVALSHA"
@@ -89,6 +91,38 @@ def test_a_lost_reply_to_a_waiter_queues_it_once(proxy: Proxy, threads: Threads)
     threads.join()
     assert queue() == 0
     assert free(A)
+
+
+def test_a_lost_hand_costs_its_grant_and_no_more(proxy: Proxy, topology: Topology, threads: Threads) -> None:
+    holding, served = Lock(A).acquire(), list[float]()
+
+    def wait() -> None:
+        with Lock(A, timeout=10):
+            served.append(time.monotonic())
+
+    proxy.lose_reply(b"BLPOP")
+    threads.start(wait)
+    wait_until(lambda: in_line(topology) == 1)
+    released = time.monotonic()
+    holding.release()
+    threads.join()
+    assert b"lk:{" in proxy.lost[0]
+    assert served[0] - released < GRANT + TURN + 1
+    assert queue() == 0
+    assert free(A)
+
+
+def test_a_lock_that_cannot_be_given_back_is_no_error(account: Account, topology: Topology) -> None:
+    """What was done is committed by then; the lease ends it."""
+    with Account.objects.lock_for_update(pk=9) as locked:
+        locked.row.balance = 1
+        locked.row.save()
+        for server in topology.servers:
+            server.freeze()
+    for server in topology.servers:
+        server.thaw()
+    account.refresh_from_db()
+    assert account.balance == 1
 
 
 def test_control_redis_pys_lock_says_no_and_locks_itself_out(proxy: Proxy, topology: Topology) -> None:
@@ -182,7 +216,7 @@ def test_a_holder_that_has_not_claimed_yet_is_refused_too(
     threads.start(second)
     threads.join()
     with pytest.raises(StaleFence), transaction.atomic():
-        claim(Account, "default", first)
+        claim(Account, "default", first, [9], 1)
     first.release()
     assert first.lost
 

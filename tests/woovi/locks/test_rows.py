@@ -16,7 +16,7 @@ from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account, Owner
 from tests.woovi.locks.others import A, B, elsewhere
 from woovi.locks import Lock, LockNotAvailable, StaleFence, metrics, names
-from woovi.locks.claims import claim, raise_in_database
+from woovi.locks.claims import claim, claim_with
 
 LABEL = "vault.account"
 
@@ -62,7 +62,7 @@ def test_early_waker_is_refused(account: Account) -> None:
     """A reads under its fence and stalls past its lease; B takes the row; A wakes and writes, then B writes."""
     a = elsewhere(Lock((LABEL, 9), lease=0.01).acquire)
     with transaction.atomic():
-        rows_of_a = claim(Account, "default", a)
+        rows_of_a = claim(Account, "default", a, [9], 1)
     wait_until(lambda: free(9))
     with Account.objects.lock_rows(pk=9) as b:
         rows_of_a[9].balance -= 50
@@ -89,7 +89,7 @@ def test_a_claim_that_comes_too_late_is_refused(account: Account) -> None:
         b.row.balance = 1
         b.row.save()
     with pytest.raises(StaleFence), transaction.atomic():
-        claim(Account, "default", a)
+        claim(Account, "default", a, [9], 1)
 
 
 def test_an_instance_read_before_a_claim_cannot_be_saved_after_it(account: Account) -> None:
@@ -172,7 +172,7 @@ def test_a_timeout_does_not_cut_the_bodys_own_waits(account: Account, threads: T
     assert Owner.objects.get().name == "Eva"
 
 
-def test_nowait_and_skip_locked(account: Account, threads: Threads) -> None:
+def test_nowait(account: Account, threads: Threads) -> None:
     Account.objects.create(pk=10)
     with Lock((LABEL, 9)):
 
@@ -181,26 +181,7 @@ def test_nowait_and_skip_locked(account: Account, threads: Threads) -> None:
                 raise AssertionError
             assert free(10)  # it took all or nothing
 
-        def skipped() -> None:
-            with Account.objects.lock_for_update(pk__in=[9, 10], skip_locked=True) as locked:
-                assert list(locked) == [10]
-
         threads.start(refused).join()
-        threads.start(skipped).join()
-
-
-def test_joined_rows_are_locked_too(account: Account, threads: Threads) -> None:
-    owner = Owner.objects.create(name="Ana")
-    Account.objects.filter(pk=9).update(owner=owner)
-    with Account.objects.lock_for_update(pk=9, of=("self", "owner")) as locked:
-        assert locked.row.owner.lock_fence > 0
-
-        def refused() -> None:
-            with pytest.raises(LockNotAvailable), Owner.objects.lock_for_update(pk=owner.pk, nowait=True):
-                raise AssertionError
-
-        threads.start(refused)
-        threads.join()
 
 
 # ── money both ways ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -346,7 +327,7 @@ def test_two_deferred_locks(account: Account) -> None:
 def test_control_an_inner_lock_with_a_fence_of_its_own_fences_its_outer_out(account: Account) -> None:
     """What locks do whose re-entry raises the token (Redisson's)."""
     with pytest.raises(StaleFence), Account.objects.lock_for_update(pk=9) as outer:  # noqa: PT012
-        raise_in_database(Account, "default", 9, outer.row.lock_fence + 1)
+        claim_with(Account, "default", {9: outer.row.lock_fence + 1}, 1)
         outer.row.save()
 
 
@@ -368,6 +349,56 @@ def test_nested_the_inner_block_fails_and_the_outer_still_writes(account: Accoun
         raise AssertionError
 
 
+def test_a_lock_whose_savepoint_rolled_back_claims_again(account: Account) -> None:
+    """It is held until the outermost transaction ends, but the claim went with the savepoint."""
+    with transaction.atomic():
+        try:
+            with transaction.atomic(), Account.objects.lock_for_update(pk=9, in_transaction="defer") as first:
+                fence = first.row.lock_fence
+                raise LookupError
+        except LookupError:
+            pass
+        assert Account.objects.get(pk=9).lock_fence < fence
+        with Account.objects.lock_for_update(pk=9, in_transaction="defer") as again:
+            assert again.row.lock_fence == fence
+            again.row.balance -= 30
+            again.row.save()
+    assert balance() == 70
+    assert free(9)
+
+
+@pytest.mark.parametrize("pks", [[9], [9, 10], [1]])
+@pytest.mark.parametrize("was", ["0", "7s"])
+def test_the_lock_timeout_of_a_claim_is_gone_after_it(account: Account, pks: list[int], was: str) -> None:
+    """Whether it found its rows or not."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [was])
+        with Account.objects.lock_for_update(pk__in=pks, in_transaction="defer"):
+            pass
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == (was,)
+
+
+def test_nor_is_it_left_after_a_claim_that_was_refused(account: Account, threads: Threads) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Account.objects.select_for_update().get(pk=9)
+            held.set()
+            go_on.wait(10)
+
+    threads.start(hold)
+    held.wait(10)
+    with transaction.atomic(), connection.cursor() as cursor:
+        locked = Account.objects.lock_for_update(pk=9, timeout=0.1, in_transaction="defer")
+        with pytest.raises(LockNotAvailable), transaction.atomic(), locked:
+            raise AssertionError
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",)
+    go_on.set()
+
+
 # ── split ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -385,7 +416,7 @@ def test_split_holds_no_transaction_and_writes_under_the_fence(account: Account)
 
 
 def test_split_a_write_after_a_later_claim_is_refused(account: Account) -> None:
-    with Account.objects.lock_rows(pk=9, lease=0.05, auto_renew=False) as slow:
+    with Account.objects.lock_rows(pk=9, lease=0.05, max_hold=0) as slow:
         threads = Threads()
 
         def later() -> None:

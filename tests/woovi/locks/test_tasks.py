@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
@@ -13,7 +14,7 @@ import redis.asyncio
 from tests.processes import wait_until
 from tests.topologies.topologies import Topology
 from tests.woovi.locks.models import Account
-from tests.woovi.locks.others import A, B, elsewhere, free, holder, queue
+from tests.woovi.locks.others import A, B, elsewhere, free, holder, in_line, queue
 from woovi import redis as door
 from woovi.locks import Lock, LockLost, LockNotAvailable, names
 
@@ -156,7 +157,7 @@ async def test_cancelled_while_it_waits_a_task_leaves_the_queue() -> None:
 # ── tasks and processes ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_tasks_hand_over_in_order() -> None:
+async def test_tasks_hand_over_in_order(topology: Topology) -> None:
     served: list[int] = []
 
     async def work(number: int) -> None:
@@ -167,15 +168,15 @@ async def test_tasks_hand_over_in_order() -> None:
         tasks = []
         for number in range(5):
             tasks.append(asyncio.create_task(work(number)))
-            await asyncio.to_thread(wait_until, lambda number=number: queue() == number + 1)
+            await asyncio.to_thread(wait_until, lambda number=number: in_line(topology) == number + 1)
     await asyncio.gather(*tasks)
     assert served == [0, 1, 2, 3, 4]
 
 
 async def test_a_task_started_inside_is_not_the_holder() -> None:
-    async with Lock(A):
+    async with Lock(A) as outer:
         async with Lock(A, nowait=True) as inner:  # this task is
-            assert inner.nested
+            assert inner.holder is outer
         with pytest.raises(LockNotAvailable):
             await asyncio.create_task(Lock(A, nowait=True).aacquire())
         with pytest.raises(LockNotAvailable):
@@ -197,6 +198,25 @@ def test_a_forked_child_cannot_release_its_parents_lock() -> None:
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert holder() == mine
+
+
+def test_the_first_threads_of_a_forked_child_are_of_one_process() -> None:
+    """Two names of one process: the locks of the first would be taken for its parent's, and never given back."""
+    child = os.fork()
+    if child == 0:
+        owners, together = list[str](), threading.Barrier(50)
+
+        def take() -> None:
+            together.wait(10)
+            owners.append(names.new_owner())
+
+        threads = [threading.Thread(target=take) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        os._exit(len(owners) != 50 or not all(owner.startswith(names.process()) for owner in owners))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 # ── shared handles ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +260,7 @@ async def test_control_a_shared_handle_of_redis_py_gives_back_the_others_lock(to
 
 def test_no_key_outlives_its_lease() -> None:
     elsewhere(Lock(A, lease=5).acquire)
-    elsewhere(Lock(B, lease=5, auto_renew=True).acquire)
+    elsewhere(Lock(B, lease=5, max_hold=60).acquire)
     client = door.client("locks")
     assert 0 < client.pttl(names.key(A)) <= 5000
     assert 0 < client.pttl(names.key(B)) <= 5000

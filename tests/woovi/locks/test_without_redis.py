@@ -12,7 +12,7 @@ from tests.processes import wait_until
 from tests.topologies.topologies import Sentinels, Topology
 from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account
-from woovi import redis
+from woovi import database, redis
 from woovi.locks import Lock, LockNotAvailable, LocksUnavailable, metrics
 
 LABEL = "vault.account"
@@ -61,7 +61,7 @@ def test_the_database_locks_alone_and_it_is_counted(account: Account, threads: T
     assert metrics.read()[LABEL]["fallbacks"] >= before + 80
 
 
-def test_nowait_and_skip_locked(account: Account, threads: Threads) -> None:
+def test_nowait(account: Account, threads: Threads) -> None:
     held, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -73,8 +73,6 @@ def test_nowait_and_skip_locked(account: Account, threads: Threads) -> None:
     assert held.wait(10)
     with pytest.raises(LockNotAvailable), Account.objects.lock_for_update(pk=9, nowait=True):
         raise AssertionError
-    with Account.objects.lock_for_update(pk__in=[9], skip_locked=True) as locked:
-        assert list(locked) == []
     go_on.set()
 
 
@@ -94,6 +92,63 @@ def test_split_one_at_a_time_without_a_transaction(account: Account, threads: Th
     assert account.balance == 1
     with Account.objects.lock_rows(pk=9, nowait=True):
         pass
+
+
+def borrow() -> None:
+    """Take whatever session the pool gives, and keep it a moment, as another request would."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    connection.close()
+
+
+def test_split_it_is_not_lost_with_the_pooled_session(account: Account, threads: Threads) -> None:
+    """The bank call gives this thread's connection back to the pool, where the next thread finds it."""
+    with Account.objects.lock_rows(pk=9) as lock:
+        database.let_go()
+        for _ in range(3):
+            threads.start(borrow).join()
+
+        def refused() -> None:
+            with pytest.raises(LockNotAvailable), Account.objects.lock_rows(pk=9, timeout=0.1):
+                raise AssertionError
+
+        threads.start(refused).join()
+        with lock.write() as rows:
+            rows.row.save()
+
+    def taken() -> None:
+        with Account.objects.lock_rows(pk=9, timeout=0.1):
+            pass
+
+    threads.start(taken).join()  # and nothing stays locked after it
+
+
+def test_control_a_sessions_lock_passes_to_whoever_borrows_the_session(account: Account, threads: Threads) -> None:
+    sessions: list[int] = []
+
+    def take() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            sessions.append(cursor.fetchone()[0])
+            cursor.execute("SELECT pg_try_advisory_lock(4711)")
+            got = cursor.fetchone()[0]
+        connection.close()
+        assert got is (sessions[-1] == sessions[0])  # the first one never gave it back
+
+    for _ in range(25):  # more often than the pool has sessions
+        threads.start(take).join()
+    assert sessions.count(sessions[0]) > 1
+    connection.close_pool()
+
+
+def test_split_a_holder_that_hangs_loses_it_as_in_redis(account: Account, threads: Threads) -> None:
+    with Account.objects.lock_rows(pk=9, lease=0.2, max_hold=0.2):
+
+        def taken() -> None:
+            with Account.objects.lock_rows(pk=9, timeout=5):
+                pass
+
+        threads.start(taken).join()
 
 
 def test_back_again_redis_is_used(account: Account, topology: Topology) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from woovi import embedded, redis
+from woovi import redis
+from woovi.local import embedded
 from woovi.redis.address import Address, parse
 
 ACCEPTED = {

@@ -1,0 +1,48 @@
+"""Run the simulator: `python -m bank_simulator --port 8100`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+import django
+import uvicorn
+
+from woovi.local import embedded
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bank_simulator")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    options = parser.parse_args()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bank_simulator.settings"
+    embedded.ensure()
+    django.setup()
+    _migrate()
+    print(f"Bank simulator on http://{options.host}:{options.port}", flush=True)
+    uvicorn.run(
+        "bank_simulator.asgi:application",
+        host=options.host,
+        port=options.port,
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,  # answers that a fault holds back are not waited for
+    )
+
+
+def _migrate() -> None:
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connection
+
+    # Before the first migration: its own record of migrations lies in the schema too.
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {settings.SCHEMA}")
+    call_command("migrate", verbosity=0)
+    connection.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The bank's rows as JSON of the Pix API, and the API's JSON as values. Money is text with two places there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest
+
+from bank_simulator.models import Charge, Pix, Return, Sent, Settlement
+from bank_simulator.problems import Problem
+from payments.pix import keys
+
+_VALUE = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
+
+
+def reais(centavos: int) -> str:
+    return f"{centavos // 100}.{centavos % 100:02d}"
+
+
+def moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def charge(row: Charge) -> dict[str, Any]:
+    body = payload(row)
+    body["loc"] = {"id": 1, "location": row.location, "tipoCob": "cob", "criacao": moment(row.created_at)}
+    body["location"] = row.location
+    body["pixCopiaECola"] = row.br_code
+    if row.status == Charge.Status.PAID:
+        found = Pix.objects.filter(txid=row.txid).prefetch_related("returns").order_by("paid_at")
+        body["pix"] = [pix(each) for each in found]
+    return body
+
+
+def payload(row: Charge) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "calendario": {"criacao": moment(row.created_at), "expiracao": row.expires_in},
+        "txid": row.txid,
+        "revisao": row.revision,
+        "status": row.status,
+        "valor": {"original": reais(row.value)},
+        "chave": row.pix_key,
+        "infoAdicionais": row.additional_info,
+    }
+    if row.debtor:
+        body["devedor"] = row.debtor
+    if row.payer_request:
+        body["solicitacaoPagador"] = row.payer_request
+    return body
+
+
+def pix(row: Pix) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "endToEndId": row.end_to_end_id,
+        "valor": reais(row.value),
+        "chave": row.pix_key,
+        "horario": moment(row.paid_at),
+        "pagador": {"cpf" if len(row.payer_tax_id) == 11 else "cnpj": row.payer_tax_id, "nome": row.payer_name},
+        "devolucoes": [returned(each) for each in row.returns.all()],
+    }
+    if row.txid:
+        body["txid"] = row.txid
+    if row.payer_message:
+        body["infoPagador"] = row.payer_message
+    return body
+
+
+def returned(row: Return) -> dict[str, Any]:
+    times = {"solicitacao": moment(row.requested_at)}
+    if row.settled_at:
+        times["liquidacao"] = moment(row.settled_at)
+    body = {
+        "id": row.return_id,
+        "rtrId": row.rtr_id,
+        "valor": reais(row.value),
+        "natureza": row.nature,
+        "horario": times,
+        "status": row.status,
+    }
+    return {**body, "motivo": row.reason} if row.status == Settlement.REFUSED else body
+
+
+def sent(row: Sent) -> dict[str, Any]:
+    body = {
+        "idEnvio": row.send_id,
+        "endToEndId": row.end_to_end_id,
+        "valor": reais(row.value),
+        "favorecido": {"chave": row.pix_key},
+        "horario": {"solicitacao": moment(row.requested_at)},
+        "status": row.status,
+    }
+    return {**body, "motivo": row.reason} if row.status == Settlement.REFUSED else body
+
+
+def callback(rows: Iterable[Pix]) -> dict[str, Any]:
+    return {"pix": [pix(row) for row in rows]}
+
+
+class Body:
+    """A request's JSON object, read field by field. What does not fit raises a Problem of `kind` that names it."""
+
+    def __init__(self, request: HttpRequest, kind: str) -> None:
+        self.kind = kind
+        try:
+            data = json.loads(request.body)
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict):
+            raise Problem(kind, 400, "O corpo não é um objeto JSON.")
+        self.data: dict[str, Any] = data
+
+    def get(self, path: str) -> Any:
+        found: Any = self.data
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+    def refuse(self, path: str, detail: str) -> Problem:
+        return Problem(self.kind, 400, detail, path, self.get(path))
+
+    def text(self, path: str, longest: int, default: str | None = None) -> str:
+        found = self.get(path)
+        if found is None and default is not None:
+            return default
+        if not isinstance(found, str) or (not found and default is None) or len(found) > longest or "\0" in found:
+            raise self.refuse(path, f"{path} deve ser um texto de até {longest} caracteres")
+        return found
+
+    def whole(self, path: str, lowest: int, highest: int, default: int) -> int:
+        found = self.get(path)
+        if found is None:
+            return default
+        if type(found) is not int or not lowest <= found <= highest:
+            raise self.refuse(path, f"{path} deve ser um inteiro de {lowest} a {highest}")
+        return found
+
+    def value(self, path: str) -> int:
+        """Centavos of a text such as "10.00"."""
+        found = self.get(path)
+        if not isinstance(found, str) or not _VALUE.fullmatch(found) or not (centavos := int(found.replace(".", ""))):
+            raise self.refuse(path, f"{path} deve ser um valor como 10.00, maior que zero")
+        return centavos
+
+    def key(self, path: str) -> str:
+        try:
+            return keys.parse(self.text(path, 77)).value
+        except keys.InvalidKey:
+            raise self.refuse(path, f"{path} não é uma chave Pix") from None

@@ -1,0 +1,242 @@
+"""A Pix came in: decide what it is, once, and book it with its events in one transaction.
+
+The unique end-to-end id makes it once, however often and through whatever way the bank tells. The charge's row lock
+makes one Pix settle it, whichever comes first. `docs/charges.md` has the table of cases.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from payments import bank, contract
+from payments.bank.port import BankError, BankReceived, BankRefused
+from payments.models import Account, Charge, Company, ReceivedPix
+from payments.models.base import new_public_id
+from payments.services import charges, companies, ledger
+from payments.services.charges import clocks, refunds
+from payments.services.errors import Unavailable
+from payments.services.ledger import Event, Line, Posting
+from woovi import statements
+
+log = logging.getLogger(__name__)
+Outcome = ReceivedPix.Outcome
+
+
+class _NotRegistered(Exception):
+    """The bank knows the charge, we do not know yet that it does."""
+
+
+class _CompanyUnknown(Exception):
+    """The bank told neither a charge of ours nor the key that the money came to."""
+
+
+class _PayerUnknown(Exception):
+    """The charge takes one payer's money only, and the bank has not told whose this is."""
+
+
+def receive(received: BankReceived, now: datetime | None = None) -> ReceivedPix | None:
+    """Book a Pix that the bank received. Idempotent by its end-to-end id.
+
+    Returns the Pix as booked (now or before), None where there is nothing to book: its key is no company's.
+    Raises Unavailable where its charge's registration must be finished first, or its payer asked for, and the bank does
+    not answer.
+    """
+    now = now or timezone.now()
+    if received.value <= 0:
+        log.error("Pix %s is of %s centavos: ignored", received.end_to_end_id, received.value)
+        return None
+    try:
+        return _booked(received, now)
+    except _NotRegistered:
+        # Only after a crash between the bank's registration and our note of it.
+        charges.register(Charge.objects.select_related("company").get(txid=received.txid), now)
+        return _booked(received, now)
+
+
+def _booked(received: BankReceived, now: datetime) -> ReceivedPix | None:
+    """Book the Pix, and ask for its payer first where that decides."""
+    try:
+        return _book(received, now)
+    except _PayerUnknown:
+        told = _asked(received)
+        known = replace(received, payer_name=told.payer_name, payer_tax_id=told.payer_tax_id)
+        return _book(known, now, payer_asked=True)
+    except _CompanyUnknown:
+        told = _asked(received)
+        if not told.pix_key and not told.txid:
+            raise Unavailable("The bank does not tell whose Pix this is") from None
+        return _booked(replace(received, pix_key=told.pix_key or "?", txid=told.txid), now)
+
+
+def _asked(received: BankReceived) -> BankReceived:
+    """The Pix as the bank tells it when asked for it alone. Callbacks and lists of some banks leave things out."""
+    try:
+        return bank.current().read_received(received.end_to_end_id)
+    except BankRefused:
+        return received
+    except BankError as error:
+        raise Unavailable("The bank did not tell all of this Pix") from error
+
+
+def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -> ReceivedPix | None:
+    with transaction.atomic():
+        key = companies.dict_key(received.pix_key)  # codes have keys as people write them, and banks pass them on
+        charge = _locked_charge(received.txid, key)
+        company = charge.company if charge else Company.objects.filter(pix_key__in={key, received.pix_key}).first()
+        if company is None and not received.pix_key:
+            raise _CompanyUnknown
+        if company is None:
+            log.warning("Pix %s is for a key that is not ours: ignored", received.end_to_end_id)
+            return None
+        if charge and not charge.registered_at:
+            raise _NotRegistered
+        received = replace(received, paid_at=clocks.paid_at(received, charge, now))
+        outcome = _outcome(charge, received)
+        if outcome == Outcome.WRONG_PAYER and not (received.payer_tax_id or payer_asked):
+            raise _PayerUnknown
+        pix = ReceivedPix(
+            public_id=new_public_id(),
+            company=company,
+            charge=charge,
+            end_to_end_id=received.end_to_end_id,
+            txid=received.txid,
+            value=received.value,
+            fee=_fee(charge, company, received.value, outcome),
+            outcome=outcome,
+            paid_at=received.paid_at,
+            payer_name=_text(received.payer_name, 200),
+            payer_tax_id=_text(received.payer_tax_id, 14),
+            payer_message=_text(received.payer_message, 140),
+            created_at=now,
+        )
+        if not _insert(pix):
+            return ReceivedPix.objects.get(end_to_end_id=received.end_to_end_id)
+        settled = charge if charge and outcome == Outcome.SETTLED else None
+        if settled:  # as _insert has just written it: the events show the charge as it is now
+            settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
+        if pix.credited:
+            ledger.post(_posting(pix, settled))
+        else:
+            refunds.give_back(pix, _posting(pix, None), now)
+        return pix
+
+
+_LOCKED_CHARGE = f"""
+SELECT {statements.columns(Charge, "charge")}, {statements.columns(Company, "company")}
+FROM payments_charge charge JOIN payments_company company ON company.id = charge.company_id
+WHERE charge.txid = $1 FOR UPDATE OF charge
+"""  # noqa: S608 (names of our own)
+
+
+def _locked_charge(txid: str, key: str) -> Charge | None:
+    """The charge that the Pix names, locked, if it is of the key that the money came to."""
+    if not txid:
+        return None
+    for charge, company in statements.rows((Charge, Company), _LOCKED_CHARGE, txid):
+        charge.company = company
+        if key in {"", companies.dict_key(company.pix_key)}:
+            return charge  # type: ignore[no-any-return]
+    return None
+
+
+def _outcome(charge: Charge | None, received: BankReceived) -> str:
+    if charge is None:
+        return Outcome.LOOSE
+    if charge.status == Charge.Status.COMPLETED:
+        return Outcome.DUPLICATE
+    # Late is by when the payer paid: a callback that comes late says nothing about that.
+    if charge.status == Charge.Status.EXPIRED or received.paid_at > charge.expires_at:
+        return Outcome.LATE
+    if charge.ensure_same_tax_id and received.payer_tax_id != (charge.customer or {}).get("taxID"):
+        return Outcome.WRONG_PAYER
+    if received.value != charge.value:
+        return Outcome.WRONG_VALUE
+    return Outcome.SETTLED
+
+
+def _fee(charge: Charge | None, company: Company, value: int, outcome: str) -> int:
+    """A charge's fee was fixed when it was made; what goes back costs nothing."""
+    if charge and outcome == Outcome.SETTLED:
+        return charge.fee
+    return charges.fee(company, value) if outcome == Outcome.LOOSE else 0
+
+
+def _text(text: str, length: int) -> str:
+    """A bank's text as a column takes it: a Pix is not refused for a long name."""
+    return text.replace("\0", "")[:length]
+
+
+# One round trip: the Pix, and its charge's end if it settles one. Nothing happens where the Pix is known.
+_INSERT = """
+WITH pix AS (
+    INSERT INTO payments_receivedpix (public_id, company_id, charge_id, end_to_end_id, txid, value, fee, outcome,
+        paid_at, payer_name, payer_tax_id, payer_message, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    ON CONFLICT (end_to_end_id) DO NOTHING
+    RETURNING id, charge_id, outcome, paid_at
+), settled AS (
+    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = $13
+    FROM pix WHERE pix.outcome = 'SETTLED' AND payments_charge.id = pix.charge_id
+)
+SELECT id FROM pix
+"""
+
+
+def _insert(pix: ReceivedPix) -> bool:
+    """Write the Pix. Returns False, with nothing written, where its end-to-end id is known."""
+    written = statements.fetch(
+        _INSERT,
+        *(pix.public_id, pix.company_id, pix.charge_id, pix.end_to_end_id, pix.txid, pix.value, pix.fee, pix.outcome),
+        *(pix.paid_at, pix.payer_name, pix.payer_tax_id, pix.payer_message, pix.created_at),
+    )
+    for (pix.pk,) in written:
+        return True
+    return False
+
+
+def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:
+    accounts = ledger.accounts(pix.company_id)
+    lines = [Line(accounts[Account.Kind.CLEARING], -pix.value)]
+    if pix.credited:
+        lines += [
+            Line(accounts[kind], amount)
+            for kind, amount in ((Account.Kind.MERCHANT, pix.value - pix.fee), (Account.Kind.FEES, pix.fee))
+            if amount
+        ]
+    else:
+        lines.append(Line(accounts[Account.Kind.SUSPENSE], pix.value))
+    return Posting(
+        company_id=pix.company_id,
+        kind="pix_in",
+        correlation_id=pix.end_to_end_id,
+        lines=tuple(lines),
+        events=_events(pix, settled) if pix.credited else (),
+    )
+
+
+def _events(pix: ReceivedPix, settled: Charge | None) -> tuple[Event, ...]:
+    company = pix.company
+    body: dict[str, Any] = {"pix": contract.pix(pix, company, settled)}
+    received = {"charge": None, "pixQrCode": None, **body, "refunds": []}
+    if settled is None:
+        return (_event("OPENPIX:TRANSACTION_RECEIVED", company, received),)
+    body["charge"] = received["charge"] = contract.charge(settled, company, pix)
+    events = [
+        _event("OPENPIX:CHARGE_COMPLETED", company, body),
+        _event("OPENPIX:TRANSACTION_RECEIVED", company, received),
+    ]
+    expected = (settled.customer or {}).get("taxID")
+    if expected and pix.payer_tax_id and pix.payer_tax_id != expected:
+        other = {**body, "payer": contract.payer(pix)}
+        events.append(_event("OPENPIX:CHARGE_COMPLETED_NOT_SAME_CUSTOMER_PAYER", company, other))
+    return tuple(events)
+
+
+def _event(topic: str, company: Company, parts: dict[str, Any]) -> Event:
+    return Event(topic, contract.event(topic, company, **parts))

@@ -1,0 +1,198 @@
+"""Whole days of the bank's, read again and compared with our books: what came late is booked, what differs is a row.
+
+Each line of the bank's statement is looked for in the CLEARING account's facts, and the other way round. Then the bank's
+balance at the day's end is compared with CLEARING's, less what the differences explain. A bank without a statement is
+compared by its lists of Pix and returns, and has no balance to compare.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F, Q, Sum
+from django.utils import timezone
+
+from payments import bank
+from payments.bank.port import BankNotOffered, BankReceived, ReturnStatus, StatementLine
+from payments.models import Account, BankDay, BankDifference, ReceivedPix, Refund
+from payments.services import reconciliation
+from payments.services.charges import refunds
+from payments.services.errors import Invalid
+from payments.services.reconciliation import set_aside
+
+log = logging.getLogger(__name__)
+Kind, Status = BankDifference.Kind, BankDifference.Status
+
+AGAIN = 2  # days before yesterday that are compared once more, for what the bank lists late
+MARGIN = timedelta(hours=1)  # around a day, for clocks apart and for returns that end about midnight
+
+
+@dataclass(frozen=True)
+class Books:
+    """Ours at one moment: what CLEARING has, and the lines since the day began."""
+
+    clearing: int
+    lines: dict[str, StatementLine]
+
+
+def run(days: list[date] | None = None, now: datetime | None = None) -> list[BankDay]:
+    """Compare `days`, by default yesterday, two days before, and whatever was missed. Raises BankError."""
+    now = now or timezone.now()
+    for received in bank.current().list_returned(now - refunds.WINDOW, now):
+        reconciliation.take([received], now)
+    _heal_booked(now)
+    return [compare(day, now) for day in days or _due(now)]
+
+
+def _due(now: datetime) -> list[date]:
+    yesterday = timezone.localdate(now) - timedelta(days=1)
+    last = BankDay.objects.order_by("-day").values_list("day", flat=True).first()
+    first = min(last or yesterday, yesterday) - timedelta(days=AGAIN)
+    first = max(first, yesterday - refunds.WINDOW)
+    return [first + timedelta(days=number) for number in range((yesterday - first).days + 1)]
+
+
+def compare(day: date, now: datetime) -> BankDay:
+    """Read one day again and compare it. Every difference is a row; one that is gone heals."""
+    start = timezone.make_aware(datetime.combine(day, time.min))
+    end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+    if end > now:
+        raise Invalid("Only a day that is over can be compared", "day")
+    reconciliation.read_between(start, end, now)
+    ours = _books(start - MARGIN)  # before the bank's: whatever is booked here is in its statement then
+    theirs = _theirs(start - MARGIN, max(now, timezone.now()) + MARGIN)
+    _note_lines(day, start, end, ours, theirs, now)
+    at = {id_: theirs.get(id_, line).at for id_, line in ours.lines.items()}  # the bank's time, where it tells one
+    our_balance = -ours.clearing - sum(line.value for id_, line in ours.lines.items() if at[id_] >= end)
+    bank_balance = _note_balance(day, end, our_balance, now)
+    of_bank = [line.value for line in theirs.values() if start <= line.at < end]
+    of_ours = [line.value for id_, line in ours.lines.items() if start <= at[id_] < end]
+    sums = {
+        "bank_in": sum(value for value in of_bank if value > 0),
+        "bank_out": sum(value for value in of_bank if value < 0),
+        "our_in": sum(value for value in of_ours if value > 0),
+        "our_out": sum(value for value in of_ours if value < 0),
+    }
+    balances = {"bank_balance": bank_balance, "our_balance": our_balance, "compared_at": now}
+    return BankDay.objects.update_or_create(day=day, defaults={**sums, **balances})[0]
+
+
+def _books(since: datetime) -> Books:
+    with transaction.atomic():
+        if len(connection.atomic_blocks) == 1:  # one moment of the database, while the platform goes on
+            connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        clearing = Account.objects.filter(kind=Account.Kind.CLEARING).aggregate(sum=Sum("posted"))["sum"] or 0
+        return Books(clearing, {line.end_to_end_id: line for line in _lines(since)})
+
+
+def _lines(since: datetime | None = None, ids: list[str] | None = None) -> Iterator[StatementLine]:
+    """Our facts as lines of a statement: since then, or of these ids."""
+    pix, back = ReceivedPix.objects.all(), Refund.objects.filter(status=Refund.Status.CONFIRMED)
+    if since:
+        pix, back = pix.filter(paid_at__gte=since), back.filter(resolved_at__gte=since)
+    if ids is not None:
+        pix, back = pix.filter(end_to_end_id__in=ids), back.filter(end_to_end_id__in=ids)
+    for id_, value, at in pix.values_list("end_to_end_id", "value", "paid_at").iterator():
+        yield StatementLine(id_, value, at)
+    for id_, own, value, moment in back.values_list("end_to_end_id", "return_id", "value", "resolved_at").iterator():
+        if moment:
+            yield StatementLine(id_ or own, -value, moment)
+
+
+def _theirs(start: datetime, end: datetime) -> dict[str, StatementLine]:
+    try:
+        lines = list(bank.current().statement(start, end))
+    except BankNotOffered:
+        lines = list(_listed(start, end))
+    return {line.end_to_end_id: line for line in lines}
+
+
+def _listed(start: datetime, end: datetime) -> Iterator[StatementLine]:
+    """A statement made of the lists that every bank has."""
+    for received in bank.current().list_received(start, end):
+        yield StatementLine(received.end_to_end_id, received.value, received.paid_at)
+    for received in bank.current().list_returned(end - refunds.WINDOW, end):
+        yield from (line for line in _returned(received) if line.at >= start)
+
+
+def _returned(received: BankReceived) -> Iterator[StatementLine]:
+    for each in received.returns:
+        if each.status == ReturnStatus.DONE:
+            yield StatementLine(each.end_to_end_id or each.return_id, -each.value, each.settled_at or received.paid_at)
+
+
+def _note_lines(
+    day: date, start: datetime, end: datetime, ours: Books, theirs: dict[str, StatementLine], now: datetime
+) -> None:
+    of_day = {id_: line for id_, line in theirs.items() if start <= line.at < end}
+    unseen = [id_ for id_ in of_day if id_ not in ours.lines]
+    booked = ours.lines | {line.end_to_end_id: line for line in _lines(ids=unseen)}
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for id_, line in of_day.items():
+        if id_ not in booked:
+            found[Kind.MISSING_HERE, id_] = line.value, 0
+            if line.value > 0:
+                set_aside.keep(id_, "", "in the bank's statement, not in its list", now)
+        elif booked[id_].value != line.value:
+            found[Kind.VALUE, id_] = line.value, booked[id_].value
+    for id_, line in ours.lines.items():
+        if start <= line.at < end and id_ not in theirs:
+            found[Kind.MISSING_AT_BANK, id_] = 0, line.value
+    for (kind, id_), values in found.items():
+        _note(day, kind, id_, values, now)
+    gone = BankDifference.objects.filter(day=day, status=Status.OPEN).exclude(kind=Kind.BALANCE)
+    for row in gone:
+        if (row.kind, row.end_to_end_id) not in found:
+            _heal(row, now)
+
+
+def _note_balance(day: date, end: datetime, ours: int, now: datetime) -> int | None:
+    """Compare the balance at `end`. Returns the bank's, None where it tells none."""
+    try:
+        theirs = bank.current().balance(end)
+    except BankNotOffered:
+        return None
+    known = BankDifference.objects.filter(~Q(status=Status.HEALED), day__lte=day).exclude(day=day, kind=Kind.BALANCE)
+    explained = known.aggregate(sum=Sum(F("bank_value") - F("our_value")))["sum"] or 0
+    if theirs != ours + explained:
+        _note(day, Kind.BALANCE, "", (theirs, ours + explained), now)
+    else:
+        for row in BankDifference.objects.filter(day=day, kind=Kind.BALANCE, status=Status.OPEN):
+            _heal(row, now)
+    return theirs
+
+
+def _note(day: date, kind: str, id_: str, values: tuple[int, int], now: datetime) -> None:
+    told = {"bank_value": values[0], "our_value": values[1]}
+    row, is_new = BankDifference.objects.get_or_create(
+        day=day, kind=kind, end_to_end_id=id_, defaults={**told, "created_at": now}
+    )
+    if is_new:
+        log.error("%s differs from the bank: %s %s, %s there, %s here", day, kind, id_, *values)
+    elif row.status != Status.RESOLVED:
+        BankDifference.objects.filter(pk=row.pk).exclude(status=Status.RESOLVED).update(
+            **told, status=Status.OPEN, resolved_at=None
+        )
+
+
+def _heal(row: BankDifference, now: datetime) -> None:
+    BankDifference.objects.filter(pk=row.pk, status=Status.OPEN).update(status=Status.HEALED, resolved_at=now)
+
+
+def _heal_booked(now: datetime) -> None:
+    """Lines of any day that our books have by now as the bank has them: they explain no balance any more."""
+    for row in BankDifference.objects.filter(kind__in=[Kind.MISSING_HERE, Kind.VALUE]).exclude(status=Status.HEALED):
+        if any(line.value == row.bank_value for line in _lines(ids=[row.end_to_end_id])):
+            BankDifference.objects.filter(pk=row.pk).update(status=Status.HEALED, resolved_at=now)
+
+
+def resolve(row: BankDifference, resolution: str, now: datetime | None = None) -> None:
+    """An operator knows why it differs, or has made it right. Raises Invalid where it is not open."""
+    if not BankDifference.objects.filter(pk=row.pk, status=Status.OPEN).update(
+        status=Status.RESOLVED, resolution=resolution[:200], resolved_at=now or timezone.now()
+    ):
+        raise Invalid("This difference is not open any more")

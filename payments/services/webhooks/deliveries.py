@@ -1,0 +1,183 @@
+"""Events carried to merchants: at least once, under one id, with one body, however often anything dies.
+
+The delivery's row is the truth and a queued message a hint: "try delivery 7, which has been tried n times". A try
+begins by moving n to n + 1 where it still is n, so that of doubled or late hints one at most calls the merchant.
+`leased_until` says until when nobody else need hint: what is then neither done nor waiting is hinted again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from payments.models import WebhookAttempt, WebhookDelivery
+from payments.services import webhooks
+from payments.services.errors import Invalid
+from woovi import database, outbox, queue, statements
+from woovi.http import outgoing
+from woovi.outbox.models import OutboxEvent
+
+Status = WebhookDelivery.Status
+HINT = timedelta(seconds=15)  # a hint that was lost is given again after this
+MARGIN = timedelta(seconds=20)  # of a try's lease above the merchant's time
+TURN = Window(RowNumber(), partition_by=F("endpoint__company_id"), order_by=F("next_attempt_at").asc())
+FAIR = ("turn", "next_attempt_at")
+
+logger = logging.getLogger(__name__)
+
+
+_ENDPOINTS = """
+SELECT id, company_id, event FROM payments_webhookendpoint WHERE is_active AND company_id = ANY($1::bigint[])
+"""
+
+
+def fan_out(events: list[OutboxEvent]) -> None:
+    """Outbox handler of public events: one delivery for each active endpoint that wants the event."""
+    names = {event.pk: webhooks.event_names(event.topic) for event in events}
+    endpoints = statements.fetch(_ENDPOINTS, list({int(event.tenant) for event in events}))
+    lease = timezone.now() + HINT
+    rows = [
+        WebhookDelivery(endpoint_id=endpoint_id, event=event, leased_until=lease)
+        for event in events
+        for endpoint_id, company_id, name in endpoints
+        if str(company_id) == event.tenant and name in names[event.pk]
+    ]
+    if rows:
+        WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
+        hint(WebhookDelivery.objects.filter(event__in=events, status=Status.PENDING, attempts=0))
+
+
+def hint(deliveries: Iterable[WebhookDelivery]) -> None:
+    """Ask workers to try these. Where the broker is away, free them for the next sweep."""
+    due = list(deliveries)
+    try:
+        queue.send(
+            ("deliver_webhook", {"delivery_id": row.pk, "after": row.attempts, "endpoint_id": row.endpoint_id})
+            for row in due
+        )
+    except outbox.Unavailable as error:
+        logger.warning("%s deliveries wait: %s", len(due), error)
+        given = WebhookDelivery.objects.filter(pk__in=[row.pk for row in due], leased_until__lte=timezone.now() + HINT)
+        given.update(leased_until=None)
+
+
+def sweep(limit: int = 500, now: datetime | None = None) -> int:
+    """Hint deliveries that are due and that nobody works on or was lately asked to. Returns how many.
+
+    Each company's oldest one first, then each one's second: one to whom thousands are due delays nobody else.
+    """
+    now = now or timezone.now()
+    free = _idle(now).filter(Q(leased_until=None) | Q(leased_until__lte=now))
+    # Listed first: PostgreSQL locks no rows that it has numbered.
+    listed = list(free.annotate(turn=TURN).order_by(*FAIR).values_list("pk", flat=True)[:limit])
+    with transaction.atomic():
+        due = list(free.filter(pk__in=listed).select_for_update(skip_locked=True, of=("self",)))
+        WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(leased_until=now + HINT)
+    hint(due)
+    return len(due)
+
+
+def next_due(company_id: int, full: Collection[int] = ()) -> tuple[int, int, int] | None:
+    """The company's delivery that is due longest and that nobody works on: its id, number of tries and endpoint.
+
+    Not of the endpoints `full`.
+    """
+    idle = _idle(timezone.now()).filter(endpoint__company_id=company_id).exclude(endpoint_id__in=full)
+    return idle.order_by("next_attempt_at").values_list("pk", "attempts", "endpoint_id").first()
+
+
+def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status | None:
+    """Try a delivery that was tried `after` times. Returns its state, or None where the hint was stale.
+
+    Must not be called inside a transaction: the merchant is called between two of them.
+    """
+    attempt = _begin(delivery_id, after, now or timezone.now())
+    if attempt is None:
+        return None
+    endpoint, event = attempt.delivery.endpoint, attempt.delivery.event
+    body = _body(attempt.delivery)
+    headers = webhooks.headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
+    database.let_go()  # a merchant may take its time, and workers wait for many
+    answer = outgoing.post(endpoint.url, body, headers, settings.WEBHOOK_TIMEOUT)
+    return _finish(attempt, answer, now or timezone.now())
+
+
+def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
+    """Try a finished delivery once more, by an operator's hand. Raises Invalid where that makes no sense."""
+    now = now or timezone.now()
+    if not delivery.endpoint.is_active:
+        raise Invalid("the webhook is inactive or deleted")
+    if (
+        not WebhookDelivery.objects.filter(pk=delivery.pk)
+        .exclude(status=Status.PENDING)
+        .update(status=Status.PENDING, next_attempt_at=now, leased_until=now + HINT, delivered_at=None)
+    ):
+        raise Invalid("the delivery is not finished")
+    hint(WebhookDelivery.objects.filter(pk=delivery.pk))
+
+
+def _idle(now: datetime) -> QuerySet[WebhookDelivery]:
+    """What is due and not being tried: the lease of a try ends later than that of a hint, while the try runs.
+
+    Of deleted endpoints too: a fan-out at the moment of the deletion may leave one, and its try ends it.
+    """
+    due = WebhookDelivery.objects.filter(status=Status.PENDING, next_attempt_at__lte=now)
+    return due.filter(Q(leased_until=None) | Q(leased_until__lte=now + HINT))
+
+
+def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None:
+    """Claim the try and record it, committed before the call. None where it is not due, or another has it."""
+    lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT) + MARGIN
+    with transaction.atomic():
+        # No condition on the endpoint here: Django would look for the row in a subquery, which PostgreSQL does not
+        # look at again after it waited for a rival, and both would have the try.
+        claimed = WebhookDelivery.objects.filter(
+            pk=delivery_id, status=Status.PENDING, attempts=after, next_attempt_at__lte=now
+        ).update(attempts=F("attempts") + 1, leased_until=lease)
+        if not claimed:
+            return None
+        delivery = WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery_id)
+        if not delivery.endpoint.is_active:
+            WebhookDelivery.objects.filter(pk=delivery_id).update(status=Status.FAILED, leased_until=None)
+            return None
+        first = delivery.attempts == 1  # the body is the same at every try, and kept once
+        return WebhookAttempt.objects.create(
+            delivery=delivery, number=delivery.attempts, started_at=now,
+            request_body=_body(delivery).decode() if first else "",
+        )  # fmt: skip
+
+
+def _body(delivery: WebhookDelivery) -> bytes:
+    payload = webhooks.payload(delivery.endpoint.event, delivery.event.payload)
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _finish(attempt: WebhookAttempt, answer: outgoing.Answer, now: datetime) -> Status:
+    """Record the answer and decide what follows from it."""
+    delivery = WebhookDelivery.objects.filter(pk=attempt.delivery_id)
+    with transaction.atomic():
+        WebhookAttempt.objects.filter(pk=attempt.pk).update(
+            status_code=answer.status_code,
+            response_body=answer.body,
+            error=answer.error,
+            milliseconds=answer.milliseconds,
+        )
+        if answer.accepted:  # true even where the lease had ended and another tries too
+            delivery.update(status=Status.DELIVERED, delivered_at=now, leased_until=None)
+            return Status.DELIVERED
+        # Wait 10, 20, 40 ... seconds after the n-th failure. Only the latest try decides.
+        mine = delivery.filter(status=Status.PENDING, attempts=attempt.number)
+        if attempt.number >= settings.WEBHOOK_ATTEMPTS:
+            mine.update(status=Status.FAILED, leased_until=None)
+            return Status.FAILED
+        wait = timedelta(seconds=settings.WEBHOOK_BACKOFF * 2 ** (attempt.number - 1))
+        mine.update(next_attempt_at=now + wait, leased_until=None)
+        return Status.PENDING

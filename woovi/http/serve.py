@@ -1,0 +1,32 @@
+"""Serves the platform on a listening socket: `python -m woovi.http.serve FD`.
+
+Not `uvicorn --fd`, which takes every descriptor for a unix socket, so that connections go without TCP_NODELAY and a
+WebSocket's second frame waits for the first one's acknowledgement.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import uvicorn
+
+from woovi.http.websocket import WebSocket
+
+
+def main() -> None:
+    config = uvicorn.Config(
+        "woovi.asgi:application",
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        ws=WebSocket,
+        ws_max_size=65_536,  # bytes: clients ask, and are told
+        ws_ping_interval=25,
+        ws_ping_timeout=40,  # more than a client has that does not read, who shall hear why it is closed
+        ws_per_message_deflate=False,  # a window for each connection costs more than all else of it
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Development only: engines from wheels, and every process of the platform on one terminal."""

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class LocalConfig(AppConfig):
+    name = "woovi.local"
+    label = "woovi_local"

@@ -1,0 +1,89 @@
+"""What `manage.py up` runs, and how it tells a person and a program where things are."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from woovi.local.supervisor import Child
+
+ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # woovi/celery.py says why
+
+
+@dataclass(frozen=True)
+class Urls:
+    web: str
+    bank: str
+
+    @property
+    def admin(self) -> str:
+        return f"{self.web}/admin/"
+
+    @property
+    def docs(self) -> str:
+        return f"{self.web}/api/docs"
+
+
+def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
+    """The processes of the platform, with the bank simulator where the bank is `simulated`."""
+
+    def python(name: str, *arguments: str, inherits: tuple[int, ...] = ()) -> Child:
+        return Child(name, [sys.executable, *arguments], environment, inherits)
+
+    environment = {
+        "PORT": str(port),
+        "PUBLIC_URL": urls.web,
+        "BANK_URL": urls.bank,
+        "WOOVI_DATA_DIR": str(settings.DATA_DIR),
+        "PYTHONUNBUFFERED": "1",
+        # Celery's, where we are root: its messages are JSON, and the engines and the demo are this machine's own.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+    }
+    celery = ("-m", "celery", "--app", "woovi", "--quiet")
+    worker = (*celery, "worker", "--loglevel", "WARNING", *ALONE)
+    children = [
+        python("web", "-m", "woovi.http.serve", str(listener), inherits=(listener,)),
+        python("worker", *worker, "--queues", "webhooks", "--hostname", "webhooks@%h"),
+        python("bank-worker", *worker, "--queues", "bank", "--concurrency", "4", "--hostname", "bank@%h"),
+        python("beat", *celery, "beat", "--loglevel", "WARNING"),
+        python("relay", "manage.py", "relay"),
+    ]
+    if simulated:
+        bank_port = str(urlsplit(urls.bank).port)
+        children.append(python("bank", "-m", settings.BANK_SIMULATOR, "--port", bank_port))
+    return children
+
+
+def describe(urls: Urls, demo: dict[str, str]) -> dict[str, Any]:
+    """`run.json` without its process ids: what a script needs to use the running platform."""
+    return {
+        "web": urls.web,
+        "admin": urls.admin,
+        "bank": urls.bank,
+        "docs": urls.docs,
+        "app_id": demo["app_id"],
+        "merchant": {"user": demo["merchant"], "password": demo["password"]},
+        "operator": {"user": demo["operator"], "password": demo["password"]},
+    }
+
+
+def welcome(urls: Urls, demo: dict[str, str]) -> str:
+    """The block that ends the start-up."""
+    return f"""
+  Merchant   {urls.web}/   {demo["merchant"]}   {demo["password"]}
+  Admin      {urls.admin}   {demo["operator"]}   {demo["password"]}
+  API docs   {urls.docs}
+  Bank       {urls.bank}/
+  AppID      {demo["app_id"]}
+
+  A charge of R$ 10,00:
+    curl {urls.web}/api/v1/charge -H 'Authorization: {demo["app_id"]}' \\
+      -H 'Content-Type: application/json' -d '{{"correlationID": "first", "value": 1000}}'
+
+  Ctrl-C stops everything.
+
+"""

@@ -1,0 +1,67 @@
+"""Tasks sent to workers. A message is a hint: what is due is read where it is kept, so one may be lost or doubled.
+
+    QUEUE_APP = "woovi.celery.app"      # the Celery application, imported when the first task is sent
+    QUEUE_PREFIX = "payments."          # begins every task's name
+    OUTBOX_HANDLERS = {"task:": "woovi.queue.carry"}
+
+    queue.send([("deliver_webhook", {"delivery_id": 7})])
+
+Who only sends tasks, or only might, does not pay for Celery's import.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from woovi import outbox
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from woovi.outbox.models import OutboxEvent
+
+__all__ = ["carry", "send", "threads"]
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def _app() -> Celery:
+    app: Celery = import_string(settings.QUEUE_APP)
+    return app
+
+
+def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Queue tasks of (name without its prefix, keyword arguments).
+
+    Raises:
+        outbox.Unavailable: the broker is away or full.
+    """
+    app = _app()
+    from kombu.exceptions import OperationalError
+    from redis.exceptions import OutOfMemoryError
+
+    try:
+        with app.producer_or_acquire() as producer:
+            for name, kwargs in messages:
+                app.send_task(f"{settings.QUEUE_PREFIX}{name}", kwargs=kwargs, producer=producer)
+    except (OperationalError, OSError) as error:
+        if isinstance(error.__cause__, OutOfMemoryError):
+            logger.error("the broker is full: no task is queued until it has room (redis_doctor says how much)")
+        raise outbox.Unavailable(f"the broker is away: {error}") from error
+
+
+def carry(events: Iterable[OutboxEvent]) -> None:
+    """Outbox handler of `task:NAME`: queue the task with the event's payload as keyword arguments."""
+    send((event.topic.removeprefix("task:"), event.payload) for event in events)
+
+
+def threads() -> int:
+    """How many tasks this worker process runs at once (`celery worker -c`)."""
+    return int(_app().conf.worker_concurrency)
