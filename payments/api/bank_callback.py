@@ -25,6 +25,6 @@ def receive(request: HttpRequest) -> HttpResponse:
         told = parse_callback(request.body)
     except ValueError as problem:
         return error(HTTPStatus.BAD_REQUEST, str(problem))
-    if not reconciliation.take(told):
+    if not reconciliation.book_all(told):
         return error(HTTPStatus.SERVICE_UNAVAILABLE, "Not all is stored: tell it again")
     return JsonResponse({})

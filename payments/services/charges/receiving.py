@@ -18,8 +18,8 @@ from payments import bank, contract
 from payments.bank.port import BankError, BankReceived, BankRefused
 from payments.models import Account, Charge, Company, ReceivedPix
 from payments.models.base import new_public_id
-from payments.services import charges, companies, ledger
-from payments.services.charges import clocks, refunds
+from payments.services import companies, ledger
+from payments.services.charges import clocks, creating, refunds, registering
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
 from woovi import statements
@@ -55,7 +55,7 @@ def receive(received: BankReceived, now: datetime | None = None) -> ReceivedPix 
         return _booked(received, now)
     except _NotRegistered:
         # Only after a crash between the bank's registration and our note of it.
-        charges.register(Charge.objects.select_related("company").get(txid=received.txid), now)
+        registering.register(Charge.objects.select_related("company").get(txid=received.txid), now)
         return _booked(received, now)
 
 
@@ -164,7 +164,7 @@ def _fee(charge: Charge | None, company: Company, value: int, outcome: str) -> i
     """A charge's fee was fixed when it was made; what goes back costs nothing."""
     if charge and outcome == Outcome.SETTLED:
         return charge.fee
-    return charges.fee(company, value) if outcome == Outcome.LOOSE else 0
+    return creating.fee(company, value) if outcome == Outcome.LOOSE else 0
 
 
 def _text(text: str, length: int) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from payments.services.ledger.accounts import accounts
-from payments.services.ledger.calling import call
+from payments.services.ledger.database_call import call
 from payments.services.ledger.holds import hold, post_hold, void_hold
 from payments.services.ledger.packing import packed
 from payments.services.ledger.postings import (

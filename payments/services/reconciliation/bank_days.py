@@ -19,10 +19,9 @@ from django.utils import timezone
 from payments import bank
 from payments.bank.port import BankNotOffered, BankReceived, ReturnStatus, StatementLine
 from payments.models import Account, BankDay, BankDifference, ReceivedPix, Refund
-from payments.services import reconciliation
 from payments.services.charges import refunds
 from payments.services.errors import Invalid
-from payments.services.reconciliation import set_aside
+from payments.services.reconciliation import bank_list, booking, set_aside
 
 log = logging.getLogger(__name__)
 Kind, Status = BankDifference.Kind, BankDifference.Status
@@ -43,7 +42,7 @@ def run(days: list[date] | None = None, now: datetime | None = None) -> list[Ban
     """Compare `days`, by default yesterday, two days before, and whatever was missed. Raises BankError."""
     now = now or timezone.now()
     for received in bank.current().list_returned(now - refunds.WINDOW, now):
-        reconciliation.take([received], now)
+        booking.book([received], now)
     _heal_booked(now)
     return [compare(day, now) for day in days or _due(now)]
 
@@ -62,7 +61,7 @@ def compare(day: date, now: datetime) -> BankDay:
     end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
     if end > now:
         raise Invalid("Only a day that is over can be compared", "day")
-    reconciliation.read_between(start, end, now)
+    bank_list.read_between(start, end, now)
     ours = _books(start - MARGIN)  # before the bank's: whatever is booked here is in its statement then
     theirs = _theirs(start - MARGIN, max(now, timezone.now()) + MARGIN)
     _note_lines(day, start, end, ours, theirs, now)

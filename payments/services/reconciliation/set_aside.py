@@ -15,6 +15,7 @@ from payments import bank
 from payments.bank.port import BankError
 from payments.models import SetAsidePix
 from payments.services.errors import Invalid
+from payments.services.reconciliation import booking
 
 log = logging.getLogger(__name__)
 
@@ -54,18 +55,15 @@ def among(end_to_end_ids: list[str]) -> set[str]:
     return set(rows.values_list("end_to_end_id", flat=True))
 
 
-def retry(take: Any, now: datetime | None = None) -> int:
-    """Read what is due anew at the bank and book it. Returns how many are resolved by it.
-
-    `take` is `reconciliation.failures`.
-    """
+def retry(now: datetime | None = None) -> int:
+    """Read each Pix that is due again at the bank and book it. Returns how many are resolved."""
     now, resolved, deadline = now or timezone.now(), 0, time.monotonic() + SECONDS
     due = SetAsidePix.objects.filter(resolved_at=None, next_attempt_at__lte=now).order_by("next_attempt_at")
     for row in due[:BATCH]:
         if time.monotonic() > deadline:
             break
         try:
-            failed = take([bank.current().read_received(row.end_to_end_id)], now)
+            failed = booking.book([bank.current().read_received(row.end_to_end_id)], now)
             reason = failed[0][1] if failed else ""
         except BankError as error:
             reason = str(error)

@@ -19,8 +19,8 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from payments.models import WebhookAttempt, WebhookDelivery
-from payments.services import webhooks
 from payments.services.errors import Invalid
+from payments.services.webhooks import endpoints as registered
 from woovi import database, outbox, queue, statements
 from woovi.http import outgoing
 from woovi.outbox.models import OutboxEvent
@@ -41,7 +41,7 @@ SELECT id, company_id, event FROM payments_webhookendpoint WHERE is_active AND c
 
 def fan_out(events: list[OutboxEvent]) -> None:
     """Outbox handler of public events: one delivery for each active endpoint that wants the event."""
-    names = {event.pk: webhooks.event_names(event.topic) for event in events}
+    names = {event.pk: registered.event_names(event.topic) for event in events}
     endpoints = statements.fetch(_ENDPOINTS, list({int(event.tenant) for event in events}))
     lease = timezone.now() + HINT
     rows = [
@@ -104,7 +104,7 @@ def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status
         return None
     endpoint, event = attempt.delivery.endpoint, attempt.delivery.event
     body = _body(attempt.delivery)
-    headers = webhooks.headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
+    headers = registered.headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
     database.let_go()  # a merchant may take its time, and workers wait for many
     answer = outgoing.post(endpoint.url, body, headers, settings.WEBHOOK_TIMEOUT)
     return _finish(attempt, answer, now or timezone.now())
@@ -156,7 +156,7 @@ def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None
 
 
 def _body(delivery: WebhookDelivery) -> bytes:
-    payload = webhooks.payload(delivery.endpoint.event, delivery.event.payload)
+    payload = registered.payload(delivery.endpoint.event, delivery.event.payload)
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
