@@ -29,7 +29,7 @@ def check_refunds() -> None:
 def reconcile() -> None:
     try:
         reconciliation.run()
-    except BankError as error:  # expected now and then, and to be seen when it goes on; the next one tries again
+    except BankError as error:  # expected now and then; the next run tries again
         log.warning("The bank's list was not read: %s", error)
 
 
@@ -37,7 +37,7 @@ def reconcile() -> None:
 def compare_bank() -> None:
     try:
         bank_days.run()
-    except BankError as error:  # the next day compares what was missed
+    except BankError as error:  # the next day's run compares the missed days
         log.error("The bank's days were not compared: %s", error)
 
 
@@ -58,4 +58,4 @@ def mail_new_device(user_id: int, address: str, at: str) -> None:
 
 @shared_task(name="payments.prune", ignore_result=True)
 def prune() -> None:
-    retention.prune(seconds=600)  # what is left then, the next night takes, or `manage.py prune`
+    retention.prune(seconds=600)  # the next night, or `manage.py prune`, continues

@@ -22,8 +22,8 @@ def book(pix: Iterable[BankReceived], now: datetime | None = None) -> list[tuple
             if receiving.receive(received, now):
                 refunds.note_returns(received.end_to_end_id, received.returns, now)
         except LockNotAvailable:  # another process asks the bank about its refund
-            failed.append((received, "its return is in hand"))
-            log.warning("Pix %s is to be told again: its return is in hand", received.end_to_end_id)
+            failed.append((received, "another process asks the bank about its return"))
+            log.warning("Pix %s waits: another process asks the bank about its return", received.end_to_end_id)
         except Exception as error:
             # Only the type's name: a database error's message may contain the row, with personal data.
             failed.append((received, error.message if isinstance(error, ServiceError) else type(error).__name__))

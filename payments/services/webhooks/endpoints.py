@@ -1,4 +1,4 @@
-"""The endpoints where a company wants to be told of events."""
+"""A company's webhook endpoints: register, list, change, delete."""
 
 from __future__ import annotations
 
@@ -13,65 +13,13 @@ from django.utils import timezone
 
 from payments.models import Company, WebhookDelivery, WebhookEndpoint
 from payments.services.errors import Invalid, NotFound
-from payments.services.webhooks.signing import hmac_signature, rsa_signature
+from payments.services.webhooks.events import DEFAULT_EVENT, EVENTS, NEVER
+from payments.services.webhooks.signing import headers
 from woovi import database
 from woovi.http import outgoing
 
-DEFAULT_EVENT = "OPENPIX:TRANSACTION_RECEIVED"
-TEST_TIMEOUT = 10.0  # seconds: somebody waits for the answer
-MAX_ENDPOINTS = 100  # of a company: each multiplies every event
-
-# What happens here, by the name that a merchant registers. The list that is offered has no others.
-EVENTS = (
-    "OPENPIX:CHARGE_CREATED",
-    "OPENPIX:CHARGE_COMPLETED",
-    "OPENPIX:CHARGE_EXPIRED",
-    "OPENPIX:CHARGE_COMPLETED_NOT_SAME_CUSTOMER_PAYER",
-    "OPENPIX:TRANSACTION_RECEIVED",
-    "OPENPIX:TRANSACTION_REFUND_RECEIVED",
-    "PIX_TRANSACTION_REFUND_SENT_CONFIRMED",
-    "PIX_TRANSACTION_REFUND_SENT_REJECTED",
-)
-# Woovi's that nothing here brings about: no Pix goes out but refunds, and there are no disputes, registers, recurrences.
-NEVER = (
-    "PIX_TRANSACTION_REFUND_RECEIVED_CONFIRMED",
-    "PIX_TRANSACTION_REFUND_RECEIVED_REJECTED",
-    "OPENPIX:MOVEMENT_CONFIRMED",
-    "OPENPIX:MOVEMENT_FAILED",
-    "OPENPIX:MOVEMENT_REMOVED",
-    "OPENPIX:DISPUTE_CREATED",
-    "OPENPIX:DISPUTE_ACCEPTED",
-    "OPENPIX:DISPUTE_REJECTED",
-    "OPENPIX:DISPUTE_CANCELED",
-    "ACCOUNT_REGISTER_APPROVED",
-    "ACCOUNT_REGISTER_REJECTED",
-    "ACCOUNT_REGISTER_PENDING",
-    "PIX_AUTOMATIC_APPROVED",
-    "PIX_AUTOMATIC_REJECTED",
-    "PIX_AUTOMATIC_COBR_CREATED",
-    "PIX_AUTOMATIC_COBR_APPROVED",
-    "PIX_AUTOMATIC_COBR_REJECTED",
-    "PIX_AUTOMATIC_COBR_TRY_REJECTED",
-    "PIX_AUTOMATIC_COBR_TRY_REQUESTED",
-    "PIX_AUTOMATIC_COBR_COMPLETED",
-)
-# A refund's older name is deprecated and still in use: who registered it is told the same event under it.
-REFUND, OLDER_REFUND = "PIX_TRANSACTION_REFUND_SENT_CONFIRMED", "OPENPIX:TRANSACTION_REFUND_RECEIVED"
-
-
-def event_names(topic: str) -> tuple[str, ...]:
-    """The contract's names of a public event's topic. Topics all begin with `OPENPIX:`, some names do not."""
-    bare = topic.removeprefix("OPENPIX:")
-    name = bare if bare in EVENTS else topic
-    return (name, OLDER_REFUND) if name == REFUND else (name,)
-
-
-def payload(name: str, told: dict[str, Any]) -> dict[str, Any]:
-    """An event's body as the endpoints of `name` are told it. Under its older name a refund has `pix` and `charge`."""
-    if name != OLDER_REFUND or told.get("event") == name:
-        return told
-    pix = told.get("originalTransaction", {})
-    return {**told, "event": name, "pix": pix, "charge": pix.get("charge")}
+TEST_TIMEOUT = 10.0  # seconds: a person waits for the answer
+MAX_ENDPOINTS = 100  # per company: each one multiplies the POSTs of an event
 
 
 def create(
@@ -84,9 +32,11 @@ def create(
     is_active: bool = True,
     now: datetime | None = None,
 ) -> WebhookEndpoint:
-    """Register an endpoint, after a test POST to it that must be answered with 2xx (not where it starts inactive).
+    """Register an endpoint. An active one must first answer a test POST with 2xx.
 
-    Raises Invalid, naming the field; RuntimeError inside a transaction.
+    Raises:
+        Invalid: a field is wrong, the test failed, or the company has MAX_ENDPOINTS. It names the field.
+        RuntimeError: called inside a transaction.
     """
     now = now or timezone.now()
     endpoint = WebhookEndpoint(
@@ -98,7 +48,7 @@ def create(
     if is_active:
         _test(endpoint, now)
     with transaction.atomic():
-        Company.objects.select_for_update(no_key=True).get(pk=company.pk)  # one at a time counts and saves
+        Company.objects.select_for_update(no_key=True).get(pk=company.pk)  # one request at a time counts and saves
         _check_room(company)
         endpoint.save()
     return endpoint
@@ -111,20 +61,23 @@ def listing(company: Company, url: str | None = None) -> QuerySet[WebhookEndpoin
 
 
 def change(company: Company, public_id: str, fields: dict[str, Any], now: datetime | None = None) -> WebhookEndpoint:
-    """Change the endpoint's `fields` (columns). An active one that leads elsewhere, or was inactive, is tested first.
+    """Change the endpoint's `fields` (columns). An active one is tested first if its URL is new or it was inactive.
 
-    What was due when it becomes inactive is given up. Must not be called inside a transaction. Raises NotFound, and
-    Invalid naming the field.
+    When it becomes inactive, its pending deliveries are marked FAILED. Must not be called inside a transaction.
+
+    Raises:
+        NotFound: the company has no such endpoint.
+        Invalid: a field is wrong, or the test failed. It names the field.
     """
     now = now or timezone.now()
     endpoint = _find(company, public_id)
-    tested = endpoint.url if endpoint.is_active else ""
+    tested_url = endpoint.url if endpoint.is_active else ""
     fields = {name: value.strip() if name in {"event", "url"} else value for name, value in fields.items()}
     fields["updated_at"] = now
     for name, value in fields.items():
         setattr(endpoint, name, value)
     _check(endpoint)
-    if endpoint.is_active and endpoint.url != tested:
+    if endpoint.is_active and endpoint.url != tested_url:
         _test(endpoint, now)
     if not _write(endpoint, **fields):
         raise NotFound("Webhook not found")  # deleted meanwhile
@@ -132,7 +85,7 @@ def change(company: Company, public_id: str, fields: dict[str, Any], now: dateti
 
 
 def delete(company: Company, public_id: str, now: datetime | None = None) -> None:
-    """Delete an endpoint and give up what is due for it. Raises NotFound."""
+    """Delete an endpoint and mark its pending deliveries FAILED. Raises NotFound."""
     now = now or timezone.now()
     if not _write(_find(company, public_id), is_active=False, updated_at=now, deleted_at=now):
         raise NotFound("Webhook not found")
@@ -146,7 +99,7 @@ def _find(company: Company, public_id: str) -> WebhookEndpoint:
 
 
 def _write(endpoint: WebhookEndpoint, **fields: Any) -> bool:
-    """Write the endpoint's fields, unless it is deleted. An inactive one has nothing due."""
+    """Write the fields, unless the endpoint is deleted. An inactive one's pending deliveries are marked FAILED."""
     with transaction.atomic():
         written = WebhookEndpoint.objects.filter(pk=endpoint.pk, deleted_at=None).update(**fields)
         if fields.get("is_active") is False:
@@ -156,7 +109,7 @@ def _write(endpoint: WebhookEndpoint, **fields: Any) -> bool:
 
 
 def _check(endpoint: WebhookEndpoint) -> None:
-    """Raises Invalid, naming the field, where the endpoint cannot be."""
+    """Raise Invalid, naming the field, where a field of the endpoint is wrong."""
     if not 1 <= len(endpoint.name) <= 100 or not endpoint.name.isprintable():
         raise Invalid("name must have 1 to 100 printable characters", "name")
     if endpoint.event in NEVER:
@@ -168,22 +121,11 @@ def _check(endpoint: WebhookEndpoint) -> None:
         raise Invalid("authorization must have at most 500 printable ASCII characters", "authorization")
     if len(endpoint.url) > 2000:
         raise Invalid("url must have at most 2000 characters", "url")
-    database.let_go()  # name servers, and the merchant's own in a test, may take their time
+    database.let_go()  # name servers, and the merchant's server in a test, may be slow
     try:
         outgoing.check_url(endpoint.url)
     except outgoing.Refused as refusal:
         raise Invalid(f"url cannot be called: {refusal}", "url") from refusal
-
-
-def headers(endpoint: WebhookEndpoint, body: bytes) -> dict[str, str]:
-    """What every POST to the endpoint carries beside `body`."""
-    signed = {
-        "x-webhook-signature": rsa_signature(body),
-        "X-OpenPix-Signature": hmac_signature(endpoint.secret, body),
-    }
-    # Woovi's receivers read it under either name.
-    told = {"Authorization": endpoint.authorization, "x-openpix-authorization": endpoint.authorization}
-    return signed | (told if endpoint.authorization else {})
 
 
 def _check_room(company: Company) -> None:

@@ -79,7 +79,7 @@ def test_without_code_and_address_there_is_no_charge_and_the_same_request_goes_o
     bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(registering.codes, "of", lambda *given: "")
+        patch.setattr(registering.codes, "br_code", lambda *given: "")
         with pytest.raises(Unavailable):
             create(shop, ChargeRequest("a", 1000))
         assert not Charge.objects.filter(registered_at__isnull=False).exists()
