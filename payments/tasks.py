@@ -17,16 +17,19 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="payments.send_refund", ignore_result=True)
 def send_refund(refund_id: int) -> None:
+    """Ask the bank for one refund. Started by the outbox."""
     refunds.send(refund_id)
 
 
 @shared_task(name="payments.check_refunds", ignore_result=True)
 def check_refunds() -> None:
+    """Ask the bank about refunds that are still open. Runs by the clock."""
     refunds.check_open()
 
 
 @shared_task(name="payments.reconcile", ignore_result=True)
 def reconcile() -> None:
+    """Read the bank's list, finish and expire charges. Runs by the clock."""
     try:
         reconciliation.run()
     except BankError as error:  # expected now and then; the next run tries again
@@ -35,6 +38,7 @@ def reconcile() -> None:
 
 @shared_task(name="payments.compare_bank", ignore_result=True)
 def compare_bank() -> None:
+    """Compare whole days with the bank. Runs every night."""
     try:
         bank_days.run()
     except BankError as error:  # the next day's run compares the missed days
@@ -43,19 +47,23 @@ def compare_bank() -> None:
 
 @shared_task(name="payments.deliver_webhook", ignore_result=True)
 def deliver_webhook(delivery_id: int, after: int, endpoint_id: int) -> None:
+    """Try a delivery that was tried `after` times before, then others of its company."""
     worker.work(delivery_id, after, endpoint_id)
 
 
 @shared_task(name="payments.sweep_webhooks", ignore_result=True)
 def sweep_webhooks() -> None:
+    """Hint deliveries that are due. Runs by the clock."""
     deliveries.sweep()
 
 
 @shared_task(name="payments.mail_new_device", ignore_result=True)
 def mail_new_device(user_id: int, address: str, at: str) -> None:
+    """Mail a user after a log-in from a new browser. `at`: ISO 8601, UTC."""
     devices.mail(user_id, address, at)
 
 
 @shared_task(name="payments.prune", ignore_result=True)
 def prune() -> None:
+    """Delete old data. Runs every night."""
     retention.prune(seconds=600)  # the next night, or `manage.py prune`, continues
