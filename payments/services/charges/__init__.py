@@ -1,18 +1,15 @@
 """Charges: create one, register it at the bank, receive its Pix, refund it, expire it. docs/charges.md explains them."""
 
 from payments.services.charges.creating import MAX_VALUE, ChargeRequest, create, fee, forget
-from payments.services.charges.expiring import BANK_DELAY, CURSOR, EXPIRE_BATCH, expire_due
-from payments.services.charges.registering import register
+from payments.services.charges.expiring import BANK_DELAY, CURSOR, expire_due
 
 __all__ = [
     "BANK_DELAY",
     "CURSOR",
-    "EXPIRE_BATCH",
     "MAX_VALUE",
     "ChargeRequest",
     "create",
     "expire_due",
     "fee",
     "forget",
-    "register",
 ]
