@@ -120,7 +120,7 @@ LOGGING = {
 
 try:
     CACHES = {"default": redis.django_cache()}
-    CHANNEL_LAYERS = {"default": redis.channel_layer()}
+    redis.celery_broker()  # for its errors alone: `woovi.celery`, which uses it, is imported with the first task
     for _role in redis.ROLES:
         redis.address(_role)
 except ImproperlyConfigured as error:
