@@ -18,12 +18,12 @@ from typing import Any, Self
 from redis.exceptions import RedisError
 
 from woovi import redis
-from woovi.later import later
 from woovi.locks import metrics, names
 from woovi.locks.errors import LockLost, LockNotAvailable, LocksUnavailable
 from woovi.locks.names import Row
+from woovi.locks.shield import shielded
+from woovi.locks.timer import timer
 from woovi.redis.waiting import AsyncWaiting, Waiting
-from woovi.unbroken import unbroken
 
 ACQUIRE, RELEASE = (redis.Script(Path(__file__).parent / "lua" / f"{name}.lua") for name in ("acquire", "release"))
 AWAY = (RedisError, OSError)
@@ -106,10 +106,10 @@ class Lock:
         if self._begin():
             try:
                 for rows in self._steps():
-                    if self._is_busy(rows, await unbroken(self._arun(*self._asks(rows)))):
+                    if self._is_busy(rows, await shielded(self._arun(*self._asks(rows)))):
                         await self._await(rows)
             except BaseException as error:
-                await unbroken(self._agive_back())
+                await shielded(self._agive_back())
                 if isinstance(error, AWAY):
                     raise LocksUnavailable(f"Redis does not answer: {error}") from error
                 raise
@@ -124,7 +124,7 @@ class Lock:
                         return
                 except AWAY:
                     await asyncio.sleep(RETRY)
-                if not self._is_busy(rows, await unbroken(self._arun(*self._asks(rows)))):
+                if not self._is_busy(rows, await shielded(self._arun(*self._asks(rows)))):
                     return
 
     def _begin(self) -> bool:
@@ -211,7 +211,7 @@ class Lock:
     async def arelease(self) -> None:
         """A cancelled one has still given back."""
         if self._leave():
-            await unbroken(self._agive_back())
+            await shielded(self._agive_back())
 
     def _give_back(self) -> None:
         try:
@@ -228,7 +228,7 @@ class Lock:
     def _gives(self) -> Iterator[Question]:
         """All rows, also those that we only waited for."""
         if self._renewed:
-            later.forget(self.extend)
+            timer.cancel(self.extend)
         self._repeated = False
         for rows in _groups(self.rows):
             keys, known = self._known(rows)
@@ -293,7 +293,7 @@ class Lock:
 
     def _renew(self, seconds: float) -> None:
         self._renewed = True
-        later.call(self.extend, seconds)
+        timer.call(self.extend, seconds)
 
     def _lose(self) -> None:
         if not self.lost:

@@ -23,7 +23,7 @@ from woovi.locks.claims import advise, claim, claim_with
 from woovi.locks.errors import LocksUnavailable
 from woovi.locks.lock import Lock
 from woovi.locks.names import Row
-from woovi.unbroken import unbroken
+from woovi.locks.shield import shielded
 
 T = TypeVar("T")
 M = TypeVar("M", bound=models.Model)
@@ -124,7 +124,7 @@ class RowLockManagerMixin:
         try:
             with asked.or_without_redis():
                 await asked.lock.aacquire()
-            return await unbroken(sync_to_async(run)())
+            return await shielded(sync_to_async(run)())
         finally:
             await asked.lock.arelease()
 
@@ -170,7 +170,7 @@ class SplitLock:
             with self.write() as rows:
                 return fn(rows)
 
-        return await unbroken(sync_to_async(run)())
+        return await shielded(sync_to_async(run)())
 
     def __enter__(self) -> SplitLock:
         self._refuse_inside()
@@ -193,7 +193,7 @@ class SplitLock:
         try:
             with self.or_without_redis():
                 await self.lock.aacquire()
-            await unbroken(sync_to_async(self._claim)())
+            await shielded(sync_to_async(self._claim)())
         except BaseException:
             await self.__aexit__()
             raise

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from woovi import redis
-from woovi.later import later
 from woovi.locks.names import process
+from woovi.locks.timer import timer
 
 HOURS = 24  # that are kept
 EVERY = 5.0  # seconds between two writes
@@ -40,7 +40,7 @@ def add(labels: Iterable[str], **amounts: float) -> None:
     hour = _hour()
     with _mutex:
         if not _unwritten:
-            later.call(write, EVERY)
+            timer.call(write, EVERY)
         _unwritten.add(hour)
         of_hour = _hours.setdefault(hour, {})
         for label in labels:
@@ -79,7 +79,7 @@ def write() -> None:
     except Exception:  # Redis is away, or the client was closed under us: it is written the next time
         with _mutex:
             _unwritten.update(texts)
-        later.call(write, EVERY)
+        timer.call(write, EVERY)
 
 
 def _sum(parts: Iterable[Mapping[str, Counts]]) -> dict[str, Counts]:
