@@ -10,7 +10,8 @@
 
 from woovi.cache.errors import LoadFailed
 from woovi.cache.keyring import Keyring
-from woovi.cache.readthrough import Loaded, ReadThroughCache
+from woovi.cache.loading import Loaded
+from woovi.cache.readthrough import ReadThroughCache
 from woovi.cache.versioned import VersionedCache
 
 __all__ = ["Keyring", "LoadFailed", "Loaded", "ReadThroughCache", "VersionedCache"]

@@ -8,6 +8,9 @@ share a slot of a Cluster, because one script reads an entry and the versions of
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
+import secrets
 from functools import lru_cache
 from uuid import UUID
 
@@ -49,3 +52,20 @@ def digest(*parts: Part) -> str:
 def slot(cache: str, tenant: Part) -> str:
     """The prefix of the keys of a tenant's entries, which is their hash tag."""
     return f"c:{{{cache}:{digest(tenant)}}}:"
+
+
+def new_owner() -> str:
+    """An id for one read or write, which no other one has, in any process."""
+    return f"{_process}.{next(_numbers)}"
+
+
+def _new_process() -> None:
+    """Name this process. A forked child gets a name of its own, or its owners could have its parent's ids."""
+    global _process
+    _process = secrets.token_hex(8)
+
+
+_numbers = itertools.count(1)
+_process: str
+_new_process()
+os.register_at_fork(after_in_child=_new_process)

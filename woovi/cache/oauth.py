@@ -14,8 +14,9 @@ import httpx
 from redis.exceptions import RedisError
 
 from woovi.cache.keyring import Keyring
+from woovi.cache.loading import Entry, Loaded
 from woovi.cache.names import Part
-from woovi.cache.readthrough import Entry, Loaded, ReadThroughCache
+from woovi.cache.readthrough import ReadThroughCache
 from woovi.cache.steps import Steps
 
 

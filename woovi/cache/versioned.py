@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from woovi import outbox, redis
 from woovi.cache import codec, metrics, names, news
 from woovi.cache.errors import Unreadable
-from woovi.cache.readthrough import new_owner
+from woovi.cache.names import new_owner
 from woovi.cache.scripts import INTEND, LOOK, OFFER, SETTLE
 
 ROLE: redis.Role = "locks"  # an intent must not be evicted, and that server evicts nothing
