@@ -1,4 +1,4 @@
-"""The simulator's ASGI application: Django behind the faults, and the callbacks' sender beside it."""
+"""The simulator's ASGI application: Django behind the faults, and the sender of callbacks beside it."""
 
 from __future__ import annotations
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core import signing
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from bank_simulator import books, callbacks, faults, shapes
+from bank_simulator import books, callbacks, faults, outgoing, shapes
 from bank_simulator.models import Charge, Return, Webhook
 from bank_simulator.problems import Problem
 from bank_simulator.shapes import Body
 from bank_simulator.views.http import SALT, Answer, api, open_api
+from bank_simulator.views.lists import page, window
 from payments.pix import ids, keys
 
 COB = "CobOperacaoInvalida"
-DEFAULT_EXPIRY, DEFAULT_PAGE, LARGEST_PAGE = 86_400, 100, 1000
+DEFAULT_EXPIRY = 86_400  # seconds
 
 
 @open_api
@@ -125,7 +123,7 @@ def patch_charge(request: HttpRequest, txid: str) -> Answer:
 
 @open_api
 def payload(request: HttpRequest, token: str) -> Answer:
-    """What a payer's bank fetches. The real thing is a JWS; here it is its payload alone."""
+    """The charge, as a payer's bank fetches it. A real bank signs it (JWS); this one sends the payload alone."""
     charge = Charge.objects.filter(token=token).first()
     if charge is None:
         raise Problem("CobPayloadNaoEncontrado", 404, "Cobrança não encontrada.")
@@ -138,66 +136,25 @@ def payload(request: HttpRequest, token: str) -> Answer:
 
 @api
 def list_charges(request: HttpRequest) -> Answer:
-    start, end = _window(request, "CobConsultaInvalida")
+    start, end = window(request, "CobConsultaInvalida")
     rows = Charge.objects.filter(created_at__range=(start, end)).order_by("created_at", "txid")
     if status := request.GET.get("status"):
         rows = rows.filter(status=status)
-    page, parameters = _page(request, rows, "CobConsultaInvalida", start, end)
-    return {"parametros": parameters, "cobs": [shapes.charge(row) for row in page]}
+    found, parameters = page(request, rows, "CobConsultaInvalida", start, end)
+    return {"parametros": parameters, "cobs": [shapes.charge(row) for row in found]}
 
 
 @api
 def list_received(request: HttpRequest) -> Answer:
-    start, end = _window(request, "PixConsultaInvalida")
+    start, end = window(request, "PixConsultaInvalida")
     rows = books.listed().filter(paid_at__range=(start, end)).prefetch_related("returns")
     if request.GET.get("devolucaoPresente") == "true":
         rows = rows.filter(returns__isnull=False).distinct()
     if txid := request.GET.get("txid"):
         rows = rows.filter(txid=txid)
     ordered = rows.order_by("paid_at", "end_to_end_id")
-    page, parameters = _page(request, ordered, "PixConsultaInvalida", start, end)
-    return {"parametros": parameters, "pix": [shapes.pix(row) for row in page]}
-
-
-def _window(request: HttpRequest, kind: str) -> tuple[datetime, datetime]:
-    moments = []
-    for name in ("inicio", "fim"):
-        text = request.GET.get(name, "")
-        try:
-            moment = parse_datetime(text)
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            raise Problem(kind, 400, "deve ser um horário com fuso (RFC 3339)", name, text)
-        moments.append(moment)
-    start, end = moments
-    if end < start:
-        raise Problem(kind, 400, "fim é anterior a inicio", "fim")
-    return start, end
-
-
-def _page(
-    request: HttpRequest, rows: QuerySet[Any], kind: str, start: datetime, end: datetime
-) -> tuple[QuerySet[Any], dict[str, Any]]:
-    try:
-        number = int(request.GET.get("paginacao.paginaAtual", 0))
-        size = int(request.GET.get("paginacao.itensPorPagina", DEFAULT_PAGE))
-    except ValueError:
-        number, size = -1, -1
-    if not 0 <= number < 1_000_000 or not 1 <= size <= LARGEST_PAGE:
-        raise Problem(kind, 400, f"página de 0, com 1 a {LARGEST_PAGE} itens", "paginacao")
-    total = rows.count()
-    parameters = {
-        "inicio": shapes.moment(start),
-        "fim": shapes.moment(end),
-        "paginacao": {
-            "paginaAtual": number,
-            "itensPorPagina": size,
-            "quantidadeDePaginas": -(-total // size),
-            "quantidadeTotalDeItens": total,
-        },
-    }
-    return rows[number * size : (number + 1) * size], parameters
+    found, parameters = page(request, ordered, "PixConsultaInvalida", start, end)
+    return {"parametros": parameters, "pix": [shapes.pix(row) for row in found]}
 
 
 @api
@@ -215,8 +172,8 @@ def put_return(request: HttpRequest, end_to_end_id: str, return_id: str) -> Answ
         raise Problem(kind, 400, "O id tem de 1 a 35 letras e dígitos.", "id", return_id)
     body = Body(request, kind)
     comment = body.text("descricao", 140, "")
-    row = books.request_return(end_to_end_id, return_id, body.value("valor"), comment)
-    callbacks.wake()
+    row = outgoing.request_return(end_to_end_id, return_id, body.value("valor"), comment)
+    callbacks.send_soon()
     return 201, shapes.returned(row)
 
 

@@ -25,7 +25,7 @@ ALLOWED = {
     "one at a time, inside the transaction of the refund that is locked",
     "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
     "bank_simulator/books.py::revise": SIMULATOR,
-    "bank_simulator/books.py::request_return": SIMULATOR,
+    "bank_simulator/outgoing.py::request_return": SIMULATOR,
 }
 ROOTS = ("payments", "realtime", "bank_simulator")
 SQL = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+(KEY\s+)?SHARE\b|\bLOCK\s+TABLE\b|\bpg_\w*advisory\w*", re.I)
