@@ -10,7 +10,7 @@ from ninja import P, PathEx, Query, Router
 from payments import contract
 from payments.api import answers
 from payments.api.auth import company
-from payments.api.pages import Page, cut
+from payments.api.pages import Page, paginate
 from payments.models import Account, Company
 from payments.selectors import balances
 from payments.services.errors import NotFound
@@ -29,11 +29,8 @@ def read_company(request: HttpRequest) -> Json:
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
-    rows, info = cut(request, _merchants(owner).order_by("id"), page)
-    return {
-        "accounts": [contract.account(row, owner, balances.of_account(row, owner)) for row in rows],
-        "pageInfo": info,
-    }
+    rows, info = paginate(request, _merchants(owner).order_by("id"), page)
+    return {"accounts": [contract.account(row, owner, balances.of_account(row, owner)) for row in rows], "pageInfo": info}
 
 
 @router.get("/account/{account_id}", summary="Get an account", response=answers.of(answers.OneAccount))
