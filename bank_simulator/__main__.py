@@ -12,6 +12,7 @@ from woovi.local import embedded
 
 
 def main() -> None:
+    """Parse the arguments, migrate, and serve."""
     parser = argparse.ArgumentParser(prog="bank_simulator")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)

@@ -120,7 +120,7 @@ def _key(text: str) -> str:
         raise Problem("ChavePixInvalida", 400, f"O código tem uma chave inválida: {error}", "br_code") from None
 
 
-def pay(
+def pay(  # over 40 lines only by its arguments and their description
     target: Target,
     payer: Payer,
     *,
@@ -166,20 +166,20 @@ def pay(
         payer_message=message,
         paid_at=now,
     )
+    if not _inserted(pix, target, force, callback):
+        # Another payment was faster since the charge was read.
+        raise Problem("PagamentoRecusado", 422, "A cobrança não pode mais ser paga.", "status")
+    return pix
+
+
+def _inserted(pix: Pix, target: Target, force: bool, callback: str) -> bool:
+    """Insert the payment with its callbacks. Returns whether it was inserted."""
     callback_at, times = faults.plan_callback(callback)
     fields: dict[str, Any] = {field.name: getattr(pix, field.name) for field in Pix._meta.fields}
-    rest: dict[str, Any] = {
-        "of_charge": target.charge is not None,
-        "force": force,
-        "callback_at": callback_at,
-        "times": times,
-    }
+    fields |= {"of_charge": target.charge is not None, "force": force, "callback_at": callback_at, "times": times}
     with connection.cursor() as cursor:
-        cursor.execute(PAY, fields | rest)
-        if cursor.fetchone() == (1,):
-            return pix
-    # Another payment was faster since the charge was read.
-    raise Problem("PagamentoRecusado", 422, "A cobrança não pode mais ser paga.", "status")
+        cursor.execute(PAY, fields)
+        return bool(cursor.fetchone() == (1,))
 
 
 def owned(pix_key: str) -> bool:

@@ -28,7 +28,7 @@ SELECT end_to_end_id, -value, settled_at FROM ended WHERE status = 'REALIZADO'
 """
 
 
-def request_return(
+def request_return(  # over 40 lines only by its description
     end_to_end_id: str, return_id: str, value: int, comment: str, nature: str = "ORIGINAL", now: datetime | None = None
 ) -> Return:
     """Return `value` centavos of a Pix to its payer. The same id and value again is the same return.

@@ -35,6 +35,7 @@ def put_sent(request: HttpRequest, send_id: str) -> Answer:
 
 @api
 def get_sent(request: HttpRequest, send_id: str) -> Answer:
+    """A sent Pix by its id."""
     row = Sent.objects.filter(pk=send_id).first()
     if row is None:
         raise Problem("PixEnvioNaoEncontrado", 404, f"Envio não encontrado: {send_id}")
@@ -53,6 +54,7 @@ def get_balance(request: HttpRequest) -> Answer:
 
 @api
 def get_statement(request: HttpRequest) -> Answer:
+    """The account's movements between `?inicio` and `?fim`, in pages."""
     start, end = window(request, "ExtratoConsultaInvalida")
     rows = Movement.objects.filter(at__range=(start, end)).order_by("at", "end_to_end_id")
     rows_of_page, parameters = page(request, rows, "ExtratoConsultaInvalida", start, end)

@@ -35,6 +35,8 @@ FAULT_GROUPS = {
 
 @dataclass(frozen=True)
 class Person:
+    """Somebody who pays on the page."""
+
     tax_id: str
     name: str
 
@@ -67,6 +69,7 @@ def static(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
+    """The page to paste a code."""
     return _page(request, "home.html", {})
 
 
@@ -101,6 +104,7 @@ def pay(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def paid(request: HttpRequest) -> HttpResponse:
+    """The latest Pix; `?new=` marks one."""
     rows = Pix.objects.prefetch_related("returns", "callbacks").order_by("-paid_at")[:LISTED]
     new = Pix.objects.filter(pk=request.GET.get("new", "")[:32].replace("\0", "")).first()
     return _page(request, "paid.html", {"rows": rows, "new": new})
@@ -109,6 +113,7 @@ def paid(request: HttpRequest) -> HttpResponse:
 @csrf_protect
 @require_http_methods(["GET", "POST"])
 def faults_page(request: HttpRequest) -> HttpResponse:
+    """Show the faults, or (POST) change them."""
     error = saved = ""
     t = _translation(request)
     if request.method == "POST":

@@ -48,6 +48,7 @@ def token(request: HttpRequest) -> Answer:
 
 @api
 def put_charge(request: HttpRequest, txid: str) -> Answer:
+    """Register the charge `txid`, or revise it."""
     if not ids.is_txid(txid):
         raise Problem(COB, 400, "O txid tem de 26 a 35 letras e dígitos.", "txid", txid)
     return 201, shapes.charge(books.register(txid, _charge_fields(Body(request, COB)), request.get_host()))
@@ -55,6 +56,7 @@ def put_charge(request: HttpRequest, txid: str) -> Answer:
 
 @api
 def post_charge(request: HttpRequest) -> Answer:
+    """Register a charge under a txid of the bank."""
     fields = _charge_fields(Body(request, COB))
     return 201, shapes.charge(books.register(ids.new_txid(), fields, request.get_host()))
 
@@ -96,6 +98,7 @@ def _debtor(body: Body) -> dict[str, str] | None:
 
 @api
 def get_charge(request: HttpRequest, txid: str) -> Answer:
+    """A charge by its txid."""
     charge = Charge.objects.filter(txid=txid).first()
     if charge is None:
         raise Problem("CobNaoEncontrado", 404, f"Cobrança não encontrada: {txid}")
@@ -104,6 +107,7 @@ def get_charge(request: HttpRequest, txid: str) -> Answer:
 
 @api
 def patch_charge(request: HttpRequest, txid: str) -> Answer:
+    """Change an active charge, or remove it."""
     body = Body(request, COB)
     if body.get("status") is not None:
         if body.data != {"status": Charge.Status.REMOVED}:
@@ -136,6 +140,7 @@ def payload(request: HttpRequest, token: str) -> Answer:
 
 @api
 def list_charges(request: HttpRequest) -> Answer:
+    """Charges created between `?inicio` and `?fim`."""
     start, end = window(request, "CobConsultaInvalida")
     rows = Charge.objects.filter(created_at__range=(start, end)).order_by("created_at", "txid")
     if status := request.GET.get("status"):
@@ -146,6 +151,7 @@ def list_charges(request: HttpRequest) -> Answer:
 
 @api
 def list_received(request: HttpRequest) -> Answer:
+    """Pix received between `?inicio` and `?fim`, by `?txid=` and with returns (`?devolucaoPresente=true`)."""
     start, end = window(request, "PixConsultaInvalida")
     rows = books.listed().filter(paid_at__range=(start, end)).prefetch_related("returns")
     if request.GET.get("devolucaoPresente") == "true":
@@ -159,6 +165,7 @@ def list_received(request: HttpRequest) -> Answer:
 
 @api
 def get_received(request: HttpRequest, end_to_end_id: str) -> Answer:
+    """A received Pix by its end-to-end id."""
     pix = books.listed().filter(pk=end_to_end_id).first()
     if pix is None:
         raise Problem("PixNaoEncontrado", 404, f"Pix não encontrado: {end_to_end_id}")
@@ -167,6 +174,7 @@ def get_received(request: HttpRequest, end_to_end_id: str) -> Answer:
 
 @api
 def put_return(request: HttpRequest, end_to_end_id: str, return_id: str) -> Answer:
+    """Return all or part of a received Pix."""
     kind = "PixDevolucaoInvalida"
     if not ids.is_return_id(return_id):
         raise Problem(kind, 400, "O id tem de 1 a 35 letras e dígitos.", "id", return_id)
@@ -179,6 +187,7 @@ def put_return(request: HttpRequest, end_to_end_id: str, return_id: str) -> Answ
 
 @api
 def get_return(request: HttpRequest, end_to_end_id: str, return_id: str) -> Answer:
+    """A return by its id."""
     row = Return.objects.filter(pix=end_to_end_id, return_id=return_id).first()
     if row is None:
         raise Problem("PixDevolucaoNaoEncontrada", 404, f"Devolução não encontrada: {return_id}")
@@ -187,6 +196,7 @@ def get_return(request: HttpRequest, end_to_end_id: str, return_id: str) -> Answ
 
 @api
 def put_webhook(request: HttpRequest, key: str) -> Answer:
+    """Set the callback address of a key."""
     url = Body(request, "WebhookOperacaoInvalida").text("webhookUrl", 500)
     if not url.startswith(("http://", "https://")):
         raise Problem("WebhookOperacaoInvalida", 400, "não é um endereço http(s)", "webhookUrl", url)
@@ -200,6 +210,7 @@ def put_webhook(request: HttpRequest, key: str) -> Answer:
 
 @api
 def get_webhook(request: HttpRequest, key: str) -> Answer:
+    """The callback address of a key."""
     row = Webhook.objects.filter(pk=_key(key)).first()
     if row is None:
         raise Problem("WebhookNaoEncontrado", 404, "Não há webhook para esta chave.")
@@ -208,6 +219,7 @@ def get_webhook(request: HttpRequest, key: str) -> Answer:
 
 @api
 def delete_webhook(request: HttpRequest, key: str) -> Answer:
+    """Remove the callback address of a key."""
     if not Webhook.objects.filter(pk=_key(key)).delete()[0]:
         raise Problem("WebhookNaoEncontrado", 404, "Não há webhook para esta chave.")
     return 204, None

@@ -82,16 +82,19 @@ def make_return(request: HttpRequest) -> Answer:
 
 @open_api
 def get_faults(request: HttpRequest) -> Answer:
+    """The faults in force."""
     return dict(faults.as_dict())
 
 
 @open_api
 def put_faults(request: HttpRequest) -> Answer:
+    """Change some of the faults."""
     faults.change(Body(request, "FalhaInvalida").data)
     return dict(faults.as_dict())
 
 
 @open_api
 def delete_faults(request: HttpRequest) -> Answer:
+    """Set the defaults."""
     faults.reset()
     return dict(faults.as_dict())

@@ -130,6 +130,8 @@ class Drop(forms.Form):
 
 
 class DropEntry(Drop):
+    """Drop one entry, by the parts of its key."""
+
     name, title = "entry", _("One entry")
 
     @classmethod
@@ -160,6 +162,8 @@ class DropEntry(Drop):
 
 
 class DropToken(Drop):
+    """Drop an access token."""
+
     name, title = "token", _("The token: the next call fetches another")
 
     @classmethod
@@ -178,6 +182,8 @@ class DropToken(Drop):
 
 
 class DropTag(Drop):
+    """Drop a tenant's entries that have a tag."""
+
     name, title = "tag", _("All of a tenant's entries with a tag")
 
     @classmethod
@@ -198,6 +204,8 @@ class DropTag(Drop):
 
 
 class DropTenant(Drop):
+    """Drop all of a tenant's entries."""
+
     name, title = "tenant", _("All of a tenant's entries")
 
     @classmethod

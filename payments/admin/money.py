@@ -52,6 +52,8 @@ class _ActionsWithReason(_Page):
 
 
 class RefundActions(_ActionsWithReason):
+    """Actions on refunds."""
+
     actions = ("retry_suspense", "resolve_contradiction")
 
     @admin.action(description=_("Return out of suspense again"), permissions=["act"])
@@ -70,10 +72,14 @@ class RefundActions(_ActionsWithReason):
 
 
 class SetBack(Reason):
+    """The time from which to read again."""
+
     read_until = forms.SplitDateTimeField(label=_("Read again from"), widget=AdminSplitDateTime)
 
 
 class CursorActions(_ActionsWithReason):
+    """Actions on the cursor of the bank's list."""
+
     actions = ("set_back",)
 
     @admin.action(description=_("Set back, to read the bank's list again"), permissions=["act"])
@@ -96,6 +102,8 @@ class CursorActions(_ActionsWithReason):
 
 @admin.register(SetAsidePix)
 class SetAsidePixAdmin(_ActionsWithReason, Record):
+    """Pix that could not be read or booked."""
+
     list_display = ("end_to_end_id", "created_at", "reason", "attempts", "next_attempt_at", "resolved_at", "resolution")
     list_filter = (("resolved_at", admin.EmptyFieldListFilter),)
     search_fields = ("end_to_end_id__exact", "txid__exact")
@@ -114,6 +122,8 @@ class SetAsidePixAdmin(_ActionsWithReason, Record):
 
 @admin.register(BankDay)
 class BankDayAdmin(Record):
+    """Days that were compared with the bank."""
+
     list_display = ("day", "there_in", "here_in", "there_out", "here_out", "there", "here", "compared_at")
     ordering = ("-day",)
     fields = readonly_fields = list_display
@@ -125,6 +135,8 @@ class BankDayAdmin(Record):
 
 @admin.register(BankDifference)
 class BankDifferenceAdmin(_ActionsWithReason, Record):
+    """Differences between the bank and our books."""
+
     list_display = ("day", "kind", "end_to_end_id", "there", "here", "status", "resolution")
     list_filter = ("status", "kind")
     search_fields = ("end_to_end_id__exact",)

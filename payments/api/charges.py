@@ -12,7 +12,7 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_val
 from payments import contract, limits
 from payments.api import answers
 from payments.api.auth import company
-from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Moment, Text, Text140, Text255, holds_nothing
+from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Text, Text140, Text255, Timestamp, holds_nothing
 from payments.api.pages import Page, paginate
 from payments.models import Charge
 from payments.selectors import charges as selectors
@@ -99,7 +99,7 @@ class ChargeBody(Body):
     type: Annotated[Literal["DYNAMIC"], CAPITALS] = "DYNAMIC"
     comment: Annotated[Text140 | None, Field(description="Shown to the payer.")] = None
     expiresIn: Annotated[int | None, Field(description="Seconds, 300 at least."), DIGITS] = None
-    expiresDate: Moment | None = None
+    expiresDate: Timestamp | None = None
     customer: Customer | None = None
     ensureSameTaxID: SameTaxID = None
     additionalInfo: (
@@ -116,8 +116,8 @@ class ChargeBody(Body):
 
 
 class ChargeFilter(Page):
-    start: Annotated[Moment | None, Field(description="Created then or later (ISO 8601).")] = None
-    end: Annotated[Moment | None, Field(description="Created then or before (ISO 8601).")] = None
+    start: Annotated[Timestamp | None, Field(description="Created then or later (ISO 8601).")] = None
+    end: Annotated[Timestamp | None, Field(description="Created then or before (ISO 8601).")] = None
     status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
     customer: Annotated[Text255 | None, Field(description="The customer's correlationID.")] = None
     subscription: Annotated[Text255 | None, Field(description="Of a subscription. There are none yet.")] = None

@@ -107,6 +107,6 @@ Text = Annotated[str, NO_NUL, NUMBER_AS_TEXT]
 Id = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 Text140 = Annotated[Text, StringConstraints(max_length=140)]
 Text255 = Annotated[Text, StringConstraints(max_length=255)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Timestamp = Annotated[datetime, BeforeValidator(_moment)]
 # True for `true`, `True`, `1` and for the bare name.
 Flag = Annotated[bool, BeforeValidator(lambda value: {"": True, "undefined": False, "null": False}.get(value, value))]

@@ -66,6 +66,7 @@ def play(scenario: Scenario, console: Console) -> list[tuple[str, bool, str]]:
 
 
 def table(rows: list[tuple[str, bool, str]]) -> Table:
+    """The steps and their results, for a terminal."""
     result = Table("step", "", "what was seen", box=None, pad_edge=False)
     for name, ok, seen in rows:
         result.add_row(name, "[green]passed[/]" if ok else "[red]failed[/]", seen)
