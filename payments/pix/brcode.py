@@ -144,10 +144,18 @@ def _readings(text: str) -> Iterator[str]:
     """The text as it is; then without invisible characters, with each line break removed or turned into a space."""
     yield text.strip()
     shown = re.sub(r"[^\S\t-\r\x85\u2028\u2029]", " ", text)  # any space that is not a line break
-    shown = "".join(c for c in shown if unicodedata.category(c) != "Cf")
+    shown = "".join(c for c in shown if not _is_invisible(c))
     yield _BREAK.sub("", shown).strip()
     yield _GAP.sub("", shown).strip()
     yield _GAP.sub(" ", shown).strip()
+
+
+def _is_invisible(character: str) -> bool:
+    """Whether it is a format character, a variation selector, a joiner, a filler or NUL."""
+    if unicodedata.category(character) == "Cf" or character == "\0":
+        return True
+    name = unicodedata.name(character, "")
+    return name.startswith("VARIATION SELECTOR-") or name.endswith((" FILLER", " JOINER"))
 
 
 def _checks(text: str) -> Iterator[int]:

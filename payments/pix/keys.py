@@ -58,7 +58,7 @@ def parse(text: str) -> PixKey:
     """
     text = text.strip()
     if "@" in text:
-        email = text.lower()
+        email = text.lower() if text.isascii() else text  # the Kelvin sign would become a k
         if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(email):
             raise InvalidKey("not an e-mail address of at most 77 characters")
         return PixKey(KeyType.EMAIL, email)
