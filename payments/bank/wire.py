@@ -151,7 +151,7 @@ def returned(body: Any) -> BankReturn:
     """A return (devolução)."""
     times = _object(body.get("horario"))
     return BankReturn(
-        return_id=_matching(_RETURN_ID, body["id"]),
+        return_id=_matching(_RETURN_ID, _loose_words(body["id"], 40).strip()),
         end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
         value=centavos(body["valor"]),
         status=ReturnStatus(body["status"]),
@@ -227,7 +227,7 @@ def _minted_at(end_to_end_id: str) -> datetime | None:
 
 def _seconds_or_none(value: Any) -> int | None:
     try:
-        return int(value)
+        return None if isinstance(value, bool) else int(value)
     except UNREADABLE:
         return None
 

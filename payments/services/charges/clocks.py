@@ -13,6 +13,7 @@ from payments.models import Charge
 from payments.pix import ids
 
 APART = timedelta(minutes=1)
+LONGEST = 31_536_000  # seconds, a year: no charge is made for longer, and a bank that says so counts in something else
 
 
 def ends_at(charge: Charge, at_bank: BankCharge, now: datetime) -> datetime:
@@ -20,7 +21,7 @@ def ends_at(charge: Charge, at_bank: BankCharge, now: datetime) -> datetime:
     made, seconds = at_bank.created_at, at_bank.expires_in
     if made is None or not charge.created_at - APART <= made <= now + APART:
         made = now
-    return made + timedelta(seconds=seconds if seconds and seconds > 0 else charge.expires_in)
+    return made + timedelta(seconds=seconds if seconds and 0 < seconds <= LONGEST else charge.expires_in)
 
 
 def paid_at(received: BankReceived, charge: Charge | None, now: datetime) -> datetime:

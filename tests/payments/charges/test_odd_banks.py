@@ -108,8 +108,12 @@ def test_by_less_than_a_minute_the_banks_clock_is_believed(answers: Answers, sho
 
 
 @pytest.mark.parametrize(
-    "calendar", [{}, None, {"criacao": "ontem", "expiracao": "?"}, {"criacao": None, "expiracao": 0}]
-)
+    "calendar",
+    [
+        {}, None, {"criacao": "ontem", "expiracao": "?"}, {"criacao": None, "expiracao": 0},
+        {"expiracao": True}, {"expiracao": 10**12}, {"expiracao": "9" * 18}, {"expiracao": 1e300},
+    ],
+)  # fmt: skip
 def test_a_calendar_that_cannot_be_read_is_ours(answers: Answers, shop: Company, calendar: Any) -> None:
     answers(lambda cob: cob.update(calendario=calendar))
     charge = create(shop, ChargeRequest("a", 1000, expires_in=3600))
