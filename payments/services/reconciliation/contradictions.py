@@ -23,7 +23,8 @@ def resolve(refund: Refund, now: datetime | None = None) -> Refund:
     """Ask the bank how the return ended, and correct refund, charge and ledger. Must not be called in a transaction.
 
     Raises:
-        Invalid: there is no contradiction, the return is still under way, or the refund was corrected before.
+        Invalid: there is no contradiction, the return is still under way, the refund was corrected before, or the return
+            is the bank's own and the bank does not find it.
         Unavailable: the bank does not answer, or another process has the refund's lock.
     """
     truth = _at_bank(refund)
@@ -46,7 +47,9 @@ def resolve(refund: Refund, now: datetime | None = None) -> Refund:
 def _at_bank(refund: Refund) -> str:
     try:
         status = bank.current().read_return(refund.received.end_to_end_id, refund.return_id).status
-    except BankNotFound:
+    except BankNotFound as error:
+        if refund.by_bank:  # it told of this return itself, so that it has none is not true
+            raise Invalid("The bank does not find its own return by the id that it told: ask it") from error
         return Status.REJECTED
     except BankError as error:
         raise Unavailable("The bank does not answer. Nothing was changed") from error
