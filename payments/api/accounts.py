@@ -30,7 +30,10 @@ def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
     rows, info = paginate(request, _merchants(owner).order_by("id"), page)
-    return {"accounts": [contract.account(row, owner, balances.of_account(row, owner)) for row in rows], "pageInfo": info}
+    return {
+        "accounts": [contract.account(row, owner, balances.of_account(row, owner)) for row in rows],
+        "pageInfo": info,
+    }
 
 
 @router.get("/account/{account_id}", summary="Get an account", response=answers.of(answers.OneAccount))

@@ -112,7 +112,7 @@ def test_a_contradiction_is_resolved_as_the_bank_has_it(operator: Client, contra
     assert Charge.objects.get().refunded == 400
     assert failed() == []
     said = act(operator, "refund", "resolve_contradiction", contradicted.pk, answered="1", reason="again")
-    assert "does not contradict" in said
+    assert "Foi recusado: The bank does not contradict" in said
     assert LogEntry.objects.count() == 1
 
 
