@@ -151,7 +151,7 @@ def returned(body: Any) -> BankReturn:
     """A return (devolução)."""
     times = _object(body.get("horario"))
     return BankReturn(
-        return_id=_matching(_RETURN_ID, _loose_words(body["id"], 40).strip()),
+        return_id=_matching(_RETURN_ID, _text_or_empty(body["id"], 40).strip()),
         end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
         value=centavos(body["valor"]),
         status=ReturnStatus(body["status"]),
