@@ -1,6 +1,6 @@
-"""A bank to develop, test and show with: its own process, its own books, real HTTP, and faults to order.
+"""A bank for development, tests and demonstrations: a process of its own that speaks HTTP and can be told to fail.
 
-It speaks the Central Bank's Pix API on the receiving side, a small API of its own on the sending side, and has a
-payer's page. It is a small Django project of its own in the schema `bank_sim`, so that reconciliation compares two
-records that nobody wrote together. `docs/bank.md` lists what it answers.
+Receiving is the Central Bank's Pix API; sending is a small API of its own; a payer has pages. It is a Django project of
+its own in the schema `bank_sim`, so reconciliation compares two records that were written independently. Its paths and
+faults are in `docs/bank.md`.
 """

@@ -12,6 +12,7 @@ from woovi.local import embedded
 
 
 def main() -> None:
+    """Parse the arguments, migrate, and serve."""
     parser = argparse.ArgumentParser(prog="bank_simulator")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
@@ -28,7 +29,7 @@ def main() -> None:
         lifespan="on",
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=1,  # answers that a fault holds back are not waited for
+        timeout_graceful_shutdown=1,  # seconds; do not wait for answers that a fault holds back
     )
 
 
@@ -37,7 +38,7 @@ def _migrate() -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    # Before the first migration: its own record of migrations lies in the schema too.
+    # Before the first migration, since Django's record of migrations is in the schema too.
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {settings.SCHEMA}")
     call_command("migrate", verbosity=0)

@@ -1,4 +1,4 @@
-"""The simulator's ASGI application: Django behind the faults, and the callbacks' sender beside it."""
+"""The simulator's ASGI application: Django behind the faults, and the sender of callbacks beside it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _site: Any = with_faults(_django)
 
 
 async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Serve HTTP, and run the sender of callbacks for as long as the server lives."""
     if scope["type"] == "http":
         await _site(scope, receive, send)
     elif scope["type"] == "lifespan":

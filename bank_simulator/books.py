@@ -1,4 +1,4 @@
-"""What the bank does: register charges, take payments, give money back, send. Each verb is one transaction."""
+"""Charges and the payments that come in. Each function is one transaction."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from bank_simulator import faults
-from bank_simulator.models import Callback, Charge, Movement, Pix, Return, Sent, Settlement, Webhook
+from bank_simulator.models import Charge, Movement, Pix, Webhook
 from bank_simulator.problems import Problem
 from payments.pix import brcode, ids, keys
 
-RETURN_WINDOW = timedelta(days=90)
-
-# A payment in one statement, because benchmarks pay hundreds a second through it: the charge is paid by whoever finds
-# it so, and everything else follows from that. Banks tell only of Pix with a txid, and only where a webhook is set.
+# A payment in one statement, because benchmarks make hundreds a second. Only the payment that finds the charge ATIVA
+# settles it. As at real banks, a callback is owed only for a Pix with a txid whose key has a webhook.
 PAY = """
 WITH paid AS (
     UPDATE simulator_charge SET status = 'CONCLUIDA'
@@ -33,34 +31,26 @@ WITH paid AS (
     ON CONFLICT DO NOTHING RETURNING *
 ), moved AS (
     INSERT INTO simulator_movement (end_to_end_id, value, at) SELECT end_to_end_id, value, paid_at FROM pix
-), told AS (
+), callbacks AS (
     INSERT INTO simulator_callback (pix_id, due_at, attempts)
-    SELECT end_to_end_id, %(told_at)s, 0 FROM pix JOIN simulator_webhook USING (pix_key), generate_series(1, %(times)s)
+    SELECT end_to_end_id, %(callback_at)s, 0 FROM pix JOIN simulator_webhook USING (pix_key), generate_series(1, %(times)s)
     WHERE txid <> ''
 )
 SELECT count(*) FROM pix
 """
 
-SETTLE_SENT = """
-WITH ended AS (
-    UPDATE simulator_sent
-    SET settled_at = %(now)s, status = CASE WHEN reason = '' THEN 'REALIZADO' ELSE 'NAO_REALIZADO' END
-    WHERE status = 'EM_PROCESSAMENTO' AND due_at <= %(now)s RETURNING *
-)
-INSERT INTO simulator_movement (end_to_end_id, value, at)
-SELECT end_to_end_id, -value, settled_at FROM ended WHERE status = 'REALIZADO'
-"""
-
 
 @dataclass(frozen=True)
 class Payer:
-    tax_id: str
+    """Who pays."""
+
+    tax_id: str  # CPF or CNPJ, no punctuation
     name: str
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a payer's bank reads from a code: a charge of ours, or a key and what its static code says."""
+    """What a BR Code asks for: a charge of this bank, or, by a static code, a payment to a key."""
 
     charge: Charge | None
     pix_key: str
@@ -71,7 +61,13 @@ class Target:
 def register(txid: str, fields: dict[str, Any], host: str, now: datetime | None = None) -> Charge:
     """Create the charge `txid`, or revise it while it is active. The same fields again change nothing.
 
-    `host` is where its payload is served: it goes into the BR Code.
+    Args:
+        txid: 26 to 35 letters and digits.
+        fields: values for columns of `Charge`.
+        host: host and port that serve the charge's payload, for the BR Code.
+
+    Raises:
+        Problem: the charge exists, differs and is not active any more.
     """
     token = secrets.token_hex(16)
     location = f"{host}/qr/v2/cob/{token}"
@@ -87,7 +83,7 @@ def register(txid: str, fields: dict[str, Any], host: str, now: datetime | None 
 
 
 def revise(txid: str, fields: dict[str, Any]) -> Charge:
-    """Change an active charge."""
+    """Change an active charge. Raises Problem for an unknown one and one that is not active."""
     with transaction.atomic():
         charge = Charge.objects.select_for_update().filter(txid=txid).first()
         if charge is None:
@@ -102,7 +98,7 @@ def revise(txid: str, fields: dict[str, Any]) -> Charge:
 
 
 def read_code(text: str) -> Target:
-    """What `text` asks to be paid. Raises Problem for a broken code or one of another bank."""
+    """What the BR Code `text` asks for. Raises Problem for a broken code or a charge of another bank."""
     try:
         code = brcode.decode(text)
     except brcode.InvalidBrCode as error:
@@ -117,14 +113,14 @@ def read_code(text: str) -> Target:
 
 
 def _key(text: str) -> str:
-    """The key as the DICT writes it: codes carry it as their maker typed it."""
+    """The key in the DICT's form, since a code has it as somebody typed it."""
     try:
         return keys.parse(text).value
     except keys.InvalidKey as error:
         raise Problem("ChavePixInvalida", 400, f"O código tem uma chave inválida: {error}", "br_code") from None
 
 
-def pay(
+def pay(  # over 40 lines only by its arguments and their description
     target: Target,
     payer: Payer,
     *,
@@ -135,11 +131,20 @@ def pay(
     end_to_end_id: str = "",
     now: datetime | None = None,
 ) -> Pix:
-    """Take a payment of `value` centavos (default: what is asked).
+    """Take a payment.
 
-    `force` pays what a payer's bank would not: a charge that is paid, expired or removed, or another value. `callback`
-    is normal, lost, duplicate or delayed. A payment whose `end_to_end_id` is known is not made again. `now` may lie in
-    the future, for a payment that comes late; its callback does not wait for it.
+    Args:
+        target: what is paid.
+        payer: who pays.
+        value: centavos; None for the value that the target asks for.
+        force: also pay a charge that is paid, expired or removed, or another value, as no real bank would.
+        callback: normal, lost, duplicate or delayed.
+        message: the payer's, at most 140 characters.
+        end_to_end_id: a known one returns its first payment; empty for a new one.
+        now: time of the payment. May lie in the future, for a late payment; its callback goes out at once.
+
+    Raises:
+        Problem: the target cannot be paid.
     """
     now = now or timezone.now()
     amount = value or target.value
@@ -161,22 +166,27 @@ def pay(
         payer_message=message,
         paid_at=now,
     )
-    told_at, times = _manner(callback)
+    if not _inserted(pix, target, force, callback):
+        # Another payment was faster since the charge was read.
+        raise Problem("PagamentoRecusado", 422, "A cobrança não pode mais ser paga.", "status")
+    return pix
+
+
+def _inserted(pix: Pix, target: Target, force: bool, callback: str) -> bool:
+    """Insert the payment with its callbacks. Returns whether it was inserted."""
+    callback_at, times = faults.plan_callback(callback)
     fields: dict[str, Any] = {field.name: getattr(pix, field.name) for field in Pix._meta.fields}
-    rest: dict[str, Any] = {"of_charge": target.charge is not None, "force": force, "told_at": told_at, "times": times}
+    fields |= {"of_charge": target.charge is not None, "force": force, "callback_at": callback_at, "times": times}
     with connection.cursor() as cursor:
-        cursor.execute(PAY, fields | rest)
-        if cursor.fetchone() == (1,):
-            return pix
-    # Somebody was faster since the charge was read.
-    raise Problem("PagamentoRecusado", 422, "A cobrança não pode mais ser paga.", "status")
+        cursor.execute(PAY, fields)
+        return bool(cursor.fetchone() == (1,))
 
 
 def owned(pix_key: str) -> bool:
-    """Whether anybody here has the key: it has a webhook or a charge, or is a company's of the platform.
+    """Whether the key exists here: it has a webhook or a charge, or a company of the platform has it.
 
-    A bank registers its customers' keys in the DICT. The Pix API has no call for that, so of a company without a charge
-    the key is looked up where the platform keeps it, if that is the same database.
+    A real bank registers its customers' keys in the DICT. The Pix API has no call for that, so the key of a company
+    without a charge is looked up in the platform's own table, if that is in the same database.
     """
     if Webhook.objects.filter(pk=pix_key).exists() or Charge.objects.filter(pix_key=pix_key).exists():
         return True
@@ -189,7 +199,7 @@ def owned(pix_key: str) -> bool:
 
 
 def after_expiry(target: Target) -> datetime | None:
-    """The moment of a payment that comes late: a minute after the charge's end, or now where that is past."""
+    """A time for a late payment: a minute after the charge expires, or now if that is later. None without a charge."""
     if target.charge is None:
         return None
     return max(target.charge.expires_at + timedelta(minutes=1), timezone.now())
@@ -204,112 +214,14 @@ def _refuse_unpayable(charge: Charge, value: int, now: datetime) -> None:
         raise Problem("PagamentoRecusado", 422, "O valor não é o da cobrança.", "value", value)
 
 
-def _manner(asked: str) -> tuple[datetime, int]:
-    """When and how often the platform is told."""
-    now, chances = timezone.now(), faults.current()
-    if asked == "lost" or faults.happens(chances.callback_lost_percent):
-        return now, 0
-    late = asked == "delayed" or faults.happens(chances.callback_reorder_percent)
-    twice = asked == "duplicate" or faults.happens(chances.callback_duplicate_percent)
-    return now + faults.callback_delay() if late else now, 2 if twice else 1
-
-
-def _tell(pix: Pix) -> None:
-    """Owe the platform the news of `pix`."""
-    told_at, times = _manner("normal")
-    if pix.txid and Webhook.objects.filter(pk=pix.pix_key).exists():
-        Callback.objects.bulk_create(Callback(pix=pix, due_at=told_at) for _ in range(times))
-
-
 def listed() -> QuerySet[Pix]:
-    """The Pix that the API knows by now: those just paid may be missing, as at real banks."""
+    """The Pix that the API shows. Recent ones may be missing (fault `listed_after_ms`), as at real banks."""
     late = faults.current().listed_after_ms
     rows = Pix.objects.all()
     return rows.filter(paid_at__lte=timezone.now() - timedelta(milliseconds=late)) if late else rows
 
 
-def request_return(
-    end_to_end_id: str, return_id: str, value: int, comment: str, nature: str = "ORIGINAL", now: datetime | None = None
-) -> Return:
-    """Give `value` centavos of a Pix back. The same id and value again is the same return.
-
-    Any `nature` but ORIGINAL is the bank's own doing: nobody asked for it.
-    """
-    now = now or timezone.now()
-    with transaction.atomic():
-        pix = listed().select_for_update().filter(pk=end_to_end_id).first()
-        if pix is None:
-            raise Problem("PixNaoEncontrado", 404, f"Pix não encontrado: {end_to_end_id}")
-        known = pix.returns.filter(return_id=return_id).first()
-        if known and known.value == value:
-            return known
-        if known:
-            raise Problem("PixDevolucaoInvalida", 400, "Já há uma devolução com este id.", "devolucao.id", return_id)
-        if now > pix.paid_at + RETURN_WINDOW:
-            raise Problem("PixDevolucaoInvalida", 400, "O prazo de 90 dias acabou.", "pix.horario")
-        given = pix.returns.exclude(status=Settlement.REFUSED).aggregate(sum=Sum("value"))["sum"] or 0
-        if given + value > pix.value:
-            raise Problem("PixDevolucaoInvalida", 400, "A soma passa do valor do Pix.", "devolucao.valor", value)
-        row = Return.objects.create(
-            rtr_id=ids.mint("D", settings.BANK_ISPB, now),
-            pix=pix,
-            return_id=return_id,
-            nature=nature,
-            value=value,
-            comment=comment,
-            requested_at=now,
-            due_at=now + timedelta(milliseconds=faults.current().settle_ms),
-            reason="Recusada pelo banco do pagador" if faults.happens(faults.current().return_refused_percent) else "",
-        )
-    if row.due_at <= now:
-        settle_due(now)
-        row.refresh_from_db()
-    return row
-
-
-def send(send_id: str, pix_key: str, value: int, message: str, now: datetime | None = None) -> Sent:
-    """Send `value` centavos to a key. The same id, key and value again is the same Pix; there is no funds check."""
-    now = now or timezone.now()
-    if pix_key == "pix-key-not-found@woovi.com":
-        raise Problem("ChaveNaoEncontrada", 422, "A chave Pix não existe.", "favorecido.chave")
-    fields = {
-        "end_to_end_id": ids.mint("E", settings.BANK_ISPB, now),
-        "pix_key": pix_key,
-        "value": value,
-        "message": message,
-        "requested_at": now,
-        "due_at": now + timedelta(milliseconds=faults.current().settle_ms),
-        "reason": "Recusado pelo banco do recebedor" if pix_key == "bank-error@woovi.com" else "",
-    }
-    try:
-        row = Sent.objects.create(send_id=send_id, **fields)
-    except IntegrityError:
-        row = Sent.objects.get(send_id=send_id)
-        if (row.pix_key, row.value) != (pix_key, value):
-            raise Problem("PixEnvioInvalido", 409, "Já há um envio com este id.", "idEnvio", send_id) from None
-        return row
-    if row.due_at <= now:
-        settle_due(now)
-        row.refresh_from_db()
-    return row
-
-
-def settle_due(now: datetime | None = None) -> None:
-    """End the returns and sent Pix whose time has come. A `reason` set beforehand means that it fails."""
-    now = now or timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(SETTLE_SENT, {"now": now})
-    for row in Return.objects.select_related("pix").filter(status=Settlement.PROCESSING, due_at__lte=now):
-        with transaction.atomic():
-            status = Settlement.REFUSED if row.reason else Settlement.RETURNED
-            settled = Return.objects.filter(pk=row.pk, status=Settlement.PROCESSING)
-            if settled.update(status=status, settled_at=now):
-                if status == Settlement.RETURNED:
-                    Movement.objects.create(end_to_end_id=row.rtr_id, value=-row.value, at=now)
-                _tell(row.pix)
-
-
 def balance(at: datetime | None = None) -> int:
-    """Centavos in the platform's account, now or before `at`."""
+    """Centavos in the platform's account, now or just before `at`."""
     rows = Movement.objects.filter(at__lt=at) if at else Movement.objects
     return rows.aggregate(sum=Sum("value"))["sum"] or 0

@@ -1,6 +1,6 @@
-"""Sends what the bank owes: callbacks, until each was answered with 200, and the ends of what is under way.
+"""Sends callbacks until each is answered with 200, and settles returns and sent Pix when they are due.
 
-The queue is a table, so a restart forgets nothing. One task in the only process works it, so nothing is claimed.
+The queue is a table, so a restart forgets nothing. One task of one process works it, so rows need no claim.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from bank_simulator import books, shapes
+from bank_simulator import outgoing, shapes
 from bank_simulator.models import Callback, Webhook
 
 log = logging.getLogger(__name__)
 
 BATCH = 50  # Pix in one call
-TICK = 0.25  # seconds: how late a retry or a settlement may be
+TICK = 0.25  # seconds between two looks at the table: a retry or a settlement is late by no more
 TIMEOUT = 5.0  # seconds for the receiver's answer
 SLOWEST = 60.0  # seconds between two attempts at most
 
-_wake: asyncio.Event | None = None
+_new: asyncio.Event | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 
 
-def wake() -> None:
-    """There is something new to send. Called from any thread, after the commit."""
-    if _loop and _wake:
-        _loop.call_soon_threadsafe(_wake.set)
+def send_soon() -> None:
+    """Have the sender look for new callbacks at once. Call it after the commit, from any thread."""
+    if _loop and _new:
+        _loop.call_soon_threadsafe(_new.set)
 
 
 async def run() -> None:
-    global _wake, _loop
-    _wake, _loop = asyncio.Event(), asyncio.get_running_loop()
+    """Settle and send, until cancelled."""
+    global _new, _loop
+    _new, _loop = asyncio.Event(), asyncio.get_running_loop()
     async with httpx.AsyncClient(timeout=TIMEOUT) as client:
         while True:
             try:
@@ -50,10 +51,10 @@ async def run() -> None:
             if not more:
                 try:
                     async with asyncio.timeout(TICK):
-                        await _wake.wait()
+                        await _new.wait()
                 except TimeoutError:
                     pass
-            _wake.clear()
+            _new.clear()
 
 
 async def _round(client: httpx.AsyncClient) -> bool:
@@ -66,7 +67,7 @@ async def _round(client: httpx.AsyncClient) -> bool:
 def _due() -> list[tuple[str, list[Callback]]]:
     """Callbacks whose time has come, by receiver, at most BATCH each."""
     try:
-        books.settle_due()
+        outgoing.settle_due()
         urls = dict(Webhook.objects.values_list("pix_key", "url"))
         rows = (
             Callback.objects.filter(delivered_at=None, due_at__lte=timezone.now(), pix__pix_key__in=urls)
@@ -89,11 +90,11 @@ async def _send(client: httpx.AsyncClient, url: str, rows: list[Callback]) -> No
             json=shapes.callback(row.pix for row in rows),
             headers={"X-Bank-Callback-Token": settings.BANK_CALLBACK_TOKEN},
         )
-        accepted, said = answer.status_code == 200, f"HTTP {answer.status_code}"
+        accepted, outcome = answer.status_code == 200, f"HTTP {answer.status_code}"
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        accepted, said = False, type(error).__name__
+        accepted, outcome = False, type(error).__name__
     if not accepted:
-        log.warning("callback of %d Pix to %s: %s, to be tried again", len(rows), url, said)
+        log.warning("callback of %d Pix to %s: %s, to be tried again", len(rows), url, outcome)
     await sync_to_async(_record)([row.pk for row in rows], accepted, max(row.attempts for row in rows))
 
 

@@ -1,7 +1,7 @@
-"""The faults: an ASGI layer around the API, and the dice that the rest of the simulator throws too.
+"""The faults: the settings, the dice, and an ASGI layer that delays, refuses and drops answers of the API.
 
-A layer outside Django, because a slow call then waits on the event loop and holds no thread, and because the answer
-can be dropped after Django has committed.
+The layer is outside Django: there a slow call waits on the event loop and holds no thread, and an answer can be dropped
+after Django has committed.
 """
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
 from bank_simulator.models import Faults
 from bank_simulator.problems import Problem
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-# The bank's API. Pages, payments and the faults themselves stay prompt.
-SLOW = ("/oauth/", "/cob", "/pix", "/webhook", "/sim/pix", "/sim/balance", "/sim/statement")
+# Paths with faults: the bank's API. Pages, `/sim/pay` and `/sim/faults` have none.
+FAULTY = ("/oauth/", "/cob", "/pix", "/webhook", "/sim/pix", "/sim/balance", "/sim/statement")
 
 _current: Faults | None = None
 _dice = random.Random()  # noqa: S311 (not for secrets)
 
 
 def current() -> Faults:
-    """The faults in force. One process runs the simulator, so its memory is as good as the row."""
+    """The faults in force, kept in memory: only one process runs the simulator."""
     global _current
     if _current is None:
         _use(Faults.objects.get_or_create(pk=1)[0])
@@ -37,10 +38,10 @@ def current() -> Faults:
 
 
 def change(values: dict[str, Any]) -> Faults:
-    """Set some of the faults and start the dice again from the seed.
+    """Set some of the faults by name, and start the dice again from the seed.
 
     Raises:
-        Problem: an unknown name, or no whole number that fits.
+        Problem: an unknown name, or a value that is not a whole number in its range.
     """
     names = {field.name for field in Faults._meta.fields} - {"id"}
     for name, value in values.items():
@@ -58,28 +59,46 @@ def change(values: dict[str, Any]) -> Faults:
 
 
 def reset() -> Faults:
-    """Back to the defaults."""
+    """Set the defaults."""
     return change({field.name: field.default for field in Faults._meta.fields if field.name != "id"})
 
 
 def as_dict() -> dict[str, int]:
+    """The faults in force by name."""
     faults = current()
     return {field.name: getattr(faults, field.name) for field in Faults._meta.fields if field.name != "id"}
 
 
 def happens(percent: int) -> bool:
+    """Throw the dice: true in `percent` of the calls."""
     return percent > 0 and _dice.randrange(100) < percent
 
 
-def callback_delay() -> timedelta:
-    """How long a callback that is overtaken is held back: from half the delay to all of it."""
+def plan_callback(asked: str) -> tuple[datetime, int]:
+    """When a callback is sent, and how often.
+
+    Args:
+        asked: normal (the faults decide), lost, duplicate or delayed.
+    """
+    now, faults = timezone.now(), current()
+    if asked == "lost" or happens(faults.callback_lost_percent):
+        return now, 0
+    late = asked == "delayed" or happens(faults.callback_reorder_percent)
+    twice = asked == "duplicate" or happens(faults.callback_duplicate_percent)
+    return now + _callback_delay() if late else now, 2 if twice else 1
+
+
+def _callback_delay() -> timedelta:
+    """From half of `callback_delay_ms` to all of it."""
     delay = current().callback_delay_ms
     return timedelta(milliseconds=_dice.randint(delay // 2, delay))
 
 
 def with_faults(app: App) -> App:
+    """`app` with the faults in force."""
+
     async def faulty(scope: Any, receive: Any, send: Any) -> None:
-        if not scope["path"].startswith(SLOW):
+        if not scope["path"].startswith(FAULTY):
             await app(scope, receive, send)
             return
         faults = _current or await sync_to_async(current)()
@@ -106,7 +125,7 @@ def _use(row: Faults) -> None:
 
 
 async def _drop(message: Any) -> None:
-    """Where an answer goes that nobody gets."""
+    """Take an answer and send it to nobody."""
 
 
 async def _until_gone(receive: Any, seconds: int) -> None:

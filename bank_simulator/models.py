@@ -17,7 +17,7 @@ class Charge(models.Model):
         REMOVED = "REMOVIDA_PELO_USUARIO_RECEBEDOR"
 
     txid = models.CharField(max_length=35, primary_key=True)
-    token = models.CharField(max_length=32, unique=True)  # of the payload's address
+    token = models.CharField(max_length=32, unique=True)  # part of the payload's address
     location = models.CharField(max_length=77)
     br_code = models.CharField(max_length=512)
     pix_key = models.CharField(max_length=77)
@@ -52,6 +52,8 @@ class Pix(models.Model):
 
 
 class Settlement(models.TextChoices):
+    """State of a return or a sent Pix."""
+
     PROCESSING = "EM_PROCESSAMENTO"
     RETURNED = "DEVOLVIDO"
     SENT = "REALIZADO"
@@ -70,7 +72,7 @@ class Return(models.Model):
     status = models.CharField(max_length=16, choices=Settlement, default=Settlement.PROCESSING)
     reason = models.CharField(max_length=140, blank=True)
     requested_at = models.DateTimeField()
-    due_at = models.DateTimeField()  # when it ends
+    due_at = models.DateTimeField()  # when it settles
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -97,7 +99,7 @@ class Sent(models.Model):
 
 
 class Movement(models.Model):
-    """A line of the account's statement. The balance is the sum of these and is kept nowhere else."""
+    """A line of the account's statement. The balance is the sum of all lines and is stored nowhere else."""
 
     end_to_end_id = models.CharField(max_length=32, primary_key=True)
     value = models.BigIntegerField()  # negative for money that left
@@ -113,7 +115,7 @@ class Webhook(models.Model):
 
 
 class Callback(models.Model):
-    """News of a Pix that is owed to the platform, until its receiver has answered 200."""
+    """A callback about a Pix, due until the platform has answered it with 200."""
 
     pix = models.ForeignKey(Pix, on_delete=models.PROTECT, related_name="callbacks")
     due_at = models.DateTimeField()
@@ -125,7 +127,7 @@ class Callback(models.Model):
 
 
 class Faults(models.Model):
-    """How the bank misbehaves: one row. A percentage is of the calls; the same seed gives the same faults again."""
+    """How the bank misbehaves, in one row. Percentages are of calls. The same seed gives the same faults again."""
 
     seed = models.PositiveIntegerField(default=1)
     latency_ms = models.PositiveIntegerField(default=250)
@@ -137,9 +139,9 @@ class Faults(models.Model):
     callback_lost_percent = models.PositiveSmallIntegerField(default=0)
     callback_duplicate_percent = models.PositiveSmallIntegerField(default=0)
     callback_reorder_percent = models.PositiveSmallIntegerField(default=0)  # held back, overtaken by later ones
-    callback_delay_ms = models.PositiveIntegerField(default=2000)  # of one held back
+    callback_delay_ms = models.PositiveIntegerField(default=2000)  # longest delay of one held back
     return_refused_percent = models.PositiveSmallIntegerField(default=0)  # NAO_REALIZADO
     settle_ms = models.PositiveIntegerField(default=1000)  # how long returns and sent Pix are EM_PROCESSAMENTO
-    listed_after_ms = models.PositiveIntegerField(default=0)  # how long GET /pix does not know a Pix that was paid
+    listed_after_ms = models.PositiveIntegerField(default=0)  # age from which GET /pix shows a Pix
     token_seconds = models.PositiveIntegerField(default=3600)  # life of an access token
     token_generation = models.PositiveIntegerField(default=1)  # another number makes all tokens invalid

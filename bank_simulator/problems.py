@@ -9,13 +9,21 @@ TYPES = "https://pix.bcb.gov.br/api/v2/error/"
 
 
 class Problem(Exception):
-    """The bank refuses. `kind` is the last part of the type's address; `field` is what is wrong in the request."""
+    """The bank refuses a request.
+
+    Args:
+        kind: the last part of the type's address.
+        status: of HTTP.
+        detail: for the caller.
+        field: what is wrong in the request, with its `value`; empty where no field is.
+    """
 
     def __init__(self, kind: str, status: int, detail: str, field: str = "", value: Any = None) -> None:
         super().__init__(detail)
         self.kind, self.status, self.detail, self.field, self.value = kind, status, detail, field, value
 
     def body(self) -> dict[str, Any]:
+        """The answer's JSON object."""
         body = {
             "type": TYPES + self.kind,
             "title": HTTPStatus(self.status).phrase,

@@ -1,4 +1,4 @@
-"""The simulator's settings: the platform's database, in a schema of its own, and nothing else of the platform's."""
+"""The simulator's settings. Of the platform it shares the database, in a schema of its own, and the bank's credentials."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from woovi.settings import (
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = "bank_sim"
-# Whose account it is. A bank writes its customer's name into the BR Code; here there is one customer.
+# The bank's one customer, whose name it writes into each BR Code.
 ACCOUNT_HOLDER, ACCOUNT_CITY = "Loja Demonstração", "São Paulo"
 PAYER_ISPB = "99999008"  # the bank of everyone who pays
 
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # a test tool on loopback, reached under whatever name the developer uses
 INSTALLED_APPS = ["bank_simulator"]
-# None: around a synchronous view each costs a call to and fro between threads. Pages protect themselves.
+# None: each would cost every synchronous view a switch of threads. Pages set their own headers and CSRF check.
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "bank_simulator.urls"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]

@@ -1,4 +1,4 @@
-"""For mypy only, which reads one settings module: the platform's and the simulator's in one."""
+"""For mypy only, which reads one settings module: both projects' settings together."""
 
 from bank_simulator.settings import *
 from bank_simulator.settings import INSTALLED_APPS as SIMULATOR

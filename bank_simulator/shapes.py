@@ -1,4 +1,4 @@
-"""The bank's rows as JSON of the Pix API, and the API's JSON as values. Money is text with two places there."""
+"""The bank's rows as JSON of the Pix API, and request bodies as values. In JSON, money is text such as "10.00"."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ _VALUE = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
 
 
 def reais(centavos: int) -> str:
+    """1234 as "12.34"."""
     return f"{centavos // 100}.{centavos % 100:02d}"
 
 
 def moment(at: datetime) -> str:
+    """RFC 3339 in UTC, to the millisecond."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def charge(row: Charge) -> dict[str, Any]:
+    """A charge (cob), with the Pix that paid it."""
     body = payload(row)
     body["loc"] = {"id": 1, "location": row.location, "tipoCob": "cob", "criacao": moment(row.created_at)}
     body["location"] = row.location
@@ -37,6 +40,7 @@ def charge(row: Charge) -> dict[str, Any]:
 
 
 def payload(row: Charge) -> dict[str, Any]:
+    """A charge as a payer's bank may see it."""
     body: dict[str, Any] = {
         "calendario": {"criacao": moment(row.created_at), "expiracao": row.expires_in},
         "txid": row.txid,
@@ -54,6 +58,7 @@ def payload(row: Charge) -> dict[str, Any]:
 
 
 def pix(row: Pix) -> dict[str, Any]:
+    """A received Pix, with its returns."""
     body: dict[str, Any] = {
         "endToEndId": row.end_to_end_id,
         "valor": reais(row.value),
@@ -70,6 +75,7 @@ def pix(row: Pix) -> dict[str, Any]:
 
 
 def returned(row: Return) -> dict[str, Any]:
+    """A return (devolução)."""
     times = {"solicitacao": moment(row.requested_at)}
     if row.settled_at:
         times["liquidacao"] = moment(row.settled_at)
@@ -85,6 +91,7 @@ def returned(row: Return) -> dict[str, Any]:
 
 
 def sent(row: Sent) -> dict[str, Any]:
+    """A Pix that the platform sends."""
     body = {
         "idEnvio": row.send_id,
         "endToEndId": row.end_to_end_id,
@@ -97,11 +104,15 @@ def sent(row: Sent) -> dict[str, Any]:
 
 
 def callback(rows: Iterable[Pix]) -> dict[str, Any]:
+    """The body of one callback."""
     return {"pix": [pix(row) for row in rows]}
 
 
 class Body:
-    """A request's JSON object, read field by field. What does not fit raises a Problem of `kind` that names it."""
+    """A request's JSON object, read field by field. A field that does not fit raises a Problem of `kind` that names it.
+
+    A `path` is a name, or names with dots: `devedor.cpf`.
+    """
 
     def __init__(self, request: HttpRequest, kind: str) -> None:
         self.kind = kind
@@ -114,15 +125,18 @@ class Body:
         self.data: dict[str, Any] = data
 
     def get(self, path: str) -> Any:
+        """The value at `path`, or None."""
         found: Any = self.data
         for name in path.split("."):
             found = found.get(name) if isinstance(found, dict) else None
         return found
 
     def refuse(self, path: str, detail: str) -> Problem:
+        """A Problem to raise about the field at `path`."""
         return Problem(self.kind, 400, detail, path, self.get(path))
 
     def text(self, path: str, longest: int, default: str | None = None) -> str:
+        """A text of at most `longest` characters. Without a default it must be there and not empty."""
         found = self.get(path)
         if found is None and default is not None:
             return default
@@ -131,6 +145,7 @@ class Body:
         return found
 
     def whole(self, path: str, lowest: int, highest: int, default: int) -> int:
+        """A whole number from `lowest` to `highest`."""
         found = self.get(path)
         if found is None:
             return default
@@ -146,6 +161,7 @@ class Body:
         return centavos
 
     def key(self, path: str) -> str:
+        """A Pix key in the DICT's form."""
         try:
             return keys.parse(self.text(path, 77)).value
         except keys.InvalidKey:

@@ -1,7 +1,7 @@
-"""Is every centavo where it should be? Each invariant is one query that returns what offends against it.
+"""Is every centavo where it should be? Each check is one query that returns the rows that break an invariant.
 
-The database's guards make most of these impossible (docs/ledger.md). The checks trust no guard: they read the facts.
-Add a domain's own under its own list, and the list to `ALL`.
+The database's guards prevent most of these errors (docs/ledger.md). The checks do not rely on the guards.
+A new domain gets a list of its own, which is added to `ALL`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from django.db.backends.utils import CursorWrapper
 
 from payments import migrations
 
-MOST_SHOWN = 20  # offenders named per check
+MOST_SHOWN = 20  # rows named per check
 
 
 @dataclass(frozen=True)
 class Check:
-    """`sql` selects one text column: the offenders, none where all is well."""
+    """An invariant. `sql` selects one column, a name for each row that breaks it."""
 
     name: str
     sql: str
@@ -29,7 +29,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """How a check went: `count` offenders, of which the first are named."""
+    """The result of a check: how many rows break it, and the first MOST_SHOWN of them."""
 
     name: str
     count: int
@@ -37,10 +37,10 @@ class Finding:
 
 
 def run() -> list[Finding]:
-    """Run every check on one snapshot of the database, while the platform goes on."""
+    """Run every check on one snapshot of the database, while the platform runs."""
     outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
-        if outermost:  # in a caller's transaction, that one's isolation must do
+        if outermost:  # a caller's transaction keeps its own isolation level
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         return [_run(cursor, check) for check in ALL]
 

@@ -1,4 +1,4 @@
-"""The platform's limits: four threats, what stops each, and who is never stopped. `docs/ratelimit.md` has the table.
+"""The platform's rate limits, by the threat that each stops. `docs/ratelimit.md` has the table.
 
 These are the defaults; operators change them in the admin, for everybody, for a plan or for one company.
 """
@@ -46,15 +46,15 @@ POLICIES = [
     Policy("pix.keys", "taxid", 20, MINUTE, burst=500),
     Policy("api.rows", "company", 60_000, MINUTE, burst=120_000),
 ]
-NOT_FOUND = 20  # what a guess costs that found nothing, where a hit costs 1
+NOT_FOUND = 20  # cost of a look-up that finds nothing; one that finds something costs 1
 
-KNOWN_FOR = 86_400.0  # seconds for which an AppID that was right makes its company no stranger to this process
+KNOWN_FOR = 86_400.0  # seconds for which this process remembers a valid AppID
 MOST_KNOWN = 10_000
-_known: dict[str, tuple[float, str]] = {}  # digest of the header: until when, which company
+_known: dict[str, tuple[float, str]] = {}  # by the header's digest: until when (monotonic), and which company
 
 
 def remember(header: str, company: str | None) -> None:
-    """An `Authorization` header was right; or, for None, wrong. Kept by its digest, in this process."""
+    """Remember the company of a valid `Authorization` header, in this process; forget an invalid one (None)."""
     if company is None:
         _known.pop(fingerprint("header", header), None)
         return
@@ -64,13 +64,13 @@ def remember(header: str, company: str | None) -> None:
 
 
 def known(header: str) -> str | None:
-    """The company whose AppID the header has held within the last day. Whether it still may, its view decides."""
+    """The company of a header that was valid within the last day, or None. The view checks it again."""
     until, company = _known.get(fingerprint("header", header), (0.0, ""))
     return company if until > time.monotonic() else None
 
 
 def rules(request: HttpRequest, who: dict[str, str]) -> tuple[str, ...]:
-    """What every request is charged for (RATE_LIMIT_RULES). A company's program is counted by company, not by address."""
+    """The policies that a request counts against (RATE_LIMIT_RULES). A known AppID counts by company, not address."""
     head = request.path_info.lstrip("/").partition("/")[0]
     if head in ("healthz", "metrics", "static") or (
         head == "bank" and _is_bank(request.headers.get("X-Bank-Callback-Token", ""))
@@ -83,7 +83,7 @@ def rules(request: HttpRequest, who: dict[str, str]) -> tuple[str, ...]:
 
 
 def importance(path: str, headers: Mapping[bytes, bytes]) -> Importance:
-    """Who comes in when it is full (RATE_LIMIT_IMPORTANCE): the bank first, and strangers last."""
+    """Who is served first under load (RATE_LIMIT_IMPORTANCE): the bank, then known clients, then strangers."""
     if path.startswith("/bank/"):
         return "critical" if _is_bank(headers.get(b"x-bank-callback-token", b"").decode("latin-1")) else ""
     if path.startswith("/api/") and known(headers.get(b"authorization", b"").decode("latin-1")):
@@ -93,20 +93,20 @@ def importance(path: str, headers: Mapping[bytes, bytes]) -> Importance:
 
 @contextmanager
 def lookup(request: HttpRequest, company: str) -> Iterator[reserve]:
-    """One thing of a company's looked up by its id: settled with 1 where it was found. Raises RateLimited."""
+    """Reserve the cost of a look-up by id; settle it with 1 where something was found. Raises RateLimited."""
     with reserve(*asks(request, "api.lookups", cost=NOT_FOUND, company=company)) as reserved:
         yield reserved
 
 
 @contextmanager
 def rows(request: HttpRequest, company: str, most: int) -> Iterator[reserve]:
-    """A list of at most so many rows, settled with how many there were. Raises RateLimited."""
+    """Reserve the cost of a list of at most `most` rows; settle it with the actual number. Raises RateLimited."""
     with reserve(*asks(request, "api.rows", cost=most, company=company)) as reserved:
         yield reserved
 
 
 def open_link(request: HttpRequest, link: str) -> None:
-    """Somebody opens a payment link. Raises RateLimited for who opens too many different ones."""
+    """Count an opened payment link. Raises RateLimited where an address opens too many different ones."""
     for ask in asks(request, "pay.links"):
         decision = distinct(ask.policy, ask.subject, link)
         if not decision.allowed:

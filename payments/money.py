@@ -1,4 +1,4 @@
-"""Centavos to the text that people read and type in Brazil, and back. Integers only."""
+"""Convert centavos to text as Brazilians write it, and back. Integers only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TYPED = re.compile(r"(?:R\$)?\s*(\d{1,3}(?:\.\d{3})+|\d+)(?:,(\d{2}))?", re.ASC
 
 
 def format_reais(centavos: int) -> str:
-    """`123456` → `R$ 1.234,56`, with a no-break space, so that a sum never breaks over two lines."""
+    """`123456` → `R$ 1.234,56`, with a no-break space, so that it stays on one line."""
     reais, rest = divmod(abs(centavos), 100)
     return f"{'-' if centavos < 0 else ''}R$\u00a0{reais:,}".replace(",", ".") + f",{rest:02d}"
 

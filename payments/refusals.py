@@ -1,7 +1,7 @@
-"""What a service refused, in the language of whoever reads a page.
+"""Translate the refusals of services for the pages.
 
-Services speak English, as the API's contract does, and with its names of fields and centavos. A person reads another
-sentence for it, found by its beginning.
+Services refuse in English, with the API's field names and centavos. Pages show another sentence instead, found by the
+beginning of the service's message.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.money import format_reais
 from payments.services.errors import ServiceError, Unavailable
 
-# The pattern of a service's message; what people read. Named groups are filled in, centavos as reais.
+# The pattern of a service's message, and the sentence for pages. Named groups are filled in, centavos as reais.
 REFUSALS = [
     ("The charge is not paid", _("This charge is not paid.")),
     ("The charge was paid more than 90 days ago", _("This charge was paid more than 90 days ago.")),
@@ -37,7 +37,7 @@ REFUSALS = [
 
 
 def said(error: ServiceError) -> str:
-    """The refusal in the reader's language. One that is not known here is told as the service told it."""
+    """The refusal in the reader's language. A message without a sentence here is shown as it is."""
     for pattern, words in REFUSALS:
         if match := re.match(pattern, error.message):
             parts = match.groupdict()

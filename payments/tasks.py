@@ -17,45 +17,53 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="payments.send_refund", ignore_result=True)
 def send_refund(refund_id: int) -> None:
+    """Ask the bank for one refund. Started by the outbox."""
     refunds.send(refund_id)
 
 
 @shared_task(name="payments.check_refunds", ignore_result=True)
 def check_refunds() -> None:
+    """Ask the bank about refunds that are still open. Runs by the clock."""
     refunds.check_open()
 
 
 @shared_task(name="payments.reconcile", ignore_result=True)
 def reconcile() -> None:
+    """Read the bank's list, finish and expire charges. Runs by the clock."""
     try:
         reconciliation.run()
-    except BankError as error:  # expected now and then, and to be seen when it goes on; the next one tries again
+    except BankError as error:  # expected now and then; the next run tries again
         log.warning("The bank's list was not read: %s", error)
 
 
 @shared_task(name="payments.compare_bank", ignore_result=True)
 def compare_bank() -> None:
+    """Compare whole days with the bank. Runs every night."""
     try:
         bank_days.run()
-    except BankError as error:  # the next day compares what was missed
+    except BankError as error:  # the next day's run compares the missed days
         log.error("The bank's days were not compared: %s", error)
 
 
 @shared_task(name="payments.deliver_webhook", ignore_result=True)
 def deliver_webhook(delivery_id: int, after: int, endpoint_id: int) -> None:
+    """Try a delivery that was tried `after` times before, then others of its company."""
     worker.work(delivery_id, after, endpoint_id)
 
 
 @shared_task(name="payments.sweep_webhooks", ignore_result=True)
 def sweep_webhooks() -> None:
+    """Hint deliveries that are due. Runs by the clock."""
     deliveries.sweep()
 
 
 @shared_task(name="payments.mail_new_device", ignore_result=True)
 def mail_new_device(user_id: int, address: str, at: str) -> None:
+    """Mail a user after a log-in from a new browser. `at`: ISO 8601, UTC."""
     devices.mail(user_id, address, at)
 
 
 @shared_task(name="payments.prune", ignore_result=True)
 def prune() -> None:
-    retention.prune(seconds=600)  # what is left then, the next night takes, or `manage.py prune`
+    """Delete old data. Runs every night."""
+    retention.prune(seconds=600)  # the next night, or `manage.py prune`, continues

@@ -1,4 +1,4 @@
-"""Who is at the other end, and for how long. The tenant comes from the session or the AppID, and from nothing else."""
+"""Authentication of connections. The tenant comes from the session or the AppID, and from nothing else."""
 
 from __future__ import annotations
 

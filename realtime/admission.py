@@ -1,4 +1,4 @@
-"""What every lasting connection needs, whatever it speaks: a place, and an end when its visitor's access ends."""
+"""For every lasting connection, WebSocket or SSE: it takes a place, and ends when its visitor's access ends."""
 
 from __future__ import annotations
 

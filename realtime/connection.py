@@ -1,6 +1,6 @@
-"""One WebSocket, as both of our protocols use it: JSON out, patience with who does not read, and an end with a code.
+"""A WebSocket: sends JSON, waits a while for a client that does not read, and ends with a close code.
 
-ASGI applications of our own and no Channels consumers: those start four tasks a connection and copy each message.
+Channels' consumers were rejected: they start four tasks a connection and copy each message.
 """
 
 from __future__ import annotations

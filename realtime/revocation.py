@@ -1,4 +1,4 @@
-"""Whose rights change has their connections look at once whether they may stay, and not with their next heartbeat."""
+"""When a user's or an application's rights change, its connections check their access at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which application answers which path: of WebSockets all, of HTTP the streams, which Django's threads would not bear."""
+"""Routes of this package: all WebSockets, and the HTTP streams, each of which would hold a thread in Django."""
 
 from __future__ import annotations
 

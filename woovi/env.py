@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from ipaddress import ip_network
@@ -128,7 +129,7 @@ def http_url(name: str, default: str) -> str:
     try:
         parts = urlsplit(value)
         right = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
-        right = right and not (parts.query or parts.fragment)
+        right = right and not (parts.query or parts.fragment or re.search(r"[\s,]", value))
     except ValueError:
         right = False
     if not right:

@@ -1,4 +1,4 @@
-"""What the beat sends, and when. Each task reads what is due by itself, so one that is sent late loses nothing."""
+"""The schedule of Celery's beat. Each task reads what is due by itself, so a late one loses nothing."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ LOGGING = {
 
 try:
     CACHES = {"default": redis.django_cache()}
-    CHANNEL_LAYERS = {"default": redis.channel_layer()}
+    QUEUE_BROKER = redis.celery_broker()  # here, so that every process refuses what cannot be a broker
     for _role in redis.ROLES:
         redis.address(_role)
 except ImproperlyConfigured as error:
@@ -242,7 +242,6 @@ OUTBOX_HANDLERS = {
     "OPENPIX:": "payments.services.webhooks.deliveries.fan_out",
 }
 QUEUE_APP, QUEUE_PREFIX = "woovi.celery.app", "payments."
-QUEUE_BROKER = redis.celery_broker()  # here, so that every process refuses what cannot be a broker
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
 env.tell(*production.faults(globals(), redis.ROLES))

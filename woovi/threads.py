@@ -1,4 +1,4 @@
-"""Threads: one a request, where Django would use many; and the end of those of our own."""
+"""Threads: one a request, where Django would use many; and connections given back by threads of our own."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 def gives_back(act: Callable[P, T]) -> Callable[P, T]:
     """`act`, for a thread of our own that asks the database: its connections go back to the pool at the end.
 
-    Django does so at a request's end alone. A thread that ends with a connection takes the pool's place along for good;
-    after DATABASE_POOL of them the process answers 503 until it is started again.
+    Django does so only at the end of a request. A thread that ends with a connection takes it from the pool for good; after
+    DATABASE_POOL such threads the process answers 503 until it is restarted.
     """
 
     @wraps(act)

@@ -1,4 +1,4 @@
-"""How the pages write values and numbers."""
+"""Template filters for money and tax ids."""
 
 from __future__ import annotations
 
@@ -18,4 +18,5 @@ def money(centavos: int, english: bool) -> str:
 
 @register.filter
 def tax_id(number: str) -> str:
+    """A CPF or CNPJ with most digits hidden."""
     return keys.mask_tax_id(number)

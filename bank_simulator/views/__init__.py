@@ -1,1 +1,1 @@
-"""What the simulator answers: the Central Bank's API, the bank's own, and the payer's pages."""
+"""The simulator's views: the Central Bank's API, the bank's own API, tools for tests, the payer's pages."""

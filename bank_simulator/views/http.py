@@ -19,11 +19,12 @@ View = Callable[..., Answer]
 
 
 def refusal(problem: Problem) -> HttpResponse:
+    """The problem as an answer (RFC 7807)."""
     return JsonResponse(problem.body(), status=problem.status, content_type="application/problem+json")
 
 
 def open_api(view: View) -> Callable[..., HttpResponse]:
-    """A view that returns a JSON body, or a status and a body, and raises Problem. No token asked."""
+    """Decorate a view that needs no token. It returns a JSON body, or a status and a body, or raises Problem."""
 
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -38,7 +39,7 @@ def open_api(view: View) -> Callable[..., HttpResponse]:
 
 
 def api(view: View) -> Callable[..., HttpResponse]:
-    """The same for the platform's bank account: with its access token only."""
+    """Decorate a view that needs the platform's access token."""
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Answer:
@@ -56,7 +57,7 @@ def api(view: View) -> Callable[..., HttpResponse]:
 
 
 def methods(**views: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """One path, a view a method: `methods(GET=read, PUT=write)`."""
+    """Dispatch one path by method: `methods(GET=read, PUT=write)`."""
 
     def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:  # PostgreSQL's text cannot hold it

@@ -1,4 +1,4 @@
-"""The payer's pages: paste a code, see what it asks, pay it well or badly; what was paid; the faults."""
+"""The payer's pages: paste a code, see what it asks for, pay it; the Pix that were paid; the faults."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods
 
-from bank_simulator import books, callbacks, faults, words
+from bank_simulator import books, callbacks, faults, translations
 from bank_simulator.models import Charge, Pix
 from bank_simulator.problems import Problem
 from payments.pix import keys
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 STATIC = {"bank.css": "text/css", "bank.svg": "image/svg+xml"}
-LISTED = 50
+LISTED = 50  # Pix on one page
 FAULT_GROUPS = {
     "group_calls": ("latency_ms", "latency_spread_ms", "unavailable_percent", "too_many_percent",
                     "timeout_percent", "timeout_seconds"),
@@ -35,6 +35,8 @@ FAULT_GROUPS = {
 
 @dataclass(frozen=True)
 class Person:
+    """Somebody who pays on the page."""
+
     tax_id: str
     name: str
 
@@ -58,7 +60,7 @@ STRANGER = _person("935411347", "Zé Ninguém")
 
 @require_GET
 def static(request: HttpRequest, name: str) -> HttpResponse:
-    """One of the two files beside the pages. Django's own view streams in a way that ASGI warns of."""
+    """A file of `static/`. Django's own view is not used: it streams synchronously, of which ASGI warns."""
     if name not in STATIC:
         raise Http404
     body = (settings.HERE / "static" / name).read_bytes()
@@ -67,6 +69,7 @@ def static(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
+    """The page to paste a code."""
     return _page(request, "home.html", {})
 
 
@@ -75,19 +78,19 @@ def home(request: HttpRequest) -> HttpResponse:
 def pay(request: HttpRequest) -> HttpResponse:
     """Show what `code` asks for, or (POST) pay it."""
     sent = request.POST if request.method == "POST" else request.GET
-    code, t = sent.get("code", ""), _words(request)
+    code, t = sent.get("code", ""), _translation(request)
     try:
         target = books.read_code(code)
     except Problem as problem:
-        return _page(request, "home.html", {"code": code, "error": _said(problem, t)}, problem.status)
+        return _page(request, "home.html", {"code": code, "error": _refusal(problem, t)}, problem.status)
     error = ""
     if request.method == "POST":
         try:
             paid = _carry_out(request, target)
-            callbacks.wake()
+            callbacks.send_soon()
             return HttpResponseRedirect(f"/paid?{urlencode({'new': paid.end_to_end_id})}")
         except Problem as problem:
-            error = _said(problem, t)
+            error = _refusal(problem, t)
     context = {
         "code": code,
         "target": target,
@@ -101,6 +104,7 @@ def pay(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def paid(request: HttpRequest) -> HttpResponse:
+    """The latest Pix; `?new=` marks one."""
     rows = Pix.objects.prefetch_related("returns", "callbacks").order_by("-paid_at")[:LISTED]
     new = Pix.objects.filter(pk=request.GET.get("new", "")[:32].replace("\0", "")).first()
     return _page(request, "paid.html", {"rows": rows, "new": new})
@@ -109,8 +113,9 @@ def paid(request: HttpRequest) -> HttpResponse:
 @csrf_protect
 @require_http_methods(["GET", "POST"])
 def faults_page(request: HttpRequest) -> HttpResponse:
+    """Show the faults, or (POST) change them."""
     error = saved = ""
-    t = _words(request)
+    t = _translation(request)
     if request.method == "POST":
         try:
             if "reset" in request.POST:
@@ -131,14 +136,14 @@ def _carry_out(request: HttpRequest, target: books.Target) -> Pix:
     action = request.POST.get("action", "pay")
     payer = STRANGER if action == "stranger" else _chosen(request, target)
     value = _value(request.POST.get("value", "")) if action == "other_value" or not target.value else None
-    manner = request.POST.get("callback", "normal")
+    callback = request.POST.get("callback", "normal")
     for _ in range(2 if action == "twice" else 1):
         done = books.pay(
             target,
             books.Payer(payer.tax_id, payer.name),
             value=value,
             force=action in {"twice", "late", "other_value"},
-            callback=manner,
+            callback=callback,
             now=books.after_expiry(target) if action == "late" else None,
         )
     return done
@@ -192,34 +197,34 @@ def _state(target: books.Target) -> str:
     return "paid" if target.charge.status == Charge.Status.PAID else "removed"
 
 
-def _said(problem: Problem, t: dict[str, str]) -> str:
+def _refusal(problem: Problem, t: dict[str, str]) -> str:
     """The refusal in the page's language."""
-    of_code = {"CobPayloadNaoEncontrado": "error_unknown", "ChaveNaoEncontrada": "error_key"}
-    said = {
-        "br_code": of_code.get(problem.kind, "error_code"),
+    code_errors = {"CobPayloadNaoEncontrado": "error_unknown", "ChaveNaoEncontrada": "error_key"}
+    key = {
+        "br_code": code_errors.get(problem.kind, "error_code"),
         "status": "error_status",
         "expiracao": "error_expired",
         "value": "error_other_value",
         "typed_value": "error_value",
         "payer": "error_payer",
     }.get(problem.field)
-    return t[said] if said else problem.detail
+    return t[key] if key else problem.detail
 
 
-def _words(request: HttpRequest) -> dict[str, str]:
-    """The words of `?lang=`, of the cookie that it left, or of the browser's first language that we have."""
+def _translation(request: HttpRequest) -> dict[str, str]:
+    """The page's language: of `?lang=`, else of the cookie that it set, else the browser's first that we have."""
     wanted = request.GET.get("lang") or request.COOKIES.get("bank_lang")
     if wanted in {"pt", "en"}:
-        return words.EN if wanted == "en" else words.PT
+        return translations.EN if wanted == "en" else translations.PT
     for tag, _ in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
         if tag.startswith(("pt", "en")):
-            return words.EN if tag.startswith("en") else words.PT
-    return words.PT
+            return translations.EN if tag.startswith("en") else translations.PT
+    return translations.PT
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    t = _words(request)
-    english = t is words.EN
+    t = _translation(request)
+    english = t is translations.EN
     query = request.GET.copy()
     if code := context.get("code"):
         query["code"] = code

@@ -5,25 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core import signing
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from bank_simulator import books, callbacks, faults, shapes
+from bank_simulator import books, callbacks, faults, outgoing, shapes
 from bank_simulator.models import Charge, Return, Webhook
 from bank_simulator.problems import Problem
 from bank_simulator.shapes import Body
 from bank_simulator.views.http import SALT, Answer, api, open_api
+from bank_simulator.views.lists import page, window
 from payments.pix import ids, keys
 
 COB = "CobOperacaoInvalida"
-DEFAULT_EXPIRY, DEFAULT_PAGE, LARGEST_PAGE = 86_400, 100, 1000
+DEFAULT_EXPIRY = 86_400  # seconds
 
 
 @open_api
@@ -50,6 +48,7 @@ def token(request: HttpRequest) -> Answer:
 
 @api
 def put_charge(request: HttpRequest, txid: str) -> Answer:
+    """Register the charge `txid`, or revise it."""
     if not ids.is_txid(txid):
         raise Problem(COB, 400, "O txid tem de 26 a 35 letras e dígitos.", "txid", txid)
     return 201, shapes.charge(books.register(txid, _charge_fields(Body(request, COB)), request.get_host()))
@@ -57,6 +56,7 @@ def put_charge(request: HttpRequest, txid: str) -> Answer:
 
 @api
 def post_charge(request: HttpRequest) -> Answer:
+    """Register a charge under a txid of the bank."""
     fields = _charge_fields(Body(request, COB))
     return 201, shapes.charge(books.register(ids.new_txid(), fields, request.get_host()))
 
@@ -98,6 +98,7 @@ def _debtor(body: Body) -> dict[str, str] | None:
 
 @api
 def get_charge(request: HttpRequest, txid: str) -> Answer:
+    """A charge by its txid."""
     charge = Charge.objects.filter(txid=txid).first()
     if charge is None:
         raise Problem("CobNaoEncontrado", 404, f"Cobrança não encontrada: {txid}")
@@ -106,6 +107,7 @@ def get_charge(request: HttpRequest, txid: str) -> Answer:
 
 @api
 def patch_charge(request: HttpRequest, txid: str) -> Answer:
+    """Change an active charge, or remove it."""
     body = Body(request, COB)
     if body.get("status") is not None:
         if body.data != {"status": Charge.Status.REMOVED}:
@@ -125,7 +127,7 @@ def patch_charge(request: HttpRequest, txid: str) -> Answer:
 
 @open_api
 def payload(request: HttpRequest, token: str) -> Answer:
-    """What a payer's bank fetches. The real thing is a JWS; here it is its payload alone."""
+    """The charge, as a payer's bank fetches it. A real bank signs it (JWS); this one sends the payload alone."""
     charge = Charge.objects.filter(token=token).first()
     if charge is None:
         raise Problem("CobPayloadNaoEncontrado", 404, "Cobrança não encontrada.")
@@ -138,70 +140,32 @@ def payload(request: HttpRequest, token: str) -> Answer:
 
 @api
 def list_charges(request: HttpRequest) -> Answer:
-    start, end = _window(request, "CobConsultaInvalida")
+    """Charges created between `?inicio` and `?fim`."""
+    start, end = window(request, "CobConsultaInvalida")
     rows = Charge.objects.filter(created_at__range=(start, end)).order_by("created_at", "txid")
     if status := request.GET.get("status"):
         rows = rows.filter(status=status)
-    page, parameters = _page(request, rows, "CobConsultaInvalida", start, end)
-    return {"parametros": parameters, "cobs": [shapes.charge(row) for row in page]}
+    found, parameters = page(request, rows, "CobConsultaInvalida", start, end)
+    return {"parametros": parameters, "cobs": [shapes.charge(row) for row in found]}
 
 
 @api
 def list_received(request: HttpRequest) -> Answer:
-    start, end = _window(request, "PixConsultaInvalida")
+    """Pix received between `?inicio` and `?fim`, by `?txid=` and with returns (`?devolucaoPresente=true`)."""
+    start, end = window(request, "PixConsultaInvalida")
     rows = books.listed().filter(paid_at__range=(start, end)).prefetch_related("returns")
     if request.GET.get("devolucaoPresente") == "true":
         rows = rows.filter(returns__isnull=False).distinct()
     if txid := request.GET.get("txid"):
         rows = rows.filter(txid=txid)
     ordered = rows.order_by("paid_at", "end_to_end_id")
-    page, parameters = _page(request, ordered, "PixConsultaInvalida", start, end)
-    return {"parametros": parameters, "pix": [shapes.pix(row) for row in page]}
-
-
-def _window(request: HttpRequest, kind: str) -> tuple[datetime, datetime]:
-    moments = []
-    for name in ("inicio", "fim"):
-        text = request.GET.get(name, "")
-        try:
-            moment = parse_datetime(text)
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            raise Problem(kind, 400, "deve ser um horário com fuso (RFC 3339)", name, text)
-        moments.append(moment)
-    start, end = moments
-    if end < start:
-        raise Problem(kind, 400, "fim é anterior a inicio", "fim")
-    return start, end
-
-
-def _page(
-    request: HttpRequest, rows: QuerySet[Any], kind: str, start: datetime, end: datetime
-) -> tuple[QuerySet[Any], dict[str, Any]]:
-    try:
-        number = int(request.GET.get("paginacao.paginaAtual", 0))
-        size = int(request.GET.get("paginacao.itensPorPagina", DEFAULT_PAGE))
-    except ValueError:
-        number, size = -1, -1
-    if not 0 <= number < 1_000_000 or not 1 <= size <= LARGEST_PAGE:
-        raise Problem(kind, 400, f"página de 0, com 1 a {LARGEST_PAGE} itens", "paginacao")
-    total = rows.count()
-    parameters = {
-        "inicio": shapes.moment(start),
-        "fim": shapes.moment(end),
-        "paginacao": {
-            "paginaAtual": number,
-            "itensPorPagina": size,
-            "quantidadeDePaginas": -(-total // size),
-            "quantidadeTotalDeItens": total,
-        },
-    }
-    return rows[number * size : (number + 1) * size], parameters
+    found, parameters = page(request, ordered, "PixConsultaInvalida", start, end)
+    return {"parametros": parameters, "pix": [shapes.pix(row) for row in found]}
 
 
 @api
 def get_received(request: HttpRequest, end_to_end_id: str) -> Answer:
+    """A received Pix by its end-to-end id."""
     pix = books.listed().filter(pk=end_to_end_id).first()
     if pix is None:
         raise Problem("PixNaoEncontrado", 404, f"Pix não encontrado: {end_to_end_id}")
@@ -210,18 +174,20 @@ def get_received(request: HttpRequest, end_to_end_id: str) -> Answer:
 
 @api
 def put_return(request: HttpRequest, end_to_end_id: str, return_id: str) -> Answer:
+    """Return all or part of a received Pix."""
     kind = "PixDevolucaoInvalida"
     if not ids.is_return_id(return_id):
         raise Problem(kind, 400, "O id tem de 1 a 35 letras e dígitos.", "id", return_id)
     body = Body(request, kind)
     comment = body.text("descricao", 140, "")
-    row = books.request_return(end_to_end_id, return_id, body.value("valor"), comment)
-    callbacks.wake()
+    row = outgoing.request_return(end_to_end_id, return_id, body.value("valor"), comment)
+    callbacks.send_soon()
     return 201, shapes.returned(row)
 
 
 @api
 def get_return(request: HttpRequest, end_to_end_id: str, return_id: str) -> Answer:
+    """A return by its id."""
     row = Return.objects.filter(pix=end_to_end_id, return_id=return_id).first()
     if row is None:
         raise Problem("PixDevolucaoNaoEncontrada", 404, f"Devolução não encontrada: {return_id}")
@@ -230,6 +196,7 @@ def get_return(request: HttpRequest, end_to_end_id: str, return_id: str) -> Answ
 
 @api
 def put_webhook(request: HttpRequest, key: str) -> Answer:
+    """Set the callback address of a key."""
     url = Body(request, "WebhookOperacaoInvalida").text("webhookUrl", 500)
     if not url.startswith(("http://", "https://")):
         raise Problem("WebhookOperacaoInvalida", 400, "não é um endereço http(s)", "webhookUrl", url)
@@ -243,6 +210,7 @@ def put_webhook(request: HttpRequest, key: str) -> Answer:
 
 @api
 def get_webhook(request: HttpRequest, key: str) -> Answer:
+    """The callback address of a key."""
     row = Webhook.objects.filter(pk=_key(key)).first()
     if row is None:
         raise Problem("WebhookNaoEncontrado", 404, "Não há webhook para esta chave.")
@@ -251,6 +219,7 @@ def get_webhook(request: HttpRequest, key: str) -> Answer:
 
 @api
 def delete_webhook(request: HttpRequest, key: str) -> Answer:
+    """Remove the callback address of a key."""
     if not Webhook.objects.filter(pk=_key(key)).delete()[0]:
         raise Problem("WebhookNaoEncontrado", 404, "Não há webhook para esta chave.")
     return 204, None

@@ -1,4 +1,4 @@
-"""Caches: what each served, how long it loads, whether its Redis answers; and dropping what is wrong in one."""
+"""Caches: hits, load times, the state of their Redis; and forms that drop entries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_FIGURES: dict[str, Any] = {}
 
 @admin.register(Cache)
 class CacheAdmin(Record):
-    """Counts are of all processes, of this hour and the one before; breakers are of this process."""
+    """Counts are of all processes in this hour and the last; breakers are of this process."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if not self.has_view_permission(request):
@@ -61,8 +61,8 @@ class CacheAdmin(Record):
         except RedisError:
             messages.error(request, _("Nothing was dropped: Redis does not answer."))
         else:
-            # Names of entries are keyed hashes: the log says which, and tells nothing of a person.
-            self.log_change(request, Cache(name=cache.name), f"Dropped {drop.told()}.")
+            # The log names entries by keyed hash, so it holds no personal data.
+            self.log_change(request, Cache(name=cache.name), f"Dropped {drop.description()}.")
             messages.success(request, _("Dropped."))
         return HttpResponseRedirect(reverse("admin:payments_cache_change", args=[cache.name]))
 
@@ -72,12 +72,13 @@ class CacheAdmin(Record):
 
 
 def known() -> dict[str, AnyCache]:
-    bank.current()  # its token's cache is made with it
+    """All caches by name."""
+    bank.current()  # creates the cache of its access token
     return dict(sorted([*readthrough.registry.items(), *versioned.registry.items()]))
 
 
 def figures(cache: AnyCache) -> dict[str, Any]:
-    """The fleet's figures; empty where Redis does not answer."""
+    """The cache's figures, of all processes; empty if Redis does not answer."""
     try:
         metrics.flush()
         found = metrics.fleet(cache.name)
@@ -89,15 +90,16 @@ def figures(cache: AnyCache) -> dict[str, Any]:
 
 
 def breakers(cache: AnyCache) -> dict[str, Any]:
+    """The breakers of the cache's role of Redis, by server."""
     role = versioned.ROLE if isinstance(cache, VersionedCache) else "cache"
     return dict(redis.metrics().get(role, {}))
 
 
-# ── what may be dropped ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── forms that drop entries ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Drop(forms.Form):
-    """One way to drop. `name` tells the forms of a page apart."""
+    """A form that drops entries. `name` tells the forms of a page apart."""
 
     name = ""
     title: Any = ""
@@ -110,20 +112,26 @@ class Drop(forms.Form):
 
     @classmethod
     def fits(cls, cache: AnyCache) -> bool:
+        """Whether the form makes sense for the cache."""
         return bool(cls.parts(cache))
 
     @classmethod
     def parts(cls, cache: AnyCache) -> tuple[str, ...]:
+        """The form's fields: parts of a key, or tags."""
         raise NotImplementedError
 
     def do(self) -> None:
+        """Drop."""
         raise NotImplementedError
 
-    def told(self) -> str:
+    def description(self) -> str:
+        """What was dropped, for the log."""
         raise NotImplementedError
 
 
 class DropEntry(Drop):
+    """Drop one entry, by the parts of its key."""
+
     name, title = "entry", _("One entry")
 
     @classmethod
@@ -147,13 +155,15 @@ class DropEntry(Drop):
         else:
             self.cache.invalidate(**self.cleaned_data)
 
-    def told(self) -> str:
+    def description(self) -> str:
         if isinstance(self.cache, VersionedCache):
             return f"the entry {self.cleaned_data['id']}"
         return f"the entry {self.cache.entry_name(**self.cleaned_data)}"
 
 
 class DropToken(Drop):
+    """Drop an access token."""
+
     name, title = "token", _("The token: the next call fetches another")
 
     @classmethod
@@ -167,11 +177,13 @@ class DropToken(Drop):
     def do(self) -> None:
         self.cache.drop()
 
-    def told(self) -> str:
+    def description(self) -> str:
         return "the token"
 
 
 class DropTag(Drop):
+    """Drop a tenant's entries that have a tag."""
+
     name, title = "tag", _("All of a tenant's entries with a tag")
 
     @classmethod
@@ -187,11 +199,13 @@ class DropTag(Drop):
         given = {part: value for part, value in self.cleaned_data.items() if value or part == "tenant"}
         self.cache.invalidate_tag(**given)
 
-    def told(self) -> str:
+    def description(self) -> str:
         return f"entries by {', '.join(part for part, value in self.cleaned_data.items() if value)}"
 
 
 class DropTenant(Drop):
+    """Drop all of a tenant's entries."""
+
     name, title = "tenant", _("All of a tenant's entries")
 
     @classmethod
@@ -201,7 +215,7 @@ class DropTenant(Drop):
     def do(self) -> None:
         self.cache.invalidate_tenant(self.cleaned_data["tenant"])
 
-    def told(self) -> str:
+    def description(self) -> str:
         return f"all entries of tenant {self.cleaned_data['tenant']}"
 
 

@@ -1,4 +1,4 @@
-"""Charges, the Pix that came in, their returns, and how far the bank was read."""
+"""Charges, received Pix, refunds, and the cursor of the bank's list."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
         return self._read("pix_key", keys.parse)
 
     def clean(self) -> dict[str, Any]:
-        """The service judges the terms; asked here, so that its refusal stands at the field."""
+        """Have the service check the terms here, so that its refusal is shown at the field."""
         data = super().clean() or {}
         terms = {field: data[field] for field in companies.TERMS if field in data}
         if self.instance.pk and len(terms) == len(companies.TERMS):
@@ -49,7 +49,7 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Company)
 class CompanyAdmin(Page):
-    """Onboarded here with its accounts; names, fees and expiry may change, who it is may not."""
+    """A company is onboarded here with its accounts. Its names, fees and expiry may change, its identity may not."""
 
     form = CompanyForm
     list_display = ("public_id", "trade_name", "tax_id", "pix_key", "created_at")
@@ -109,7 +109,7 @@ class CompanyAdmin(Page):
 
 @admin.register(Application)
 class ApplicationAdmin(Page):
-    """Credentials are issued and revoked; nothing of them is edited."""
+    """Credentials are issued and revoked, never edited."""
 
     list_display = ("client_id", "name", "company", "is_active", "created_at")
     list_filter = ("is_active",)
@@ -134,7 +134,7 @@ class ApplicationAdmin(Page):
         request.issued_app_id = app_id  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
-        """Show the AppID, this once: not by a redirect, which would have to keep it somewhere."""
+        """Show the AppID this once. A redirect would have to store it somewhere."""
         context = {
             **self.admin_site.each_context(request),
             "title": "AppID",
@@ -159,6 +159,7 @@ class ApplicationAdmin(Page):
 
 
 def revoke(application: Application) -> str:
+    """Revoke it. Returns a text for the log."""
     was = application.is_active
     companies.revoke_application(application)
     return f"Revoked. is_active: {was} → False"

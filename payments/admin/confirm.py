@@ -18,7 +18,7 @@ from payments.services.errors import ServiceError
 def confirmed(
     page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], action: str, question: Any
 ) -> HttpResponse | None:
-    """The page that asks, until its button was pressed; then None, and the action may go on."""
+    """A page that asks for confirmation, or None once it was given."""
     if "confirmed" in request.POST:
         return None
     context = {
@@ -33,16 +33,18 @@ def confirmed(
 
 
 def on_each(page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], act: Callable[[Any], str]) -> None:
-    """Do `act` to each row and log the text that it returns. A row that its service refuses is told with the reason, and
-    the others are done all the same."""
+    """Do `act` to each row, and log the text that it returns.
+
+    If a service refuses a row, a message says why, and the other rows are done.
+    """
     done = 0
     for row in rows:
         try:
-            told = act(row)
+            done_to_it = act(row)
         except ServiceError as refusal:
             messages.error(request, f"{row}: {said(refusal)}")
         else:
-            page.log_change(request, row, told)
+            page.log_change(request, row, done_to_it)
             done += 1
     if done:
         messages.success(request, _("Done: %(done)s.") % {"done": done})

@@ -1,4 +1,4 @@
-"""The ledger, from an account to its entries to their transaction to its other entries."""
+"""The ledger: accounts, their entries, and the transactions of these."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AccountAdmin(Record):
 
 
 class EntryList(ChangeList):
-    """Entries, newest first; those of one account with the balance after each."""
+    """Entries, newest first. A list of one account shows the balance after each."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -43,7 +43,7 @@ class EntryList(ChangeList):
         self.result_list = entries
         if not entries or "account__id__exact" not in self.params:
             return
-        # The balance of now less what came later: only this page's rows and newer ones are summed, all in one query.
+        # The balance now, less all later entries: one query sums only the rows that are newer than this page.
         later = Entry.objects.filter(account=OuterRef("pk"), id__gt=entries[0].pk).order_by().values("account")
         account = Account.objects.annotate(later=Subquery(later.annotate(sum=Sum("amount")).values("sum"))).get(
             pk=entries[0].account_id
@@ -112,9 +112,9 @@ class EntriesOfTransaction(admin.TabularInline):  # type: ignore[type-arg]
 
 
 class OfCharge(admin.SimpleListFilter):
-    """All transactions of one charge: of every Pix that named it, and of their refunds the holds, posts and voids.
+    """All transactions of one charge: its Pix, and the holds, posts and voids of their refunds.
 
-    Chosen by a link from the charge, and shown only then.
+    A link on the charge's page chooses this filter; it is shown only then.
     """
 
     title = _("charge")
@@ -150,7 +150,7 @@ class LedgerTransactionAdmin(Record):
 
     @admin.display(description=_("Posted (held)"))
     def moved(self, transaction: LedgerTransaction) -> str:
-        """What it does to each account, in short."""
+        """The amounts by account, in short."""
         return "; ".join(
             f"{entry.account.get_kind_display().partition(' (')[0]} {format_reais(entry.amount)}"
             + (f" ({format_reais(entry.pending)})" if entry.pending else "")

@@ -24,11 +24,11 @@ from payments.models import RowLock
 from woovi.locks import FencedModel, holders, metrics
 from woovi.locks.holders import Held
 
-AWAY = (RedisError, OSError)
+REDIS_ERRORS = (RedisError, OSError)
 
 
 class Reason(forms.Form):
-    """Why a row is taken away, for the log; and from whom, so that nobody else is hit meanwhile."""
+    """The reason for the log; and the holder's fence, so that no later holder loses the row."""
 
     reason = forms.CharField(max_length=200)
     fence = forms.IntegerField(widget=forms.HiddenInput)
@@ -40,19 +40,22 @@ class Line:
 
     held: Held
     name: str  # of the model
-    row: models.Model | None  # None where there is no such row (any more), or its model is not ours
+    row: models.Model | None  # None if the row does not exist or its model is unknown
 
     @property
     def link(self) -> SafeString | str:
+        """The row, as a link if the admin has a page for it."""
         shown = self.row is not None and admin.site.is_registered(type(self.row))
         return link(self.row, f"{self.held.pk}: {self.row}") if shown else self.held.pk
 
     @property
     def holder(self) -> tuple[str, str]:
+        """Host and process of the holder."""
         return party(self.held.owner)
 
     @property
     def waiting(self) -> list[tuple[str, str, float]]:
+        """Host, process and seconds waited of each waiter."""
         return [(*party(waiter.owner), waiter.seconds) for waiter in self.held.waiting]
 
 
@@ -63,7 +66,7 @@ def party(owner: str) -> tuple[str, str]:
 
 
 def lines(found: list[Held]) -> list[Line]:
-    """Held rows with their models and rows, one query a model; those that others wait for first, then the oldest."""
+    """Held rows with their models and rows, by one query for each model; most waiters first, then longest held."""
     shown = []
     for label in {held.label for held in found}:
         model, mine = fenced(label), [held for held in found if held.label == label]
@@ -74,7 +77,7 @@ def lines(found: list[Held]) -> list[Line]:
 
 
 def fenced(label: str) -> type[FencedModel] | None:
-    """The model of a label; None for the name of something that is no row."""
+    """The model of a label; None if the lock is on a name, not on a row."""
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
@@ -83,7 +86,7 @@ def fenced(label: str) -> type[FencedModel] | None:
 
 
 def key(model: type[models.Model], pk: str) -> Any:
-    """A pk as its own type, None where it is none."""
+    """A primary key as its model's type; None if it does not fit."""
     try:
         return model._meta.pk.to_python(pk)
     except ValidationError:
@@ -92,7 +95,7 @@ def key(model: type[models.Model], pk: str) -> Any:
 
 @admin.register(RowLock)
 class RowLockAdmin(Record):
-    """The list reads Redis. Its only action raises the row's fence, so that who held it cannot write any more."""
+    """The list is read from Redis. Its only action raises the row's fence, so that the holder can no longer write."""
 
     def get_urls(self) -> list[URLPattern]:
         guarded = self.admin_site.admin_view
@@ -110,18 +113,18 @@ class RowLockAdmin(Record):
             context["limit"] = holders.LIMIT
             counts, context["processes"] = metrics.everywhere()
             context["counts"] = [figures(label, each) for label, each in sorted(counts.items())]
-        except AWAY:
+        except REDIS_ERRORS:
             context |= {"away": True, "refuses": settings.LOCKS_WITHOUT_REDIS == "refuse"}
         return self.page(request, "payments_admin/locks.html", _("Row locks"), context)
 
     def release(self, request: HttpRequest, label: str, pk: str) -> HttpResponse:
-        """Ask, with a reason; then take the row from who holds it. Both are in the log, before anything is done."""
+        """Ask for a reason, then take the row from its holder. The log entry is written first."""
         if not self.may_release(request):
             raise PermissionDenied
         back = HttpResponseRedirect(reverse("admin:payments_rowlock_changelist"))
         try:
             held = holders.look(label, pk)
-        except AWAY:
+        except REDIS_ERRORS:
             messages.error(request, _("Redis does not answer: nothing was released."))
             return back
         if held is None:
@@ -129,24 +132,27 @@ class RowLockAdmin(Record):
             return back
         (line,) = lines([held])
         if line.row is None:
-            raise Http404  # a name that is no row: its lock ends with its lease
+            raise Http404  # a lock on a name, not on a row, ends with its lease
         form = Reason(request.POST or None, initial={"fence": line.held.fence})
         if not form.is_valid():
             context = {"line": line, "form": form}
             return self.page(request, "payments_admin/lock_release.html", _("Take this row away?"), context)
-        if form.cleaned_data["fence"] != line.held.fence:  # one that comes just now is fenced out, and safe
+        if (
+            form.cleaned_data["fence"] != line.held.fence
+        ):  # a holder that comes after this check is fenced out, which is safe
             messages.warning(request, _("Somebody else holds the row by now: nothing was released."))
             return back
-        self.take(request, line, form.cleaned_data["reason"])
+        self.take_away(request, line, form.cleaned_data["reason"])
         return back
 
-    def take(self, request: HttpRequest, line: Line, reason: str) -> None:
+    def take_away(self, request: HttpRequest, line: Line, reason: str) -> None:
+        """Log it, release the row, and say in a message what happened."""
         assert line.row
         facts = f"from {line.held.owner}, fence {line.held.fence}, {len(line.held.waiting)} waiting"
         self.log_change(request, line.row, f"Lock taken {facts}. Reason: {reason}")
         try:
             fenced_out = holders.force_release(type(line.row), line.row.pk)
-        except AWAY:
+        except REDIS_ERRORS:
             self.log_change(request, line.row, "Lock not taken: Redis did not answer.")
             messages.error(request, _("Redis does not answer: nothing was released."))
             return

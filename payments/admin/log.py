@@ -1,4 +1,4 @@
-"""What operators did."""
+"""The log of operators' actions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from payments.admin.records import Record
 
 @admin.register(LogEntry)
 class LogEntryAdmin(Record):
-    list_display = ("action_time", "user", "content_type", "object_repr", "told")
+    list_display = ("action_time", "user", "content_type", "object_repr", "change")
     search_fields = ("user__email", "object_id__exact", "object_repr")
     search_help_text = _("The operator's e-mail, or what was changed")
 
@@ -21,5 +21,5 @@ class LogEntryAdmin(Record):
         return super().get_queryset(request).select_related("user", "content_type")
 
     @admin.display(description=_("What"))
-    def told(self, entry: LogEntry) -> str:
+    def change(self, entry: LogEntry) -> str:
         return str(entry)

@@ -1,4 +1,4 @@
-"""What operators do about money that is not where it should be. Each asks for a reason and is in the log."""
+"""Operators' actions on money that is not where it should be. Each asks for a reason and is logged."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ else:
     _Page = object
 
 
-class _Acting(_Page):
-    """Actions for whoever has the right to change the record, which its pages give to nobody."""
+class _ActionsWithReason(_Page):
+    """Actions for operators with the right to change the record, though no page edits it."""
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"payments.change_{self.model._meta.model_name}")
@@ -35,7 +35,7 @@ class _Acting(_Page):
         self, request: HttpRequest, rows: QuerySet[Any], action: str, question: str,
         act: Callable[[Any, str], str],
     ) -> HttpResponse | None:  # fmt: skip
-        """Ask, then `act(row, reason)` on each; what it returns is said and logged, a refusal is a message."""
+        """Ask for a reason, then call `act(row, reason)` on each row. Its text is shown and logged; a refusal is shown."""
         page, given = asked(self, request, rows, action, question)
         if page:
             return page
@@ -51,7 +51,9 @@ class _Acting(_Page):
         return None
 
 
-class RefundActions(_Acting):
+class RefundActions(_ActionsWithReason):
+    """Actions on refunds."""
+
     actions = ("retry_suspense", "resolve_contradiction")
 
     @admin.action(description=_("Return out of suspense again"), permissions=["act"])
@@ -70,10 +72,14 @@ class RefundActions(_Acting):
 
 
 class SetBack(Reason):
+    """The time from which to read again."""
+
     read_until = forms.SplitDateTimeField(label=_("Read again from"), widget=AdminSplitDateTime)
 
 
-class CursorActions(_Acting):
+class CursorActions(_ActionsWithReason):
+    """Actions on the cursor of the bank's list."""
+
     actions = ("set_back",)
 
     @admin.action(description=_("Set back, to read the bank's list again"), permissions=["act"])
@@ -88,14 +94,16 @@ class CursorActions(_Acting):
             except ServiceError as error:
                 refused(request, cursor, error)
                 continue
-            told = f"Set back from {was.isoformat()} to {given['read_until'].isoformat()}."
-            self.log_change(request, cursor, f"{told} Reason: {given['reason']}")
-            messages.success(request, told)
+            done = f"Set back from {was.isoformat()} to {given['read_until'].isoformat()}."
+            self.log_change(request, cursor, f"{done} Reason: {given['reason']}")
+            messages.success(request, done)
         return None
 
 
 @admin.register(SetAsidePix)
-class SetAsidePixAdmin(_Acting, Record):
+class SetAsidePixAdmin(_ActionsWithReason, Record):
+    """Pix that could not be read or booked."""
+
     list_display = ("end_to_end_id", "created_at", "reason", "attempts", "next_attempt_at", "resolved_at", "resolution")
     list_filter = (("resolved_at", admin.EmptyFieldListFilter),)
     search_fields = ("end_to_end_id__exact", "txid__exact")
@@ -114,6 +122,8 @@ class SetAsidePixAdmin(_Acting, Record):
 
 @admin.register(BankDay)
 class BankDayAdmin(Record):
+    """Days that were compared with the bank."""
+
     list_display = ("day", "there_in", "here_in", "there_out", "here_out", "there", "here", "compared_at")
     ordering = ("-day",)
     fields = readonly_fields = list_display
@@ -124,7 +134,9 @@ class BankDayAdmin(Record):
 
 
 @admin.register(BankDifference)
-class BankDifferenceAdmin(_Acting, Record):
+class BankDifferenceAdmin(_ActionsWithReason, Record):
+    """Differences between the bank and our books."""
+
     list_display = ("day", "kind", "end_to_end_id", "there", "here", "status", "resolution")
     list_filter = ("status", "kind")
     search_fields = ("end_to_end_id__exact",)

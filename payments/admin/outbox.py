@@ -1,4 +1,4 @@
-"""Events, as they were written with their change."""
+"""Events of the outbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who logs in."""
+"""People who log in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NewUser(AdminUserCreationForm):  # type: ignore[type-arg]
 
 @admin.register(User)
 class PersonAdmin(Page, UserAdmin):  # type: ignore[type-arg]
-    """People are switched off, not deleted: what they did names them."""
+    """People are deactivated, not deleted, because the log names them."""
 
     add_form = NewUser
     list_display = ("email", "company", "is_staff", "is_active", "last_login")
@@ -44,14 +44,14 @@ class PersonAdmin(Page, UserAdmin):  # type: ignore[type-arg]
     add_fieldsets = ((None, {"fields": ("email", "company", "usable_password", "password1", "password2")}),)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Another operator, and with it its password and so its rights, is changed by superusers only."""
+        """Only superusers may change another operator: whoever can set its password has its rights."""
         operator = obj is not None and (obj.is_superuser or obj.is_staff) and obj != request.user
         if operator and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Rights are given by superusers only: who may edit people could else give themselves any."""
+        """Only superusers give rights; otherwise anybody who may edit people could give themselves any."""
         return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *RIGHTS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

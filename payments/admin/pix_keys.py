@@ -1,4 +1,4 @@
-"""What look-ups of Pix keys cost whom."""
+"""Tokens that companies spent on looking up Pix keys."""
 
 from __future__ import annotations
 

@@ -11,10 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from payments.refusals import said
 from payments.services.errors import ServiceError
 
 
 class Reason(forms.Form):
+    """The reason for an action."""
+
     reason = forms.CharField(label=_("Reason, for the log"), max_length=200)
 
 
@@ -22,7 +25,7 @@ def asked(
     page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], action: str, question: str,
     form_class: type[Reason] = Reason,
 ) -> tuple[HttpResponse | None, dict[str, Any]]:  # fmt: skip
-    """The page that asks, until its form is filled in; then None and what was filled in."""
+    """A page that asks for a reason, or None and the form's data once it is filled in."""
     form = form_class(request.POST if "answered" in request.POST else None)
     if form.is_bound and form.is_valid():
         return None, form.cleaned_data
@@ -38,5 +41,5 @@ def asked(
 
 
 def refused(request: HttpRequest, row: Model, error: ServiceError) -> None:
-    """A service's refusal, as a message that names the row."""
-    messages.error(request, f"{row}: {error.message}")
+    """Show a service's refusal, in the operator's language, in a message that names the row."""
+    messages.error(request, f"{row}: {said(error)}")

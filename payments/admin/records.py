@@ -1,4 +1,4 @@
-"""What the admin's pages share."""
+"""What the admin's pages have in common."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ from payments.services.errors import ServiceError
 
 
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What all pages of the admin do: find a row also by its number, which `check_ledger` and logs name, and by a
-    printed tax id; tell a service's refusal in a message; and log what a field was and what it became."""
+    """The base of all pages of the admin.
+
+    A search also finds a row by its number, as `check_ledger` and logs name it, and by a punctuated tax id. A service's
+    refusal becomes a message. The log has old and new values of changed fields.
+    """
 
     change_list_template = "payments_admin/change_list.html"
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._told(request, super().changeform_view, *args, **kwargs)
+        return self._with_refusals_shown(request, super().changeform_view, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._told(request, super().changelist_view, *args, **kwargs)
+        return self._with_refusals_shown(request, super().changelist_view, *args, **kwargs)
 
-    def _told(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The view's answer; where a service refused, the same page again with what it said."""
+    def _with_refusals_shown(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The view's answer; after a service's refusal, the same page again with a message."""
         try:
             answer: HttpResponse = view(request, *args, **kwargs)
         except ServiceError as refusal:
@@ -53,26 +56,26 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
             pass
         found, doubled = super().get_search_results(request, queryset, search_term)
         number = search_term.strip()
-        has_number = isinstance(self.model._meta.pk, models.AutoField)  # also the big ones
+        has_number = isinstance(self.model._meta.pk, models.AutoField)  # BigAutoField is one too
         if has_number and number.isascii() and number.isdecimal() and len(number) < 20:
             found |= queryset.filter(pk=number)
         return found, doubled
 
 
 def shown(value: Any) -> str:
-    """A field's value as the log has it."""
+    """A field's value, for the log."""
     if isinstance(value, (list, tuple, models.QuerySet)):
         return ", ".join(sorted(str(each) for each in value)) or "-"
     return "-" if value is None or value == "" else str(value)
 
 
 class Record(Page):
-    """A record of fact: everybody with the right may read it, nobody may add, change or delete one.
+    """A fact: it can be read with the right to view it, and nobody can add, change or delete one.
 
     Without the right to delete, Django offers no bulk deletion either.
     """
 
-    show_full_result_count = False  # counting millions of rows to say "25 of millions" helps nobody
+    show_full_result_count = False  # counting millions of rows costs more than it tells
     list_per_page = 50
     sortable_by = ()
 

@@ -1,4 +1,4 @@
-"""Where companies are told of events, and every try to tell them. Secrets are not shown."""
+"""Webhook endpoints, deliveries and attempts. Secrets are not shown."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class WebhookDeliveryAdmin(Record):
     def send_again(self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> HttpResponse | None:
         if page := confirmed(self, request, deliveries, "send_again", _("Send these webhooks again?")):
             return page
-        on_each(self, request, deliveries, again)
+        on_each(self, request, deliveries, send_again)
         return None
 
     @admin.display(description=_("topic"))
@@ -72,7 +72,8 @@ class WebhookDeliveryAdmin(Record):
         return rows_link(WebhookAttempt, _("Tries"), delivery__id__exact=delivery.pk)
 
 
-def again(delivery: WebhookDelivery) -> str:
+def send_again(delivery: WebhookDelivery) -> str:
+    """Make it due again. Returns a text for the log."""
     was = delivery.status
     deliveries.resend(delivery)
     return f"Sent again. status: {was} → {WebhookDelivery.Status.PENDING}"

@@ -1,7 +1,7 @@
 """Models, their fields and their choices in the reader's language, for the admin.
 
-Their English names are the code's own (`created_at` is "created at"); a `verbose_name` at each field would say them
-twice and make a migration of every word. They are translated here, once the admin has all its pages.
+Django derives English names from the code (`created_at` is "created at"). A `verbose_name` for each field would repeat them
+and make a migration of every change of wording, so the names are translated here, once the admin has all its pages.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 APPS = {"payments", "outbox", "ratelimit"}
-sources: set[str] = set()  # the English of all that is translated here
+sources: set[str] = set()  # every English text that is translated here
 
 
 def translate() -> None:
+    """Make the names of all models and fields lazy translations."""
     for model in apps.get_models():
         if model._meta.app_label in APPS:
             _translate(model._meta)
 
 
 def _translate(meta: Any) -> None:
-    if not isinstance(meta.verbose_name, Promise):  # a plural that nobody wrote is a promise of Django's to add an "s"
+    if not isinstance(meta.verbose_name, Promise):  # Django's default plural is lazy too
         meta.verbose_name, meta.verbose_name_plural = _lazy(meta.verbose_name), _lazy(str(meta.verbose_name_plural))
     for field in meta.fields:
         field.verbose_name = _lazy(field.verbose_name)
@@ -32,7 +33,7 @@ def _translate(meta: Any) -> None:
 
 
 def _lazy(text: Any) -> Any:
-    if isinstance(text, Promise):  # Django's own, and what was translated before
+    if isinstance(text, Promise):  # Django's own texts, and texts that are translated already
         return text
     sources.add(str(text))
     return gettext_lazy(str(text))

@@ -10,7 +10,7 @@ from ninja import P, PathEx, Query, Router
 from payments import contract
 from payments.api import answers
 from payments.api.auth import company
-from payments.api.pages import Page, cut
+from payments.api.pages import Page, paginate
 from payments.models import Account, Company
 from payments.selectors import balances
 from payments.services.errors import NotFound
@@ -29,8 +29,11 @@ def read_company(request: HttpRequest) -> Json:
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
-    rows, info = cut(request, _merchants(owner).order_by("id"), page)
-    return {"accounts": [contract.account(row, owner, balances.of(row, owner)) for row in rows], "pageInfo": info}
+    rows, info = paginate(request, _merchants(owner).order_by("id"), page)
+    return {
+        "accounts": [contract.account(row, owner, balances.of_account(row, owner)) for row in rows],
+        "pageInfo": info,
+    }
 
 
 @router.get("/account/{account_id}", summary="Get an account", response=answers.of(answers.OneAccount))
@@ -40,7 +43,7 @@ def read(request: HttpRequest, account_id: PathEx[str, P(description="The accoun
     found = _merchants(owner).filter(public_id=account_id).first()
     if found is None:
         raise NotFound("Account not found")
-    return {"account": contract.account(found, owner, balances.of(found, owner))}
+    return {"account": contract.account(found, owner, balances.of_account(found, owner))}
 
 
 def _merchants(owner: Company) -> Any:

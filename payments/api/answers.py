@@ -1,6 +1,6 @@
-"""Answers as the documentation describes them; nothing else is ever sent.
+"""The API's answers, as the documentation describes them.
 
-They are dictionaries (TypedDict) and no models: what is absent on the wire is NotRequired here, never null.
+TypedDicts, not models: a field that may be absent on the wire is NotRequired, never null.
 """
 
 from __future__ import annotations

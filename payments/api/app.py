@@ -1,4 +1,4 @@
-"""The API: its resources, its errors in the contract's shape, its documentation."""
+"""The API: resources, documentation, and errors in the contract's shape."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _unauthorized(request: HttpRequest, problem: AuthenticationError) -> HttpRes
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
-    """The first thing that is wrong, by its field's path."""
+    """Answer with the first field that is wrong, and why."""
     first = problem.errors[0]
     place = first["loc"]  # ("body", parameter, field, …) or ("query", field)
     field = ".".join(str(part) for part in place[2 if place[0] == "body" else 1 :])

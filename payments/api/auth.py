@@ -1,4 +1,4 @@
-"""Who asks: the AppID in `Authorization`, raw or as HTTP Basic. A wrong one is charged to where it comes from."""
+"""Authentication by the AppID in `Authorization`, raw or as HTTP Basic. Wrong ones count against the sender's address."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ from payments.services import companies
 from woovi.ratelimit import reserve
 from woovi.ratelimit.middleware import asks
 
-GUESS = ("appid.address", "appid.network")
+GUESS_LIMITS = ("appid.address", "appid.network")
 
 
 class AppID(APIKeyHeader):
+    """Ninja's authentication by AppID."""
+
     param_name = "Authorization"
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Application | None:
-        """Raises RateLimited before the database is asked, where too many were wrong."""
+        """The application of the AppID `key`, or None.
+
+        Raises:
+            RateLimited: too many wrong AppIDs came from this address. The database is not asked then.
+        """
         if not key:
             return None
         if limits.known(key):
             application = companies.authenticate(key)
         else:
-            with reserve(*asks(request, *GUESS)) as guess:
+            with reserve(*asks(request, *GUESS_LIMITS)) as guess:
                 application = companies.authenticate(key)
                 if application:
                     guess.settle(0)
@@ -33,6 +39,6 @@ class AppID(APIKeyHeader):
 
 
 def company(request: HttpRequest) -> Company:
-    """The tenant that the request's AppID belongs to."""
+    """The company (tenant) that the request's AppID belongs to."""
     application: Application = request.auth  # type: ignore[attr-defined]
     return application.company

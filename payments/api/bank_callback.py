@@ -1,4 +1,4 @@
-"""POST /bank/pix: the bank tells of received Pix and of returns that ended."""
+"""POST /bank/pix: the bank's callback about received Pix and returns that ended."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from payments.services import reconciliation
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
-    """200 once all is stored. Anything else makes the bank tell again, and reconciliation finds it besides."""
+    """Answer 200 once everything is stored. After any other answer the bank calls again, and reconciliation finds it too."""
     if not constant_time_compare(request.headers.get("X-Bank-Callback-Token", ""), settings.BANK_CALLBACK_TOKEN):
         return error(HTTPStatus.UNAUTHORIZED, "Not the bank")
     try:
-        told = parse_callback(request.body)
+        received = parse_callback(request.body)
     except ValueError as problem:
         return error(HTTPStatus.BAD_REQUEST, str(problem))
-    if not reconciliation.take(told):
+    if not reconciliation.book_all(received):
         return error(HTTPStatus.SERVICE_UNAVAILABLE, "Not all is stored: tell it again")
     return JsonResponse({})

@@ -12,10 +12,10 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_val
 from payments import contract, limits
 from payments.api import answers
 from payments.api.auth import company
-from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Moment, Text, Text140, Text255, holds_nothing
-from payments.api.pages import Page, cut
+from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Text, Text140, Text255, Timestamp, holds_nothing
+from payments.api.pages import Page, paginate
 from payments.models import Charge
-from payments.selectors import charges as selected
+from payments.selectors import charges as selectors
 from payments.services import charges
 from payments.services.charges import MAX_VALUE, ChargeRequest, refunds
 from payments.services.errors import Invalid, NotFound
@@ -26,11 +26,13 @@ Value = Annotated[int, Field(gt=0, le=MAX_VALUE, description="Centavos."), DIGIT
 Identifier = PathEx[str, P(description="The charge's correlationID (URI-encoded), id or txid.")]
 
 
-# Woovi's SDK for Node has the second spelling in its types; passed over, another payer's money would be taken.
+# Woovi's SDK for Node spells it the second way. Ignoring that would let another payer's money in.
 SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices("ensureSameTaxID", "ensureSameTaxId"))]
 
 
 class Address(Body):
+    """A customer's address."""
+
     zipcode: Text255 | None = None
     street: Text255 | None = None
     number: Text255 | None = None
@@ -42,11 +44,13 @@ class Address(Body):
 
 
 def _bare_tax_id(value: object) -> object:
-    """The number of a tax id that is an object, as answers have it: a customer may be sent as it was read."""
+    """The number of a tax id given as an object, as answers have it, so that a customer may be sent back as it was read."""
     return value.get("taxID") if isinstance(value, dict) else value
 
 
 class Customer(Body):
+    """Who is to pay, with a tax id, an e-mail or a phone."""
+
     name: Annotated[Text, Field(max_length=200)]
     taxID: Annotated[Text255 | None, BeforeValidator(_bare_tax_id)] = None
     email: Text255 | None = None
@@ -63,12 +67,14 @@ class Customer(Body):
 
 
 class AdditionalInfo(Body):
+    """A line that the payer's bank shows."""
+
     key: Annotated[Text, Field(max_length=50)]
     value: Annotated[Text, Field(max_length=200)]
 
 
-def _said(lines: object) -> object:
-    """Additional information without the lines whose value was left empty: a shop's optional fields."""
+def _without_empty_lines(lines: object) -> object:
+    """Additional information without lines of an empty value: shops send their optional fields so."""
     if not isinstance(lines, list):
         return lines
     return [line for line in lines if not (isinstance(line, dict) and holds_nothing(line.get("value", 0)))]
@@ -93,11 +99,13 @@ class ChargeBody(Body):
     type: Annotated[Literal["DYNAMIC"], CAPITALS] = "DYNAMIC"
     comment: Annotated[Text140 | None, Field(description="Shown to the payer.")] = None
     expiresIn: Annotated[int | None, Field(description="Seconds, 300 at least."), DIGITS] = None
-    expiresDate: Moment | None = None
+    expiresDate: Timestamp | None = None
     customer: Customer | None = None
     ensureSameTaxID: SameTaxID = None
-    additionalInfo: Annotated[list[AdditionalInfo], Field(max_length=50), BeforeValidator(_said)] | None = None
-    # Known to the contract and not built yet. Each changes who gets how much, so ignoring one would be a lie.
+    additionalInfo: (
+        Annotated[list[AdditionalInfo], Field(max_length=50), BeforeValidator(_without_empty_lines)] | None
+    ) = None
+    # In Woovi's contract, and not built yet. Each changes who gets how much, so they are refused, not ignored.
     splits: None = None
     subaccount: None = None
     discountSettings: None = None
@@ -108,8 +116,8 @@ class ChargeBody(Body):
 
 
 class ChargeFilter(Page):
-    start: Annotated[Moment | None, Field(description="Created then or later (ISO 8601).")] = None
-    end: Annotated[Moment | None, Field(description="Created then or before (ISO 8601).")] = None
+    start: Annotated[Timestamp | None, Field(description="Created then or later (ISO 8601).")] = None
+    end: Annotated[Timestamp | None, Field(description="Created then or before (ISO 8601).")] = None
     status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
     customer: Annotated[Text255 | None, Field(description="The customer's correlationID.")] = None
     subscription: Annotated[Text255 | None, Field(description="Of a subscription. There are none yet.")] = None
@@ -129,7 +137,7 @@ class RefundBody(Body):
 def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False) -> Json:
     """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
     customer = body.customer
-    asked = ChargeRequest(
+    order = ChargeRequest(
         correlation_id=body.correlationID,
         value=body.value,
         comment=body.comment or "",
@@ -139,27 +147,27 @@ def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False
         additional_info=tuple(item.given() for item in body.additionalInfo or ()),
         ensure_same_tax_id=bool(body.ensureSameTaxID or (customer and customer.ensureSameTaxID)),
     )
-    charge = charges.create(company(request), asked, return_existing=return_existing)
-    return {"charge": _shown(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
+    charge = charges.create(company(request), order, return_existing=return_existing)
+    return {"charge": _as_json(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
 
 
 @router.get("/charge", summary="List charges", response=answers.of(answers.Charges))
 def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     """The company's charges, newest first."""
     status = None if filters.status == "ALL" else filters.status
-    found = selected.listing(company(request), status=status, start=filters.start, end=filters.end)
+    found = selectors.listing(company(request), status=status, start=filters.start, end=filters.end)
     if filters.subscription:
         found = found.none()
     if filters.customer:
         found = found.filter(customer__correlationID=filters.customer)
-    rows, info = cut(request, found.select_related("company"), filters)
-    return {"charges": [_shown(charge) for charge in rows], "pageInfo": info}
+    rows, info = paginate(request, found.select_related("company"), filters)
+    return {"charges": [_as_json(charge) for charge in rows], "pageInfo": info}
 
 
 @router.get("/charge/{identifier}", summary="Get a charge", response=answers.of(answers.OneCharge))
 def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A charge by its id or correlationID (URI-encoded)."""
-    return {"charge": _shown(_find(request, identifier))}
+    return {"charge": _as_json(_find(request, identifier))}
 
 
 @router.post(
@@ -178,7 +186,7 @@ def refund(request: HttpRequest, identifier: Identifier, body: RefundBody) -> Js
 @router.get("/charge/{identifier}/refund", summary="List a charge's refunds", response=answers.of(answers.Refunds))
 def list_refunds(request: HttpRequest, identifier: Identifier, page: Query[Page]) -> Json:
     """A charge's refunds, oldest first."""
-    rows, info = cut(request, _find(request, identifier).refunds.order_by("id"), page)
+    rows, info = paginate(request, _find(request, identifier).refunds.order_by("id"), page)
     return {"refunds": [contract.refund(row) for row in rows], "pageInfo": info}
 
 
@@ -189,12 +197,12 @@ def _find(request: HttpRequest, identifier: str) -> Charge:
         raise Invalid("id must be UTF-8", "id") from None
     owner = company(request)
     with limits.lookup(request, str(owner.pk)) as looked_up:
-        charge = selected.find(owner, decoded)
+        charge = selectors.find(owner, decoded)
         if charge is None:
             raise NotFound("Charge not found")
         looked_up.settle(1)
     return charge
 
 
-def _shown(charge: Charge) -> Json:
-    return contract.charge(charge, charge.company, selected.settled_by(charge))
+def _as_json(charge: Charge) -> Json:
+    return contract.charge(charge, charge.company, selectors.settled_by(charge))

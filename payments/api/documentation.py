@@ -1,4 +1,4 @@
-"""The API's page for people: Swagger UI from our own server, so that it works offline and under our CSP."""
+"""The API's documentation as a page: Swagger UI from our own server, so that it works offline and under our CSP."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from ninja import NinjaAPI, Swagger
 
 
 class Documentation(Swagger):
+    """Swagger UI in a template of ours."""
+
     def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
         options = {**self.settings, "url": self.get_openapi_url(api, kwargs)}
         return render(request, "api/docs.html", {"api": api, "options": options})

@@ -1,8 +1,8 @@
-"""How input is read: strictly, but as plugins send it.
+"""How the API reads input: strictly, with exceptions for what plugins really send.
 
-PHP and its like make no difference between 1990 and "1990", and fill what they have not with null, "", [] or {}. So
-digits are a number, a whole number is a text, and what holds nothing is absent. `true`, 19.9 and "1990.0" are no
-numbers: who sends a decimal point may mean reais. NUL is no text.
+Plugins in PHP send 1990 as "1990", and null, "", [] or {} for a field they leave out. So a string of digits is accepted
+as a number, a whole number as text, and empty values count as absent. `true`, 19.9 and "1990.0" are refused as numbers:
+a sender of decimals may mean reais. Text with NUL is refused.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ninja.parser import Parser
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 from pydantic_core import from_json
 
-NOTHING_IN_JAVASCRIPT = ("undefined", "null")
+JAVASCRIPT_NOTHING = ("undefined", "null")
 
 
 def holds_nothing(value: object) -> bool:
-    """null, blank text, [] and {}; also lists and objects of nothing but these."""
+    """Whether `value` is null, blank text, [] or {}, or a list or object of only these."""
     if isinstance(value, str):
         return not value.strip()
     if isinstance(value, dict):
@@ -28,7 +28,7 @@ def holds_nothing(value: object) -> bool:
 
 
 class Sparse(BaseModel):
-    """What holds nothing is as if it had not been sent."""
+    """Fields and list items with empty values count as absent."""
 
     @model_validator(mode="before")
     @classmethod
@@ -43,14 +43,14 @@ class Sparse(BaseModel):
 
 
 class Filters(Sparse):
-    """A query. JavaScript writes what it has not as a word."""
+    """A query. `undefined` and `null`, as JavaScript writes them, count as absent."""
 
     @model_validator(mode="before")
     @classmethod
     def _without_words_for_nothing(cls, given: object) -> object:
         if not isinstance(given, dict):
             return given
-        return {name: value for name, value in given.items() if value not in NOTHING_IN_JAVASCRIPT}
+        return {name: value for name, value in given.items() if value not in JAVASCRIPT_NOTHING}
 
 
 class Body(Sparse):
@@ -59,11 +59,12 @@ class Body(Sparse):
     model_config = ConfigDict(strict=True)
 
     def given(self) -> dict[str, Any]:
+        """The fields that were sent, by their names in JSON."""
         return self.model_dump(exclude_none=True)
 
 
 class StrictParser(Parser):
-    """JSON as RFC 8259 has it: UTF-8, no NaN, no lone surrogates, no endless nesting. All else raises ValueError."""
+    """JSON by RFC 8259: UTF-8, no NaN, no lone surrogates, limited nesting. Anything else raises ValueError."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         return from_json(request.body, allow_inf_nan=False)  # type: ignore[no-any-return]
@@ -76,7 +77,7 @@ def _without_nul(text: str) -> str:
 
 
 def _digits(value: object) -> object:
-    """Digits in a string as the number that they are."""
+    """A string of digits as a number."""
     if not isinstance(value, str):
         return value
     digits = value.strip()
@@ -106,6 +107,6 @@ Text = Annotated[str, NO_NUL, NUMBER_AS_TEXT]
 Id = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 Text140 = Annotated[Text, StringConstraints(max_length=140)]
 Text255 = Annotated[Text, StringConstraints(max_length=255)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-# `true`, `True`, `1`, or the bare name.
+Timestamp = Annotated[datetime, BeforeValidator(_moment)]
+# True for `true`, `True`, `1` and for the bare name.
 Flag = Annotated[bool, BeforeValidator(lambda value: {"": True, "undefined": False, "null": False}.get(value, value))]

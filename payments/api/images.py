@@ -1,4 +1,4 @@
-"""A charge's QR code as an image. Public: who has the unguessable payment link's id may pay the charge."""
+"""A charge's QR code as an image. Public: whoever knows the unguessable payment link may pay the charge."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from django.views.decorators.http import require_safe
 from payments.models import Charge
 
 MIN_SIZE, DEFAULT_SIZE, MAX_SIZE = 600, 1024, 4096  # pixels
-QUIET = 4  # modules of white around the code (ISO/IEC 18004)
+QUIET_ZONE = 4  # modules of white around the code (ISO/IEC 18004)
 
 
 @require_safe
 def png_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
+    """A PNG of `?size=` pixels a side."""
     size = request.GET.get("size", str(DEFAULT_SIZE))
     if not (size.isascii() and size.isdecimal() and len(size) < 5 and MIN_SIZE <= int(size) <= MAX_SIZE):
         return JsonResponse({"error": f"size: must be from {MIN_SIZE} to {MAX_SIZE}"}, status=400)
@@ -29,16 +30,18 @@ def png_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
 
 @require_safe
 def svg_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
+    """An SVG."""
     code = _br_code(payment_link_id)
     if not code:
         return _not_found()
     out = io.BytesIO()
-    segno.make_qr(code, error="m").save(out, kind="svg", border=QUIET, omitsize=True, light="white")
+    segno.make_qr(code, error="m").save(out, kind="svg", border=QUIET_ZONE, omitsize=True, light="white")
     return _image(out.getvalue(), "image/svg+xml")
 
 
 @require_safe
 def base64_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
+    """A PNG as a data URL in JSON."""
     code = _br_code(payment_link_id)
     if not code:
         return JsonResponse({"success": False, "error": "QR code not found"}, status=400)
@@ -49,10 +52,10 @@ def base64_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
 def png(text: str, size: int) -> bytes:
     """`text` as a QR code of exactly `size` pixels a side, one bit a pixel.
 
-    segno scales by whole modules only, so it cannot make an image of a wanted size; here the rest goes to the margin.
+    segno scales by whole modules, so it cannot make an image of any given size; here the rest becomes margin.
     """
     modules = segno.make_qr(text, error="m").matrix
-    scale = size // (len(modules) + 2 * QUIET)
+    scale = size // (len(modules) + 2 * QUIET_ZONE)
     margin = (size - scale * len(modules)) // 2
     width = (size + 7) // 8  # bytes of a row
 

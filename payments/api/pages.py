@@ -1,4 +1,4 @@
-"""Lists by `skip` and `limit`, with the contract's `pageInfo`."""
+"""Lists in pages of `skip` and `limit`, with the contract's `pageInfo`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ from payments.api.auth import company
 from payments.api.fields import Filters
 
 MAX_LIMIT = 100
-MAX_SKIP = 100_000  # the contract has a maximum and does not publish it; further back, narrow by `start` and `end`
+MAX_SKIP = 100_000  # rows. Woovi has a maximum and does not publish it; to go further back, use `start` and `end`
 
 Row = TypeVar("Row", bound=Model)
 
 
 class Page(Filters):
+    """The query of a list."""
+
     skip: Annotated[int, Field(ge=0, le=MAX_SKIP, description="How many rows to pass over.")] = 0
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many rows to give at most.")] = MAX_LIMIT
 
 
-def cut(request: HttpRequest, rows: QuerySet[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:
-    """The page's rows, and its `pageInfo`. The company is charged by row."""
+def paginate(request: HttpRequest, rows: QuerySet[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:
+    """The page's rows, and its `pageInfo`. Each row counts against the company's limit `api.rows`.
+
+    Raises:
+        RateLimited: the company has read too many rows.
+    """
     with limits.rows(request, str(company(request).pk), page.limit) as charged:
         total = rows.count()
         found = list(rows[page.skip : page.skip + page.limit])

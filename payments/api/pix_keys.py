@@ -1,4 +1,4 @@
-"""GET /pix-keys/tokens, /pix-keys/tokens/logs: what is left of the company's look-ups, and where they went."""
+"""GET /pix-keys/tokens, /pix-keys/tokens/logs: the company's tokens for looking up Pix keys, and how they were used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ninja import Query, Router
 from payments import contract
 from payments.api import answers
 from payments.api.auth import company
-from payments.api.pages import Page, cut
+from payments.api.pages import Page, paginate
 from payments.models import PixKeyMovement
 from payments.services import pix_key_tokens
 
@@ -34,11 +34,11 @@ def tokens(request: HttpRequest) -> Json:
 @router.get("/pix-keys/tokens/logs", summary="List where look-ups went", response=answers.of(answers.TokenMovements))
 def logs(request: HttpRequest, page: Query[Page]) -> Json:
     """Movements, newest first."""
-    rows, info = cut(request, PixKeyMovement.objects.filter(company=company(request)).order_by("-id"), page)
-    return {"logs": [_shown(row) for row in rows], "pageInfo": info}
+    rows, info = paginate(request, PixKeyMovement.objects.filter(company=company(request)).order_by("-id"), page)
+    return {"logs": [_as_json(row) for row in rows], "pageInfo": info}
 
 
-def _shown(row: PixKeyMovement) -> Json:
+def _as_json(row: PixKeyMovement) -> Json:
     return {
         "operation": row.operation,
         "reason": row.reason,

@@ -1,4 +1,4 @@
-"""Paths of programs: the API under both of its prefixes, its documentation, QR images, the bank's callback."""
+"""Paths that programs call: the API under both of its prefixes, its documentation, QR images, the bank's callback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST, GET, PATCH, DELETE /webhook; the events there are; the keys that prove a webhook is ours."""
+"""POST, GET, PATCH, DELETE /webhook; the list of events; the public keys of our signatures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from payments import contract
 from payments.api import answers
 from payments.api.auth import company
 from payments.api.fields import Body, Text, Text255
-from payments.api.pages import Page, cut
+from payments.api.pages import Page, paginate
 from payments.models import WebhookEndpoint
 from payments.services import webhooks
 from payments.services.webhooks import signing
@@ -23,6 +23,8 @@ WebhookId = PathEx[str, P(description="The webhook's id.")]
 
 
 class Endpoint(Body):
+    """A webhook to register."""
+
     name: Text255
     url: Text
     event: Text255 | None = None
@@ -49,6 +51,8 @@ class WebhookBody(Body):
 
 
 class Change(Body):
+    """The fields of a webhook that may be changed."""
+
     name: Text255 | None = None
     url: Text | None = None
     event: Text255 | None = None
@@ -72,23 +76,23 @@ def create(request: HttpRequest, body: WebhookBody) -> Json:
 
     `hmacSecretKey`, by which `X-OpenPix-Signature` is verified, is in this answer and never again.
     """
-    asked = body.webhook
+    wanted = body.webhook
     made = webhooks.create(
         company(request),
-        name=asked.name,
-        url=asked.url,
-        event=asked.event or webhooks.DEFAULT_EVENT,
-        authorization=asked.authorization or "",
-        is_active=asked.isActive is not False,
+        name=wanted.name,
+        url=wanted.url,
+        event=wanted.event or webhooks.DEFAULT_EVENT,
+        authorization=wanted.authorization or "",
+        is_active=wanted.isActive is not False,
     )
-    return {"webhook": {**_shown(made), "hmacSecretKey": made.secret}}
+    return {"webhook": {**_as_json(made), "hmacSecretKey": made.secret}}
 
 
 @router.get("/webhook", summary="List webhooks", response=answers.of(answers.Webhooks))
 def listing(request: HttpRequest, filters: Query[WebhookFilter]) -> Json:
     """The company's endpoints, active or not, newest first."""
-    rows, info = cut(request, webhooks.listing(company(request), filters.url or None), filters)
-    return {"webhooks": [_shown(row) for row in rows], "pageInfo": info}
+    rows, info = paginate(request, webhooks.listing(company(request), filters.url or None), filters)
+    return {"webhooks": [_as_json(row) for row in rows], "pageInfo": info}
 
 
 @router.get("/webhook/events", summary="List the events there are", response=answers.of(answers.WebhookEvents))
@@ -117,7 +121,7 @@ def change(request: HttpRequest, webhook_id: WebhookId, body: ChangeBody) -> Jso
     fields = body.webhook.given()
     if "isActive" in fields:
         fields["is_active"] = fields.pop("isActive")
-    return {"webhook": _shown(webhooks.change(company(request), webhook_id, fields))}
+    return {"webhook": _as_json(webhooks.change(company(request), webhook_id, fields))}
 
 
 @router.delete("/webhook/{webhook_id}", summary="Delete a webhook", response=answers.of(answers.Deleted))
@@ -127,7 +131,7 @@ def delete(request: HttpRequest, webhook_id: WebhookId) -> Json:
     return {"status": "OK"}
 
 
-def _shown(endpoint: WebhookEndpoint) -> Json:
+def _as_json(endpoint: WebhookEndpoint) -> Json:
     return {
         "id": endpoint.public_id,
         "name": endpoint.name,

@@ -1,6 +1,6 @@
-"""The bank: a port in our words (`port`), a connector to a real one (`connector`), and a simulated one (`simulator`).
+"""The bank: what the platform asks of one (`port`) and the calls to a real one (`connector`).
 
-`current()` is how the rest of the platform gets it; `parse_callback()` reads what it sends by itself.
+`current()` gives the configured bank; `parse_callback()` reads its callbacks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["current", "disconnect", "parse_callback"]
 
 
 class _Address(NamedTuple):
-    """What a connection depends on. A forked worker must not write into its parent's sockets."""
+    """The settings of a connection, and its process: a forked worker must not write into its parent's sockets."""
 
     pid: int
     url: str
@@ -38,8 +38,9 @@ _connected: tuple[_Address, Session, Connector] | None = None
 
 def current() -> Bank:
     """The bank of `settings.BANK_*`, with a connection pool and an access token that this process shares."""
-    from payments.bank.connector import Connector  # here, for the HTTP client costs processes that call no bank
-    from payments.bank.session import Session  # a tenth of their start and their memory
+    # Imported here, because the HTTP client is a tenth of the start-up and memory of a process that calls no bank.
+    from payments.bank.connector import Connector
+    from payments.bank.session import Session
 
     global _connected
     address = _Address(
@@ -60,7 +61,7 @@ def current() -> Bank:
 
 
 def disconnect() -> None:
-    """Close the connections. The next call of `current` opens others."""
+    """Close this process's connections. The next `current()` opens new ones."""
     with _lock:
         _disconnect()
 

@@ -1,7 +1,7 @@
-"""The port on a real bank's HTTP API.
+"""The port, by calls to a bank's HTTP API.
 
-Receiving is the Central Bank's Pix API (2.8). Sending, balance and statement are each bank's own: here the simulator's,
-under `/sim`; another bank's go into a class beside this one.
+Receiving is the Central Bank's Pix API (2.8). Sending, balance and statement differ from bank to bank: here they are the
+simulator's, under `/sim`. Another bank's belong into a class beside this one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from payments.bank.port import (
 )
 from payments.bank.session import Session
 
-PAGE = 1000  # the most that the Pix API gives at once
+PAGE = 1000  # items, the most that the Pix API gives in one answer
 
 T = TypeVar("T")
 
@@ -53,13 +53,13 @@ class Connector:
     ) -> Iterator[BankReceived]:
         """Every Pix received from `start` to `end`, both included, oldest first.
 
-        One that cannot be read is logged (ERROR), handed to `left_out` with what is wrong, and left out: it must not
-        keep all others from being booked.
+        An item that cannot be read is logged at ERROR, passed to `left_out` with the reason, and skipped, so that the
+        others are still booked.
         """
         return self._pages(wire.received, "/pix", "pix", start, end, left_out)
 
     def list_returned(self, start: datetime, end: datetime) -> Iterator[BankReceived]:
-        """Those of them that the bank returned all or part of."""
+        """The same list, but only Pix that were returned, wholly or in part."""
         return self._pages(wire.received, "/pix", "pix", start, end, devolucaoPresente="true")
 
     def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn:
@@ -70,7 +70,7 @@ class Connector:
         return self._read(wire.returned, "GET", f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}")
 
     def set_callback(self, pix_key: str, url: str) -> None:
-        """Have the bank POST to `url` + "/pix" for every Pix to `pix_key`."""
+        """Ask the bank to POST to `url` + "/pix" for every Pix to `pix_key`."""
         self._session.call("PUT", f"/webhook/{_part(pix_key)}", body={"webhookUrl": url})
 
     def send_pix(self, order: SendOrder) -> BankSent:
@@ -112,7 +112,7 @@ class Connector:
 
 @contextlib.contextmanager
 def _offered() -> Iterator[None]:
-    """A bank that has no such address does not offer it."""
+    """Raise BankNotOffered where the bank answers 404 to the whole address."""
     try:
         yield
     except BankNotFound as error:
@@ -120,7 +120,7 @@ def _offered() -> Iterator[None]:
 
 
 def _understood(reader: Callable[[Any], T], answer: Any) -> T:
-    """The answer as a value. One that cannot be read may be that of something done: unknown."""
+    """The answer as a value. Raises BankUnknown where it cannot be read, since the bank may have done what was asked."""
     try:
         return reader(answer)
     except wire.UNREADABLE as error:

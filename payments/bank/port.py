@@ -1,8 +1,8 @@
-"""What the platform asks of a bank, in the platform's own words.
+"""The port to a bank: what the platform asks of one, in the platform's own terms.
 
-Receiving follows the Central Bank's Pix API, which is the same at every bank; sending and reading are each bank's own.
-Values are centavos, times are aware UTC. Every instruction carries an id of ours, and the bank treats the same id as
-the same instruction: after `BankUnknown` it may be sent again or looked up, never under a new id.
+Receiving follows the Central Bank's Pix API, which is the same at every bank. Sending, balance and statement differ.
+Values are centavos, times are aware UTC. Every instruction carries an id of ours, and the bank takes the same id for the
+same instruction. After `BankUnknown`, look it up or send it again under that id, never under a new one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 
 class BankError(Exception):
-    """The bank did not do as asked. `code` is the bank's or ours, `detail` is fit for a log."""
+    """The bank did not do as asked. `code` is the bank's or ours; `detail` may be logged."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
@@ -24,7 +24,7 @@ class BankError(Exception):
 
 
 class BankRefused(BankError):
-    """The bank said no (4xx): the same request will get the same answer."""
+    """The bank refused (4xx). The same request will be refused again."""
 
 
 class BankNotFound(BankRefused):
@@ -32,19 +32,21 @@ class BankNotFound(BankRefused):
 
 
 class BankNotOffered(BankError):
-    """This bank has no such thing: a statement, say."""
+    """This bank does not offer this call, such as a statement."""
 
 
 class BankUnavailable(BankError):
-    """The bank did not take the request (no connection, 401, 403, 429, 503): nothing happened, it may be sent again."""
+    """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again."""
 
 
 class BankUnknown(BankError):
-    """No answer in time, or a broken one: it may have happened. Look it up by its id before anything else."""
+    """No answer in time, or a broken one. It may have happened: look it up by its id before anything else."""
 
 
 @dataclass(frozen=True)
 class Debtor:
+    """Who is to pay a charge."""
+
     tax_id: str  # CPF or CNPJ, no punctuation
     name: str
 
@@ -69,7 +71,7 @@ class BankCharge:
     txid: str
     status: str  # ATIVA, CONCLUIDA, REMOVIDA_PELO_USUARIO_RECEBEDOR, REMOVIDA_PELO_PSP
     value: int
-    location: str  # of its payload; empty, like the code, where the bank does not tell it
+    location: str  # address of its payload; like `br_code`, empty where the bank leaves it out
     br_code: str
     created_at: datetime | None  # by the bank's clock; None where it cannot be read
     expires_in: int | None  # seconds
@@ -77,6 +79,8 @@ class BankCharge:
 
 
 class ReturnStatus(StrEnum):
+    """State of a return, as the Pix API names it."""
+
     PROCESSING = "EM_PROCESSAMENTO"
     DONE = "DEVOLVIDO"
     REFUSED = "NAO_REALIZADO"
@@ -87,7 +91,7 @@ class BankReturn:
     """A return (devolução) of a received Pix: one that we asked for, or that the bank made by itself."""
 
     return_id: str
-    end_to_end_id: str  # "D…", empty where the bank does not tell it
+    end_to_end_id: str  # "D…"; empty where the bank leaves it out
     value: int
     status: ReturnStatus
     reason: str = ""
@@ -111,6 +115,8 @@ class BankReceived:
 
 
 class SendStatus(StrEnum):
+    """State of a sent Pix."""
+
     PROCESSING = "EM_PROCESSAMENTO"
     DONE = "REALIZADO"
     REFUSED = "NAO_REALIZADO"
@@ -118,7 +124,7 @@ class SendStatus(StrEnum):
 
 @dataclass(frozen=True)
 class SendOrder:
-    """A Pix to send from our account: to a key, or to what a BR Code says."""
+    """A Pix to send from our account, to a key or by a BR Code."""
 
     send_id: str  # ours, [a-zA-Z0-9]{1,35}
     value: int
@@ -163,9 +169,9 @@ class Receiving(Protocol):
 
 
 class Sending(Protocol):
-    """What each bank does in its own way: send, balance (now, or at a moment past), statement.
+    """Calls that differ from bank to bank: sending, balance (now or just before `at`), statement.
 
-    One without balance or statement raises BankNotOffered; then the day's Pix and returns are compared by the lists.
+    A bank without balance or statement raises BankNotOffered; its days are then compared by the lists of Pix.
     """
 
     def send_pix(self, order: SendOrder) -> BankSent: ...

@@ -1,4 +1,4 @@
-"""HTTP to a bank: connection pool, access token, and failures sorted by what they say about the effect."""
+"""HTTP to a bank: connection pool, access token, and failures as errors that say whether anything happened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from woovi.cache import LoadFailed
 from woovi.cache.oauth import Grant, OAuth2TokenCache
 
 CONNECT_SECONDS = 3.0
-# Failed before the request left: nothing can have happened.
+# Failures before the request was sent: nothing can have happened.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
 
@@ -21,7 +21,7 @@ class Session:
     """A bank's API with OAuth2 client credentials (RFC 6749 §4.4), thread-safe. All processes share one access token.
 
     Args:
-        url: where the API begins; the token is at `/oauth/token` below it.
+        url: base address of the API; the token is at `/oauth/token` below it.
         certificate: path of a PEM file with certificate and key for mutual TLS, or empty.
         timeout: seconds to wait for an answer.
     """
@@ -43,6 +43,7 @@ class Session:
         self._auth = self._tokens.auth()
 
     def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def call(self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None) -> Any:
@@ -64,11 +65,11 @@ class Session:
         except LoadFailed as error:
             raise BankUnavailable("NoToken", error.reason) from None
         except httpx.HTTPError as error:
-            # `from None`: the original carries the request, and that the token.
+            # `from None`, because the original error holds the request with the token.
             raise _broken(error, _label(method, path)) from None
 
     def _fetch_token(self) -> Grant:
-        """Raises BankUnavailable, also where the credentials are wrong: what was to be done is not done, and not refused either."""
+        """Raises BankUnavailable, also for wrong credentials: the instruction itself was neither done nor refused."""
         try:
             answer = self._client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=self._basic)
         except httpx.HTTPError as error:
@@ -82,7 +83,7 @@ class Session:
 
 
 def _label(method: str, path: str) -> str:
-    """The call without its ids: a Pix key may be a person's CPF."""
+    """The call without ids, since a Pix key may be a person's CPF."""
     return f"{method} /{path.split('/')[1]}"
 
 
@@ -101,7 +102,7 @@ def _json(answer: httpx.Response, label: str) -> Any:
 
 
 def _error(answer: httpx.Response, label: str) -> BankError:
-    """The port's error of an answer that is no success: RFC 7807, where the bank keeps to it."""
+    """The port's error for a failed answer. Reads RFC 7807 where the bank sends it."""
     status = answer.status_code
     try:
         problem = answer.json()
@@ -110,7 +111,7 @@ def _error(answer: httpx.Response, label: str) -> BankError:
     problem = problem if isinstance(problem, dict) else {}
     code = str(problem.get("type", "")).rpartition("/")[2] or f"HTTP {status}"
     detail = f"{label}: HTTP {status} {str(problem.get('detail', ''))[:300]}".strip()
-    if status in {401, 403, 429, 503}:  # 401 and 403 are about our credentials and scopes, not about what was asked
+    if status in {401, 403, 429, 503}:  # 401, 403: our credentials and scopes, not the instruction
         return BankUnavailable(code, detail)
     if status == 404:
         return BankNotFound(code, detail)

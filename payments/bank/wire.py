@@ -1,6 +1,6 @@
-"""The Pix API's JSON as the port's values. Money is text with two places there, and whole centavos here.
+"""The Pix API's JSON as the port's values. Money is text such as "10.00" in the JSON, and centavos in the port.
 
-Every reader raises ValueError, KeyError or TypeError for what it cannot read, and skips fields that it does not know.
+Every reader raises one of `UNREADABLE` for JSON that it cannot read, and ignores unknown fields.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from payments.pix import ids
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-LeftOut = Callable[[Any, str], object]  # the item, and what is wrong with it
+LeftOut = Callable[[Any, str], object]  # called with the item and the reason
 
 _VALUE = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
 _ID = re.compile(r"[a-zA-Z0-9]{1,35}")
-_RETURN_ID = re.compile(r"[!-~]{1,35}")  # letters and digits where we chose it, but a bank names its own returns
+_RETURN_ID = re.compile(r"[!-~]{1,35}")  # ours are letters and digits; a bank's own may have other characters
 _END_TO_END = re.compile(r"[ED][a-zA-Z0-9]{31}")
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -50,6 +50,7 @@ def centavos(text: str) -> int:
 
 
 def moment(text: str) -> datetime:
+    """An RFC 3339 time in UTC. Raises ValueError where it has no time zone."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
@@ -57,11 +58,12 @@ def moment(text: str) -> datetime:
 
 
 def instant(at: datetime) -> str:
-    """RFC 3339 in UTC, as queries want it."""
+    """RFC 3339 in UTC, for queries."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def charge_body(order: ChargeOrder) -> dict[str, Any]:
+    """The body of `PUT /cob/{txid}`."""
     body: dict[str, Any] = {
         "calendario": {"expiracao": order.expires_in},
         "valor": {"original": reais(order.value)},
@@ -78,6 +80,7 @@ def charge_body(order: ChargeOrder) -> dict[str, Any]:
 
 
 def send_body(order: SendOrder) -> dict[str, Any]:
+    """The body of the simulator's `PUT /sim/pix/{idEnvio}`."""
     target = {"copiaECola": order.br_code} if order.br_code else {"chave": order.pix_key}
     body: dict[str, Any] = {"valor": reais(order.value), "favorecido": target}
     return {**body, "mensagem": order.payer_message} if order.payer_message else body
@@ -86,8 +89,14 @@ def send_body(order: SendOrder) -> dict[str, Any]:
 def readable(
     reader: Callable[[Any], T], items: Any, name: str = "endToEndId", left_out: LeftOut | None = None
 ) -> list[T]:
-    """The items that `reader` can read; one object stands for a list of one. One that it cannot is logged by its `name`,
-    handed to `left_out`, and keeps no other from being read."""
+    """The items that `reader` can read. The others are logged and skipped.
+
+    Args:
+        reader: one of this module's.
+        items: a list, or one object in place of a list of one.
+        name: the field with the item's id, for the log.
+        left_out: called for each item that is skipped.
+    """
     if isinstance(items, dict):
         items = [items]
     if not isinstance(items, list):
@@ -97,7 +106,7 @@ def readable(
         try:
             found.append(reader(item))
         except UNREADABLE as error:
-            # Letters and digits only: what is in the id's place may be anything, also a person's data.
+            # Letters and digits only: the field may hold anything, even personal data.
             id_ = re.sub(r"[^a-zA-Z0-9-]", "?", str(item.get(name))[:40]) if isinstance(item, dict) else "?"
             log.error("%s %s cannot be read (%s) and is left out", reader.__name__, id_, type(error).__name__)
             if left_out:
@@ -106,14 +115,15 @@ def readable(
 
 
 def charge(body: Any) -> BankCharge:
+    """A charge (cob). Its id and value must be right; other fields that cannot be read count as absent."""
     calendar = _object(body.get("calendario"))
     loc = _object(body.get("loc"))
     return BankCharge(
         txid=_matching(_ID, body["txid"]),
-        status=_loose_words(body.get("status"), 40),
+        status=_text_or_empty(body.get("status"), 40),
         value=centavos(body["valor"]["original"]),
-        location=_loose_words(body.get("location"), 255).strip() or _loose_words(loc.get("location"), 255).strip(),
-        br_code=_loose_words(body.get("pixCopiaECola"), 512).strip(),
+        location=_text_or_empty(body.get("location"), 255).strip() or _text_or_empty(loc.get("location"), 255).strip(),
+        br_code=_text_or_empty(body.get("pixCopiaECola"), 512).strip(),
         created_at=_moment_or_none(calendar.get("criacao")),
         expires_in=_seconds_or_none(calendar.get("expiracao")),
         received=tuple(_optional(received, body.get("pix"), "endToEndId")),
@@ -121,61 +131,65 @@ def charge(body: Any) -> BankCharge:
 
 
 def received(body: Any) -> BankReceived:
-    """A Pix. Its id and value must be right; for the rest, what cannot be read counts as not told."""
+    """A received Pix. Its id and value must be right; other fields that cannot be read count as absent."""
     payer = _object(body.get("pagador"))
     end_to_end_id = _matching(_END_TO_END, body["endToEndId"])
     return BankReceived(
         end_to_end_id=end_to_end_id,
         txid=_matching_or_none(_ID, body.get("txid")),
-        pix_key=_loose_words(body.get("chave"), 77).strip(),
+        pix_key=_text_or_empty(body.get("chave"), 77).strip(),
         value=centavos(body["valor"]),
         paid_at=_moment_or_none(body.get("horario")) or _minted_at(end_to_end_id) or datetime.now(UTC),
-        payer_name=_loose_words(payer.get("nome"), 200),
+        payer_name=_text_or_empty(payer.get("nome"), 200),
         payer_tax_id=_tax_id(payer.get("cpf"), 11) or _tax_id(payer.get("cnpj"), 14),
-        payer_message=_loose_words(body.get("infoPagador"), 140),
+        payer_message=_text_or_empty(body.get("infoPagador"), 140),
         returns=tuple(_optional(returned, body.get("devolucoes"), "id")),
     )
 
 
 def returned(body: Any) -> BankReturn:
+    """A return (devolução)."""
     times = _object(body.get("horario"))
     return BankReturn(
-        return_id=_matching(_RETURN_ID, body["id"]),
+        return_id=_matching(_RETURN_ID, _text_or_empty(body["id"], 40).strip()),
         end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
         value=centavos(body["valor"]),
         status=ReturnStatus(body["status"]),
-        reason=_loose_words(body.get("motivo"), 140),
-        nature=_loose_words(body.get("natureza"), 40),
+        reason=_text_or_empty(body.get("motivo"), 140),
+        nature=_text_or_empty(body.get("natureza"), 40),
         settled_at=_moment_or_none(times.get("liquidacao")) or _moment_or_none(times.get("solicitacao")),
     )
 
 
 def sent(body: Any) -> BankSent:
+    """A Pix that the bank sends for us."""
     return BankSent(
         send_id=_matching(_ID, body["idEnvio"]),
         end_to_end_id=_matching(_END_TO_END, body["endToEndId"]),
         value=centavos(body["valor"]),
         status=SendStatus(body["status"]),
-        reason=_words(body.get("motivo"), 140),
+        reason=_clean_text(body.get("motivo"), 140),
     )
 
 
 def statement_line(body: Any) -> StatementLine:
+    """One line of the bank's statement."""
     value = centavos(body["valor"])
     sign = {"CREDITO": 1, "DEBITO": -1}[body["tipo"]]
     return StatementLine(_matching(_END_TO_END, body["endToEndId"]), sign * value, moment(body["horario"]))
 
 
 def balance(body: Any) -> int:
+    """Centavos; may be negative."""
     text = body["saldo"]
     return -centavos(text[1:]) if text.startswith("-") else centavos(text)
 
 
 def parse_callback(body: bytes) -> list[BankReceived]:
-    """The Pix of a bank's callback (`POST {webhookUrl}/pix`) that can be read. The others are logged.
+    """The Pix of a bank's callback (`POST {webhookUrl}/pix`). Those that cannot be read are logged and skipped.
 
     Raises:
-        ValueError: no callback, or nothing in it can be read. Fields that we do not know are skipped.
+        ValueError: the body is not a callback, or none of its Pix can be read.
     """
     try:
         items = json.loads(body)["pix"]
@@ -188,7 +202,7 @@ def parse_callback(body: bytes) -> list[BankReceived]:
 
 
 def _optional(reader: Callable[[Any], T], items: Any, name: str) -> list[T]:
-    """`readable`, of a part without which the whole is worth something."""
+    """`readable`, for a list that may be missing or of another type."""
     return readable(reader, items, name) if items and isinstance(items, dict | list) else []
 
 
@@ -204,7 +218,7 @@ def _moment_or_none(text: Any) -> datetime | None:
 
 
 def _minted_at(end_to_end_id: str) -> datetime | None:
-    """The minute in the id, which the payer's bank wrote."""
+    """The minute that the payer's bank wrote into the id."""
     try:
         return ids.parse(end_to_end_id).at
     except ids.InvalidId:
@@ -213,15 +227,15 @@ def _minted_at(end_to_end_id: str) -> datetime | None:
 
 def _seconds_or_none(value: Any) -> int | None:
     try:
-        return int(value)
+        return None if isinstance(value, bool) else int(value)
     except UNREADABLE:
         return None
 
 
 def _tax_id(value: Any, digits: int) -> str:
-    """A CPF or CNPJ, printed or not, without punctuation. Empty where it is masked (`***.456.789-**`) or none."""
+    """A CPF or CNPJ without punctuation. Empty where it is masked (`***.456.789-**`) or not one."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value).zfill(digits)  # a number has lost its leading zeros
+        value = str(value).zfill(digits)  # sent as a number, it has lost its leading zeros
     number = re.sub(r"[.\-/\s]", "", value).upper() if isinstance(value, str) else ""
     return number if re.fullmatch(r"[0-9A-Z]{1,14}", number) else ""
 
@@ -233,19 +247,19 @@ def _matching(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _matching_or_none(pattern: re.Pattern[str], text: Any) -> str:
-    """The id, or nothing: `***` of a static code, say."""
+    """The id, or empty where it does not match, as the `***` of a static code."""
     return text.strip() if isinstance(text, str) and pattern.fullmatch(text.strip()) else ""
 
 
-def _loose_words(text: object, longest: int) -> str:
-    """Free text that may be missing; what is no text is shown as what it is, or left out."""
+def _text_or_empty(text: object, longest: int) -> str:
+    """Free text. A number is written out; anything else but text counts as empty."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         text = str(text)
-    return _words(text, longest) if isinstance(text, str) else ""
+    return _clean_text(text, longest) if isinstance(text, str) else ""
 
 
-def _words(text: object, longest: int) -> str:
-    """Free text of others, made fit for a database: no NUL, no half characters, not too long."""
+def _clean_text(text: object, longest: int) -> str:
+    """Free text for a database column: without NUL and lone surrogates, at most `longest` characters."""
     if text is None:
         return ""
     if not isinstance(text, str):

@@ -1,4 +1,4 @@
-"""Nouns and their invariants."""
+"""The models, with the invariants that the database enforces."""
 
 from payments.models.cache import Cache
 from payments.models.charge import BankCursor, Charge, ReceivedPix, Refund

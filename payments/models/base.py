@@ -1,4 +1,4 @@
-"""What the models share."""
+"""Parts that models share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.db import models
 
 
 def new_public_id() -> str:
-    """A 24-hex identifier as Woovi's API shows them: 4 bytes of time, 8 random."""
+    """An identifier of 24 hex digits, as in Woovi's API: 4 bytes of time and 8 random bytes."""
     return f"{int(time.time()):08x}{secrets.token_hex(8)}"
 
 
 class PublicIdField(models.CharField):  # type: ignore[type-arg]
-    """The identifier that leaves the platform; the primary key never does."""
+    """The identifier that API and pages show; they never show the primary key."""
 
     def __init__(self, **kwargs: object) -> None:
         kwargs.update(max_length=24, unique=True, editable=False, default=new_public_id)

@@ -1,4 +1,4 @@
-"""The caches as operators see them: no table, but rights to view and to invalidate, and a name in the log."""
+"""The caches in the operators' admin: a model without a table, for its permissions and its entries in the log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from django.db import models
 
 
 class Cache(models.Model):
+    """A cache, by name. `view` may read its figures, `change` may invalidate it."""
+
     name = models.CharField(max_length=100, primary_key=True)
 
     class Meta:

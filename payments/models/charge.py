@@ -1,4 +1,4 @@
-"""A request for money, the Pix that answers it, and its return."""
+"""A charge, the Pix received for it, and refunds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from woovi.locks import FencedModel
 class Charge(FencedModel):
     """A request for a payment of `value` centavos. ACTIVE → COMPLETED | EXPIRED, both final.
 
-    Until the bank has registered it (`registered_at`), nobody is shown it: the request that made it may be sent
-    again and goes on where it stopped.
+    It is not shown before the bank has registered it (`registered_at`). Until then the same request, sent again,
+    resumes it.
     """
 
     class Status(models.TextChoices):
@@ -33,8 +33,8 @@ class Charge(FencedModel):
     value = models.BigIntegerField()
     fee = models.BigIntegerField()
     refunded = models.BigIntegerField(default=0)  # centavos of refunds that are confirmed or under way
-    # Of these, what the bank returns by itself. It asks nobody, so both together may pass the value for a moment: until
-    # the bank has refused ours.
+    # The part of `refunded` that the bank returned by itself. It does not ask us, so `refunded` may exceed the value
+    # until the bank has refused a refund of ours.
     returned_by_bank = models.BigIntegerField(default=0, db_default=0)
     comment = models.CharField(max_length=140, blank=True)
     customer = models.JSONField(null=True)  # as sent: name, taxID, email, phone, correlationID, address
@@ -71,7 +71,7 @@ class Charge(FencedModel):
 
     @property
     def left(self) -> int:
-        """Centavos that may still be given back."""
+        """Centavos that may still be refunded."""
         return max(self.value - self.refunded, 0)
 
     def __str__(self) -> str:
@@ -79,10 +79,10 @@ class Charge(FencedModel):
 
 
 class ReceivedPix(models.Model):
-    """A Pix that came in at the bank: a fact, written once by its end-to-end id.
+    """A Pix that the bank received, written once per end-to-end id and never changed.
 
-    One that settles its charge is the merchant's. Any other goes to suspense and back to its payer; `outcome` says
-    why. One without a charge of ours (`LOOSE`) is the merchant's too.
+    A Pix that settles its charge, or has no charge here (`LOOSE`), is credited to the merchant. Any other goes to
+    suspense and is returned to its payer; `outcome` says why.
     """
 
     class Outcome(models.TextChoices):
@@ -116,7 +116,7 @@ class ReceivedPix(models.Model):
 
     @property
     def credited(self) -> bool:
-        """Whether it is the merchant's. Else it waits in suspense for its return."""
+        """Whether the merchant was credited. Otherwise the Pix is in suspense, or was returned."""
         return self.outcome in {self.Outcome.SETTLED, self.Outcome.LOOSE}
 
     def __str__(self) -> str:
@@ -124,11 +124,12 @@ class ReceivedPix(models.Model):
 
 
 class Refund(FencedModel):
-    """Money back to a payer. IN_PROCESSING → CONFIRMED | REJECTED.
+    """A refund of `value` centavos to a payer. IN_PROCESSING → CONFIRMED | REJECTED.
 
-    `hold` reserves the value in the ledger until the bank has answered. A refund that the platform makes by itself,
-    of a Pix that settled nothing, is `automatic` and comes out of suspense. One that the bank makes by itself is
-    `by_bank`: nothing is held for it, and `debit` takes the money once it is done.
+    `hold` reserves the value in the ledger until the bank has answered. A refund is `automatic` where the platform
+    returns a Pix that was not credited; it is paid out of suspense. A refund is `by_bank` where the bank made it by
+    itself; nothing is held for it, and `debit` is posted once it is done. `correction` is the posting of an operator's
+    correction.
     """
 
     class Status(models.TextChoices):
@@ -156,7 +157,7 @@ class Refund(FencedModel):
     checked_at = models.DateTimeField(null=True)  # when the bank was last asked
     created_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True)
-    contradicted_at = models.DateTimeField(null=True)  # when the bank told the opposite of how it ended; check_ledger
+    contradicted_at = models.DateTimeField(null=True)  # when the bank reported the opposite end; see check_ledger
 
     class Meta:
         constraints = [
@@ -174,7 +175,7 @@ class Refund(FencedModel):
 
 
 class BankCursor(models.Model):
-    """How far the bank's list of received Pix has been read. A charge expires only once it was read past its end."""
+    """How far the bank's list of received Pix was read. A charge expires only once that is past the charge's end."""
 
     name = models.CharField(max_length=40, primary_key=True)
     read_until = models.DateTimeField()

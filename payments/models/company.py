@@ -1,4 +1,4 @@
-"""Who uses the platform: a company, its people, its applications."""
+"""Companies, their users and their applications."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from payments.models.base import PublicIdField
 
 
 class Company(models.Model):
-    """A merchant, which is the tenant. Fees are what the platform keeps of a received Pix."""
+    """A merchant, the tenant. Its fees are the platform's share of each received Pix."""
 
     public_id = PublicIdField()
     correlation_id = models.CharField(max_length=255, default=uuid.uuid4, unique=True)
@@ -29,7 +29,7 @@ class Company(models.Model):
     fee_minimum = models.PositiveIntegerField(default=50)  # centavos
     fee_maximum = models.PositiveIntegerField(default=500)  # centavos
     charge_expires_in = models.PositiveIntegerField(default=86_400)  # seconds
-    # A change of its balance that Redis could not be told of: until then the balance is read here, not there.
+    # Set where Redis did not accept an invalidation: until then the balance is read from the database.
     balance_doubted_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -46,24 +46,28 @@ class Company(models.Model):
 
 
 class UserManager(BaseUserManager["User"]):
+    """Creates users by e-mail address, stored in lower case."""
+
     use_in_migrations = True
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Create a user. Without a password nobody can log in as it."""
         user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Create an operator with all permissions."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """Whatever the case. PostgreSQL lowers both sides, so that the constraint's index finds it."""
+        """The user with this e-mail address, ignoring case. Both sides are lowered in SQL, to use the index."""
         return self.alias(lowered=Lower("email")).get(lowered=Lower(models.Value(username)))
 
 
 class User(AbstractUser):
-    """A person who logs in: a merchant's (with a company) or an operator (staff, without)."""
+    """A person who logs in: a merchant's user (with a company) or an operator (staff, without one)."""
 
     username = None  # type: ignore[assignment]
     email = models.EmailField(unique=True)

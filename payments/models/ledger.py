@@ -1,4 +1,4 @@
-"""The ledger's nouns. What they promise is enforced by the database (migration `ledger_guards`)."""
+"""Accounts, transactions and entries of the ledger. Triggers enforce their invariants (migration `ledger_guards`)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from payments.models.company import Company
 
 
 class Account(models.Model):
-    """Money of one company, in centavos. A positive balance is what the platform owes.
+    """An account of one company, in centavos. A positive balance is money that the platform owes.
 
     `posted` and `pending_out` are the sums of the entries' `amount` and `pending`, kept by the entries' trigger and
-    by nothing else. `posted - pending_out` is what may be spent.
+    by nothing else. `posted - pending_out` may be spent.
     """
 
     class Kind(models.TextChoices):
@@ -24,7 +24,7 @@ class Account(models.Model):
         SUSPENSE = "SUSPENSE", "received, waiting to be returned"
         RECEIVABLE = "RECEIVABLE", "owed by the company (negative)"
 
-    # Of every company. RECEIVABLE is opened with the first debt (payments/services/charges/debts.py).
+    # Every company has these. RECEIVABLE is opened with the first debt (payments/services/charges/debts.py).
     OPENED_AT_ONCE = (Kind.MERCHANT, Kind.CLEARING, Kind.FEES, Kind.SUSPENSE)
     MAY_GO_NEGATIVE = (Kind.CLEARING, Kind.RECEIVABLE)
 
@@ -66,10 +66,10 @@ class Account(models.Model):
 
 
 class LedgerTransaction(models.Model):
-    """One instruction's entries. Append-only, unique by (company, kind, correlation_id).
+    """One instruction, with its entries. Append-only, unique by (company, kind, correlation_id).
 
-    A hold is a transaction whose entries are pending. Another transaction that names it in `resolves` posts it (all
-    or part, the rest is released) or voids it; a hold is resolved once.
+    A hold is a transaction with a pending entry. Another transaction, which names the hold in `resolves`, posts all or
+    part of it and releases the rest, or voids it. A hold is resolved once.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -94,9 +94,10 @@ class LedgerTransaction(models.Model):
 
 
 class Entry(models.Model):
-    """What one transaction does to one account: `amount` to its posted balance, `pending` to its pending one.
+    """The change of one account by a transaction, in centavos: `amount` to `posted`, `pending` to `pending_out`.
 
-    Lines of a transaction are numbered 1 to n and written by one statement; the unique pair keeps others from adding.
+    The lines of a transaction are numbered 1 to n and written by one statement. The unique (transaction, line) keeps
+    later statements from adding lines.
     """
 
     id = models.BigAutoField(primary_key=True)

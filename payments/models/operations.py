@@ -1,4 +1,4 @@
-"""What operating needs: pages that stand on no table, with the rights to see and to act; how far housekeeping has come."""
+"""Models for operating the platform: permissions for admin pages without a table, and progress of housekeeping."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class RowLock(models.Model):
-    """Rows that are locked now are in Redis (`woovi.locks.holders`)."""
+    """Permissions for the page of locked rows. There is no table: the locks are in Redis (`woovi.locks.holders`)."""
 
     id = models.BigAutoField(primary_key=True)
 
@@ -17,7 +17,7 @@ class RowLock(models.Model):
 
 
 class RetentionMark(models.Model):
-    """Rows of `name` up to the id `upto` hold nothing more that has to go (`payments.services.retention`)."""
+    """Rows of `name` up to the id `upto` have been pruned (`payments.services.retention`)."""
 
     name = models.CharField(max_length=40, primary_key=True)
     upto = models.BigIntegerField(default=0)

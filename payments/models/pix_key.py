@@ -1,4 +1,4 @@
-"""What looking up Pix keys cost a company."""
+"""What look-ups of Pix keys cost a company."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from payments.models.company import Company
 
 
 class PixKeyMovement(models.Model):
-    """One movement of a company's bucket of look-ups, as the contract shows it. The bucket itself is Redis's."""
+    """One movement of a company's token bucket for look-ups, as the API shows it. The bucket itself is in Redis."""
 
     class Operation(models.TextChoices):
         ADD = "ADD"

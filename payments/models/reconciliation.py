@@ -1,4 +1,4 @@
-"""What does not agree with the bank: a Pix that could not be booked, a day's comparison, and each difference."""
+"""Differences from the bank: a Pix that could not be booked, the comparison of a day, and each difference in it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.utils import timezone
 
 
 class SetAsidePix(models.Model):
-    """A Pix of the bank's that could not be read or booked. It is tried again, ever more seldom, and stops nobody else.
+    """A Pix in the bank's list that could not be read or booked. It is retried with growing waits, apart from others.
 
-    Its charge does not expire before it is booked, or an operator has resolved it.
+    Its charge does not expire before the Pix is booked or resolved by an operator.
     """
 
     end_to_end_id = models.CharField(max_length=100, unique=True)  # as the bank wrote it
@@ -32,7 +32,7 @@ class SetAsidePix(models.Model):
 
 
 class BankDay(models.Model):
-    """One day in São Paulo, as the bank has it and as our books have it. Values are centavos."""
+    """One day in São Paulo time, in the bank's books and in ours. Values are centavos."""
 
     day = models.DateField(primary_key=True)
     bank_in = models.BigIntegerField()
@@ -48,7 +48,7 @@ class BankDay(models.Model):
 
 
 class BankDifference(models.Model):
-    """One line, or one day's balance, that the bank has otherwise than we. An operator resolves it, or it heals."""
+    """A line, or a day's balance, that differs from the bank's, until it is gone or an operator resolves it."""
 
     class Kind(models.TextChoices):
         MISSING_HERE = "MISSING_HERE", "at the bank, not in our books"

@@ -1,4 +1,4 @@
-"""Where a company wants to be told of events, and what was told."""
+"""A company's webhook endpoints, the deliveries of events to them, and each try of a delivery."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from woovi.outbox.models import OutboxEvent
 
 
 class WebhookEndpoint(models.Model):
-    """A URL of the company's that wants one kind of event, while it is active.
+    """A URL of the company that receives one kind of event while it is active.
 
-    A deleted one is inactive for ever, seen by its company no more, and stays for its deliveries' log.
+    A deleted endpoint stays inactive and is hidden from its company. Its row is kept for the log of its deliveries.
     """
 
     public_id = PublicIdField()
@@ -23,7 +23,7 @@ class WebhookEndpoint(models.Model):
     event = models.CharField(max_length=100)
     url = models.URLField(max_length=2000)
     authorization = models.CharField(max_length=500, blank=True)
-    secret = models.CharField(max_length=100)  # of the HMAC-SHA1 signature
+    secret = models.CharField(max_length=100)  # key of the HMAC-SHA1 signature
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -37,7 +37,7 @@ class WebhookEndpoint(models.Model):
 
 
 class WebhookDelivery(models.Model):
-    """One event for one endpoint. The row is the truth; a queued message only says that it may be due."""
+    """One event for one endpoint. The row is the truth; a queued message only hints that it may be due."""
 
     class Status(models.TextChoices):
         PENDING = "PENDING"
@@ -63,7 +63,7 @@ class WebhookDelivery(models.Model):
 
 
 class WebhookAttempt(models.Model):
-    """One try of a delivery: what was sent and what came back."""
+    """One try of a delivery: the request and the answer."""
 
     delivery = models.ForeignKey(WebhookDelivery, on_delete=models.PROTECT, related_name="tries")
     number = models.PositiveIntegerField()

@@ -28,19 +28,21 @@ _GAP = re.compile(rf" *{_BREAK.pattern} *")
 
 
 class InvalidBrCode(ValueError):
-    """The text is no Pix code, or the fields do not fit into one. The message says why, in words for a person."""
+    """The text is not a Pix code, or the fields do not fit into one. The message tells a person why."""
 
 
 @dataclass(frozen=True)
 class BrCode:
-    """What a code says. Exactly one of `key` (static) and `url` (dynamic), unless it only starts a recurrence."""
+    """A code's fields. It has either `key` (static) or `url` (dynamic); one that only starts a recurrence has neither."""
 
     name: str  # of the receiver
     city: str
     key: str = ""  # Pix key
     url: str = ""  # of the payload, without https://
-    value: int | None = None  # centavos; None leaves it to the payer. A dynamic code's is in the payload, not read here
-    txid: str = ""  # empty is written as ***. A dynamic code's is in the payload too
+    value: int | None = (
+        None  # centavos; None lets the payer choose. A dynamic code has it in its payload, which is not read here
+    )
+    txid: str = ""  # empty is written as ***. A dynamic code has it in its payload too
     info: str = ""  # shown to the payer of a static code
     single_use: bool = False  # point of initiation 12
     recurrence_url: str = ""  # Pix Automático, template 80
@@ -52,9 +54,9 @@ def crc16(data: bytes) -> int:
 
 
 def fold(text: str, limit: int) -> str:
-    """`text` in printable ASCII, at most `limit` characters: what every bank's reader can show.
+    """`text` in printable ASCII of at most `limit` characters, which every bank can show.
 
-    Letters of any script are spelled in Latin ones (ß is ss, Ж is Zh); pictures are left out.
+    Letters of any script become Latin ones (ß is ss, Ж is Zh); emoji are left out.
     """
     plain = "".join(_spelled(c) if c.isprintable() else " " for c in unicodedata.normalize("NFC", text))
     return " ".join(plain.split())[:limit].strip()
@@ -62,7 +64,7 @@ def fold(text: str, limit: int) -> str:
 
 def _spelled(character: str) -> str:
     latin = anyascii(character)
-    return "" if len(latin) > 2 and latin[0] == latin[-1] == ":" else latin  # a picture's name, as :rocket:
+    return "" if len(latin) > 2 and latin[0] == latin[-1] == ":" else latin  # an emoji's name, such as :rocket:
 
 
 def encode(code: BrCode) -> str:
@@ -103,13 +105,13 @@ def encode(code: BrCode) -> str:
 
 
 def decode(text: str | bytes) -> BrCode:
-    """Read a code, however it was made and copied.
+    """Read a code, tolerating known faults of issuers and of copying.
 
-    Lengths count characters, as EMV has it; a code whose issuer counted UTF-8 bytes instead is read too. Line breaks
-    and invisible characters that mails and clipboards put in are taken out; the check digits prove the rest.
+    Lengths count characters (EMV); a code whose issuer counted UTF-8 bytes is read too. Line breaks and invisible
+    characters from mails and clipboards are removed; then the check digits must be right.
 
     Raises:
-        InvalidBrCode: for anything that is not a whole, unaltered Pix code; nothing else is ever raised.
+        InvalidBrCode: the text is not a whole, unaltered Pix code. No other error is raised.
     """
     try:
         code = _whole(text.decode() if isinstance(text, bytes) else text)
@@ -126,7 +128,7 @@ def decode(text: str | bytes) -> BrCode:
 
 
 def _whole(text: str) -> str:
-    """The code in `text`: the first of its readings whose check digits are right."""
+    """The code in `text`: the first reading with right check digits."""
     problem = "this is not a Pix code"
     for code in _readings(text):
         if len(code) > MAX_LENGTH:
@@ -139,17 +141,25 @@ def _whole(text: str) -> str:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """As it is; then without what does not show, a line break standing for nothing, or for the space it replaced."""
+    """The text as it is; then without invisible characters, with each line break removed or turned into a space."""
     yield text.strip()
-    shown = re.sub(r"[^\S\t-\r\x85\u2028\u2029]", " ", text)  # any space that is no break
-    shown = "".join(c for c in shown if unicodedata.category(c) != "Cf")
+    shown = re.sub(r"[^\S\t-\r\x85\u2028\u2029]", " ", text)  # any space that is not a line break
+    shown = "".join(c for c in shown if not _is_invisible(c))
     yield _BREAK.sub("", shown).strip()
     yield _GAP.sub("", shown).strip()
     yield _GAP.sub(" ", shown).strip()
 
 
+def _is_invisible(character: str) -> bool:
+    """Whether it is a format character, a variation selector, a joiner, a filler or NUL."""
+    if unicodedata.category(character) == "Cf" or character == "\0":
+        return True
+    name = unicodedata.name(character, "")
+    return name.startswith("VARIATION SELECTOR-") or name.endswith((" FILLER", " JOINER"))
+
+
 def _checks(text: str) -> Iterator[int]:
-    """Its check digits over UTF-8, and over Latin-1 as issuers in JavaScript compute them (`charCodeAt`)."""
+    """The check digits over UTF-8, and over Latin-1 as some JavaScript issuers compute them (`charCodeAt`)."""
     yield crc16(text.encode())
     with contextlib.suppress(UnicodeError):
         yield crc16(text.encode("latin-1"))
@@ -164,7 +174,7 @@ def _foreign(text: str) -> str:
 def _read(code: str, counts_bytes: bool = False) -> BrCode:
     """Read a code whose frame is right. With `counts_bytes`, each character of `code` stands for one byte."""
 
-    def words(value: str) -> str:
+    def text(value: str) -> str:
         try:
             return value.encode("latin-1").decode() if counts_bytes else value
         except UnicodeError:
@@ -186,20 +196,20 @@ def _read(code: str, counts_bytes: bool = False) -> BrCode:
     _check_address(recurrence)
     txid = _static_txid(fields) if key else ""
     return BrCode(
-        name=words(fields["59"]),
-        city=words(fields["60"]),
+        name=text(fields["59"]),
+        city=text(fields["60"]),
         key=key,
         url=url,
         value=_amount(fields.get("54", "")) if key else None,
         txid=txid,
-        info=words(account.get("02", "")),
+        info=text(account.get("02", "")),
         single_use=fields.get("01") == "12",
         recurrence_url=recurrence,
     )
 
 
 def _check_mandatory(fields: dict[str, str]) -> None:
-    """What EMV and the Central Bank's manual demand of every code."""
+    """Check the fields that EMV and the Central Bank's manual require."""
     if not re.fullmatch(r"[0-9]{4}", fields.get("52", "")):
         raise InvalidBrCode("the code has no merchant category of four digits (field 52)")
     if fields.get("53") != "986" or fields.get("58") != "BR":
@@ -222,7 +232,7 @@ def _field(tag: str, value: str) -> str:
 
 
 def _fields(text: str) -> dict[str, str]:
-    """Split a run of fields. The CRC is one too, so the outermost run ends exactly at the code's end."""
+    """Split `text` into fields by tag. The CRC is a field too, so the last one ends exactly at the end of the code."""
     fields: dict[str, str] = {}
     position = 0
     while position < len(text):
@@ -239,7 +249,7 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _pix_template(text: str | None) -> dict[str, str] | None:
-    """The fields of a merchant account template, if it is Pix's."""
+    """The fields of a merchant account template; None if it is not of Pix."""
     if not text:
         return None
     try:
@@ -255,7 +265,7 @@ def _check_printable(text: str) -> None:
 
 
 def _check_address(text: str) -> None:
-    """A payload's address is host and path. With a scheme, a payer's bank would call https://https://…"""
+    """A payload's address is host and path, without a scheme: banks put https:// before it."""
     _check_printable(text)
     if text and not _ADDRESS.fullmatch(text):
         raise InvalidBrCode("the address of a payload has a host and a path, without https:// before them")

@@ -18,12 +18,12 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 class InvalidId(ValueError):
-    """The text is not such an identifier."""
+    """The text is not an identifier of the expected kind."""
 
 
 @dataclass(frozen=True)
 class EndToEndId:
-    """`E` for a payment, `D` for a return; the bank that made it; when, to the minute."""
+    """An end-to-end id: `E` for a payment or `D` for a return, the bank (ISPB) that made it, and the minute."""
 
     kind: Literal["E", "D"]
     ispb: str
@@ -40,14 +40,17 @@ def new_txid() -> str:
 
 
 def is_txid(text: str) -> bool:
+    """Whether `text` is a txid of a dynamic charge: 26 to 35 letters and digits."""
     return bool(_TXID.fullmatch(text))
 
 
 def is_static_txid(text: str) -> bool:
+    """Whether `text` is a txid of a static code: 1 to 25 letters and digits."""
     return bool(_STATIC_TXID.fullmatch(text))
 
 
 def is_return_id(text: str) -> bool:
+    """Whether `text` is the id of a return or of a sent Pix: 1 to 35 letters and digits."""
     return bool(_RETURN_ID.fullmatch(text))
 
 
@@ -55,7 +58,7 @@ def mint(kind: Literal["E", "D"], ispb: str, now: datetime | None = None) -> str
     """A new end-to-end id of the bank `ispb`, at `now` (aware).
 
     Raises:
-        InvalidId: `ispb` has not 8 digits or capitals.
+        InvalidId: `ispb` is not 8 digits or capitals.
     """
     if not _ISPB.fullmatch(ispb):
         raise InvalidId(f"an ISPB has 8 characters, not {ispb!r}")
@@ -67,7 +70,7 @@ def parse(text: str) -> EndToEndId:
     """Read an end-to-end id.
 
     Raises:
-        InvalidId: another shape, or no such date.
+        InvalidId: wrong shape, or a time that does not exist.
     """
     match = _END_TO_END.fullmatch(text)
     if not match:

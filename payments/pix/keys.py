@@ -1,7 +1,8 @@
 """Pix keys: CPF, CNPJ, phone, e-mail and random (EVP), read from what people type.
 
-Formats are the Central Bank's (DICT API, the table of key types; only a domain without a dot is refused besides). The CNPJ has letters too since Instrução Normativa RFB 2229/2024: a
-character counts as its ASCII code less 48, which leaves all older numbers as they were.
+Formats are the Central Bank's (DICT API, table of key types), except that an e-mail's domain needs a dot. A CNPJ may have
+letters (Instrução Normativa RFB 2229/2024): in its check digits a character counts as its ASCII code less 48, which
+leaves older numbers as they were.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ _EVP = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class InvalidKey(ValueError):
-    """The text is no Pix key, or no CPF or CNPJ."""
+    """The text is not a Pix key, or not a CPF or CNPJ."""
 
 
 class KeyType(StrEnum):
+    """The DICT's types of keys."""
+
     CPF = "CPF"
     CNPJ = "CNPJ"
     PHONE = "PHONE"
@@ -36,6 +39,8 @@ class KeyType(StrEnum):
 
 @dataclass(frozen=True)
 class PixKey:
+    """A Pix key and its type."""
+
     type: KeyType
     value: str  # as the DICT writes it
 
@@ -46,14 +51,14 @@ class PixKey:
 def parse(text: str) -> PixKey:
     """Read a key as a person writes it, and normalise it to the DICT's form.
 
-    Eleven digits are a CPF: a phone is told by its `+`, because some numbers would be both.
+    Eleven digits are a CPF; a phone needs its `+`, because some numbers could be both.
 
     Raises:
-        InvalidKey: no key of any type.
+        InvalidKey: not a key of any type.
     """
     text = text.strip()
     if "@" in text:
-        email = text.lower()
+        email = text.lower() if text.isascii() else text  # the Kelvin sign would become a k
         if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(email):
             raise InvalidKey("not an e-mail address of at most 77 characters")
         return PixKey(KeyType.EMAIL, email)
@@ -101,12 +106,12 @@ def format_tax_id(number: str) -> str:
 
 
 def mask_tax_id(number: str) -> str:
-    """As a payer is shown it: `111.***.***-80`. A CNPJ is public, so it is whole."""
+    """A CPF as `111.***.***-80`; a CNPJ is public, so it stays whole."""
     return f"{number[:3]}.***.***-{number[9:]}" if len(number) == 11 else format_tax_id(number)
 
 
 def mask(key: PixKey) -> str:
-    """The key for logs and other people's screens: enough to recognise, not enough to use."""
+    """The key for logs and other people's screens: it can be recognised, not used."""
     if key.type in {KeyType.CPF, KeyType.CNPJ}:
         return mask_tax_id(key.value)
     if key.type is KeyType.EMAIL:

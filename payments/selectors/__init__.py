@@ -1,1 +1,1 @@
-"""Reads that API, pages and services share. Nothing here changes anything."""
+"""Reads that API, pages and services share. They change nothing."""

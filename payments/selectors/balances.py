@@ -1,6 +1,6 @@
-"""What a company has. Served from Redis where it is surely what the database says, else by the database.
+"""Balances, read from Redis where that is certain to be up to date, else from the database.
 
-Shown to pages and API, and nothing more: a debit is authorised by the database's own constraint alone.
+They are only shown, on pages and in the API. Debits are authorised by the database's constraint alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Balance:
         return self.total - self.pending
 
 
-# Written out, because every write reads it after its commit, and Django takes a millisecond to put it into words.
+# Plain SQL: it runs after every write, and the ORM needs a millisecond to build the query.
 _READ = """
 SELECT a.company_id, a.posted, a.pending_out, coalesce((
     SELECT e.id FROM payments_entry e WHERE e.account_id = a.id ORDER BY e.id DESC LIMIT 1
@@ -37,10 +37,9 @@ SELECT a.company_id, a.posted, a.pending_out, coalesce((
 
 
 def _read(companies: Collection[int]) -> dict[int, tuple[int, tuple[int, int]]]:
-    """Version, posted and pending, of one moment, by company.
+    """Version, posted and pending centavos by company id, in one snapshot.
 
-    An account's last entry is its version: entries are numbered under the account's row lock, so in the order of their
-    commits.
+    The version is the id of the account's last entry: ids are drawn under the account's row lock, so in commit order.
     """
     found = statements.fetch(_READ, list(companies))
     return {company: (version, (posted, pending)) for company, posted, pending, version in found}
@@ -50,13 +49,16 @@ shown = VersionedCache("balance", _read, staleness="never older than the databas
 
 
 def balance(company: Company) -> Balance:
-    """The balance of the company's own account. `company` is to be read anew for each request: it carries the doubt."""
+    """The balance of the company's MERCHANT account.
+
+    Load `company` anew for each request: its `balance_doubted_until` says when the cache may not be used.
+    """
     doubted = company.balance_doubted_until
     read = shown.read_now if doubted and timezone.now() < doubted else shown.get
     return Balance(*read(company.pk))
 
 
-def of(account: Account, company: Company) -> Balance:
+def of_account(account: Account, company: Company) -> Balance:
     """The balance of one of the company's accounts."""
     if account.kind == Account.Kind.MERCHANT and account.is_default:
         return balance(company)

@@ -1,4 +1,4 @@
-"""Charges as their company sees them. One that the bank has not registered is seen by nobody."""
+"""Charges as their company sees them. A charge that the bank has not registered is not shown."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.db.models.functions import Coalesce
 
 from payments.models import Charge, Company, ReceivedPix, Refund
 
-# What pages call a charge. It stays COMPLETED, as in the contract, when money of it goes back.
+# The states that pages show. In the API a charge stays COMPLETED when it is refunded.
 STATES = ("ACTIVE", "COMPLETED", "PARTLY_REFUNDED", "REFUNDED", "EXPIRED")
 
 
-class Moment(NamedTuple):
-    """One moment of a charge's life. `what` is a word for pages to translate, `value` in centavos."""
+class TimelineEntry(NamedTuple):
+    """One event in the life of a charge. `what` is a word for pages to translate, `value` is in centavos."""
 
     at: datetime
     what: str
@@ -35,7 +35,7 @@ def _visible(company: Company) -> QuerySet[Charge]:
 
 
 def settled_by(charge: Charge) -> ReceivedPix | None:
-    """The Pix that paid the charge."""
+    """The Pix that paid the charge, or None."""
     found: list[ReceivedPix] | None = getattr(charge, "settled_by", None)
     if found is None:
         found = list(charge.received.filter(outcome=ReceivedPix.Outcome.SETTLED))
@@ -55,7 +55,7 @@ def find(company: Company, identifier: str) -> Charge | None:
 
 
 def _public_id(identifier: str) -> str:
-    """The 24 hex of a global id (base64 of `Charge:<24 hex>`), or what was given."""
+    """The public id in a global id (base64 of `Charge:<24 hex>`); any other identifier unchanged."""
     try:
         kind, _, public_id = base64.b64decode(identifier, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
@@ -64,7 +64,7 @@ def _public_id(identifier: str) -> str:
 
 
 def by_payment_link(payment_link_id: UUID) -> Charge | None:
-    """The charge of a payment link, and its company: for whoever was given the link."""
+    """The charge of a payment link, with its company, or None. Whoever has the link may see it."""
     charges = Charge.objects.filter(payment_link_id=payment_link_id, registered_at__isnull=False)
     return with_returned(charges).select_related("company").first()
 
@@ -84,14 +84,14 @@ def listing(
 
 
 def with_returned(charges: QuerySet[Charge]) -> QuerySet[Charge]:
-    """The charges, each with `returned`: the centavos of its refunds that the bank has confirmed."""
+    """The charges, each annotated with `returned`: centavos of its confirmed refunds."""
     confirmed = Refund.objects.filter(charge=OuterRef("pk"), status=Refund.Status.CONFIRMED).order_by()
     total = confirmed.values("charge").annotate(total=Sum("value")).values("total")
     return charges.annotate(returned=Coalesce(Subquery(total), 0, output_field=BigIntegerField()))
 
 
 def returned(charge: Charge) -> int:
-    """Centavos of the charge that are back with the payer; what is under way is not."""
+    """Centavos of the charge's confirmed refunds, without those under way."""
     found: int | None = getattr(charge, "returned", None)
     if found is None:
         confirmed = Refund.objects.filter(charge=charge, status=Refund.Status.CONFIRMED)
@@ -100,26 +100,26 @@ def returned(charge: Charge) -> int:
 
 
 def state(charge: Charge) -> str:
-    """What pages call the charge: its status, or REFUNDED or PARTLY_REFUNDED where money went back."""
+    """The state that pages show: REFUNDED or PARTLY_REFUNDED where money went back, else the status."""
     back = returned(charge) if charge.refunded else 0
     if not back:
         return charge.status
     return "REFUNDED" if back >= charge.value else "PARTLY_REFUNDED"
 
 
-def timeline(charge: Charge) -> list[Moment]:
-    """What happened to the charge, oldest first: it, every Pix that named it, every refund."""
-    moments = [Moment(charge.created_at, "created")]
+def timeline(charge: Charge) -> list[TimelineEntry]:
+    """The history of the charge, oldest first: its creation and expiry, every Pix with its txid, every refund."""
+    moments = [TimelineEntry(charge.created_at, "created")]
     if charge.status == Charge.Status.EXPIRED:
-        moments.append(Moment(charge.expires_at, "expired"))
+        moments.append(TimelineEntry(charge.expires_at, "expired"))
     for pix in charge.received.all():
-        moments.append(Moment(pix.paid_at, f"received:{pix.outcome}", pix.value, reference=pix.end_to_end_id))
+        moments.append(TimelineEntry(pix.paid_at, f"received:{pix.outcome}", pix.value, reference=pix.end_to_end_id))
     for refund in Refund.objects.filter(received__charge=charge):  # the automatic ones too
         kind = "bank_return" if refund.by_bank else "refund"
-        # An automatic one's comment only repeats, in English, what the moment of its Pix says.
+        # An automatic refund's comment only repeats, in English, what the entry of its Pix says.
         why = "" if refund.automatic else refund.comment
-        moments.append(Moment(refund.created_at, f"{kind}:IN_PROCESSING", refund.value, why))
+        moments.append(TimelineEntry(refund.created_at, f"{kind}:IN_PROCESSING", refund.value, why))
         if refund.resolved_at:
             end = refund.resolved_at, f"{kind}:{refund.status}", refund.value, refund.reason, refund.end_to_end_id
-            moments.append(Moment(*end))
+            moments.append(TimelineEntry(*end))
     return sorted(moments, key=lambda moment: moment.at)

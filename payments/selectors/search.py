@@ -1,4 +1,4 @@
-"""Find charges by what a merchant has at hand: a name, a CPF, a value, a word of the message, or any id."""
+"""Find charges by a name, a CPF or CNPJ, a value, a word of the comment, or an id."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from payments.money import parse_reais
 from payments.pix import keys
 
 _END_TO_END_ID = re.compile(r"[ED]\d{8}[0-9A-Za-z]{23}", re.ASCII)
-LARGEST = 2**63 - 1  # what a column of centavos holds
+LARGEST = 2**63 - 1  # centavos: the largest value of a BIGINT column
 
 
 def in_state(charges: QuerySet[Any], state: str) -> QuerySet[Charge]:
-    """Of `charges` (with `returned`: selectors.charges.with_returned) those in a state of selectors.charges.STATES."""
+    """The charges in a state of `selectors.charges.STATES`. `charges` must come from `with_returned`."""
     match state:
         case "REFUNDED":
             return charges.filter(refunded__gt=0, returned__gte=F("value"))
@@ -28,11 +28,11 @@ def in_state(charges: QuerySet[Any], state: str) -> QuerySet[Charge]:
 
 
 def matching(charges: QuerySet[Charge], text: str) -> QuerySet[Charge]:
-    """Of `charges` those that `text` names, in any case: all or part of the customer's or payer's name or of the
+    """The charges that match `text`, ignoring case: all or part of the customer's or payer's name or of the
     comment, a whole CPF or CNPJ, a value in reais, the beginning of the correlationID, an end-to-end id or a txid."""
     text = text.replace("\0", "").strip()
     pix = ReceivedPix.objects.filter(charge=OuterRef("pk"))
-    if _END_TO_END_ID.fullmatch(text):  # of nothing else, and it has an index
+    if _END_TO_END_ID.fullmatch(text):  # nothing else looks like it, and it has an index
         return charges.filter(Exists(pix.filter(end_to_end_id=text)) | Q(refunds__end_to_end_id=text)).distinct()
     wanted = (
         Q(correlation_id__istartswith=text)

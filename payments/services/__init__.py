@@ -1,1 +1,1 @@
-"""Verbs. Each changes state in one way, and is what API, pages, admin and tasks call."""
+"""Services: the functions that change state. API, pages, admin and tasks call them and nothing else to do so."""

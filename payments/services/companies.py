@@ -30,7 +30,7 @@ TERMS = {  # from, to
 
 
 def dict_key(text: str) -> str:
-    """A Pix key in the form that the DICT has it in. What is no key stays as it is, and matches nobody's."""
+    """A Pix key in the form that the DICT stores. Text that is not a key is only stripped, and matches no company."""
     try:
         return keys.parse(text).value
     except keys.InvalidKey:
@@ -38,7 +38,7 @@ def dict_key(text: str) -> str:
 
 
 def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -> Company:
-    """Create a company with one account of each kind. `tax_id` has no punctuation."""
+    """Create a company with its accounts. `tax_id`: digits only, without punctuation."""
     with transaction.atomic():
         company = Company.objects.create(
             official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=dict_key(pix_key)
@@ -51,9 +51,9 @@ def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -
 
 
 def update_terms(company: Company, **terms: Any) -> Company:
-    """Change what may change of a company: its names and city, its fees, and how long its charges last.
+    """Change a company's names, city, fees, or the default life of its charges. Returns the company.
 
-    Arguments: those of TERMS and NAMES. Raises Invalid, naming the field.
+    `terms`: fields of TERMS and NAMES. Raises Invalid, naming the field; TypeError for any other field.
     """
     unknown = set(terms) - set(TERMS) - set(NAMES)
     if unknown:
@@ -72,7 +72,7 @@ def update_terms(company: Company, **terms: Any) -> Company:
 
 
 def check_terms(**terms: int) -> None:
-    """Raise Invalid, naming the field, where a value of TERMS is out of its bounds."""
+    """Raise Invalid, naming the field, where a value is outside its bounds in TERMS."""
     for field, (lowest, highest) in TERMS.items():
         if not lowest <= terms[field] <= highest:
             raise Invalid(f"{field} must be from {lowest} to {highest}", field)
@@ -81,7 +81,7 @@ def check_terms(**terms: int) -> None:
 
 
 def issue_application(company: Company, name: str) -> tuple[Application, str]:
-    """Create credentials. Returns the application and its AppID, which is shown this once and not kept."""
+    """Create credentials. Returns the application and its AppID, which is not stored and can be shown only now."""
     client_id, secret = f"Client_Id_{uuid.uuid4()}", _client_secret(secrets.token_bytes(32))
     application = Application.objects.create(
         company=company, name=name, client_id=client_id, secret_digest=_digest(secret)
@@ -90,13 +90,13 @@ def issue_application(company: Company, name: str) -> tuple[Application, str]:
 
 
 def revoke_application(application: Application) -> None:
-    """Refuse its AppID from now on. For good: who needs access again gets new credentials."""
+    """Refuse the application's AppID from now on. This is final; new access needs new credentials."""
     application.is_active = False
-    application.save(update_fields=["is_active"])  # a save, so that who listens to it hears of it
+    application.save(update_fields=["is_active"])  # not update(), which sends no post_save signal
 
 
 def authenticate(credentials: str) -> Application | None:
-    """The active application of an `Authorization` header: an AppID, raw or after `Basic `. None where there is none."""
+    """The active application of an `Authorization` header (an AppID, raw or after `Basic `), or None."""
     scheme, _, rest = credentials.strip().partition(" ")
     token = rest.strip() if scheme.lower() == "basic" else credentials.strip()
     try:
@@ -116,13 +116,14 @@ def authenticate(credentials: str) -> Application | None:
 
 
 def app_id(client_id: str, secret: str) -> str:
+    """The AppID, as Woovi builds it: base64 of `client_id:secret`."""
     return base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
 
 def seed_demo() -> dict[str, str]:
-    """Create the demo company with its log-ins, once. Returns what a newcomer needs to use it.
+    """Create the demo company and its log-ins, once. Returns its AppID, its log-ins and its Pix key.
 
-    Its secrets come from SECRET_KEY, so that every start can show them and no two installations share them.
+    The secrets are derived from SECRET_KEY: every start can show them, and no two installations share them.
     """
 
     def derived(purpose: str) -> bytes:
@@ -164,14 +165,14 @@ def _client_secret(raw: bytes) -> str:
 
 
 def _digest(secret: str) -> str:
-    """SHA-256 suffices: the secret has 256 random bits, so that nobody can try them all, however fast a try is.
+    """SHA-256 of the secret. A slow hash is not needed: 256 random bits cannot be guessed.
 
-    Rejected: a key of ours in it. Every merchant's program would stop when that key is changed.
+    Rejected: an HMAC with our own key. Changing that key would lock out every merchant's program.
     """
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _former_digests(secret: str) -> list[str]:
-    """As it was kept in version 1.0, keyed by SECRET_KEY. It is replaced when the AppID is next used."""
+    """The digests of version 1.0, keyed by SECRET_KEY. `authenticate` replaces them when the AppID is used."""
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     return [hmac.digest(key.encode(), b"application:" + secret.encode(), "sha256").hex() for key in keys]

@@ -1,4 +1,4 @@
-"""Tell people of a log-in from a browser that had not logged in to their account before."""
+"""Mail users after a log-in from a browser that is new to their account."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Se foi você, não precisa fazer nada. Se não foi, troque sua senha agora.
 
 
 @receiver(new_device)
-def noticed(sender: object, user: User, request: HttpRequest, **_: Any) -> None:
-    """Have a worker send the mail: a log-in does not wait for a mail server."""
+def queue_mail(sender: object, user: User, request: HttpRequest, **_: Any) -> None:
+    """Queue the mail, so that the log-in does not wait for a mail server."""
     payload = {
         "user_id": user.pk,
         "address": str(getattr(request, "limit_address", None) or "desconhecido"),
@@ -36,7 +36,7 @@ def noticed(sender: object, user: User, request: HttpRequest, **_: Any) -> None:
 
 
 def mail(user_id: int, address: str, at: str) -> None:
-    """Send it. at: ISO 8601, UTC."""
+    """Send the mail. `at`: time of the log-in, ISO 8601 in UTC."""
     user = User.objects.get(pk=user_id)
     text = TEXT.format(email=user.email, at=datetime.fromisoformat(at), address=address)
     send_mail(SUBJECT, text, None, [user.email])

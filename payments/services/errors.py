@@ -1,10 +1,10 @@
-"""What a service says when it refuses. API and pages turn these into answers; nothing has changed then."""
+"""Errors with which services refuse. Nothing has changed then. API and pages turn them into answers."""
 
 from __future__ import annotations
 
 
 class ServiceError(Exception):
-    """A refusal that the caller is told. `field` names the input at fault, in the contract's spelling."""
+    """A refusal, with a message for the caller. `field` names the wrong input as the API spells it."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -13,7 +13,7 @@ class ServiceError(Exception):
 
 
 class Invalid(ServiceError):
-    """The input is wrong: it will be refused again."""
+    """The input is wrong; a retry will be refused too."""
 
 
 class Duplicate(ServiceError):
@@ -21,15 +21,15 @@ class Duplicate(ServiceError):
 
 
 class NotFound(ServiceError):
-    """No such thing, for this company."""
+    """The company has no such object."""
 
 
 class Unavailable(ServiceError):
-    """Somebody else (the bank) is not there: the same request may be sent again, and goes on where it stopped."""
+    """The bank, or a lock, is not available now. The same request may be sent again and resumes."""
 
 
 class TooMany(ServiceError):
-    """More than this company may ask for now. `retry_after`: seconds."""
+    """A limit of the company is used up. `retry_after`: seconds until it may ask again."""
 
     def __init__(self, message: str, field: str = "", *, retry_after: float = 0.0) -> None:
         super().__init__(message, field)

@@ -1,12 +1,12 @@
-"""The bucket in front of the DICT, by tax id: who asks for many keys that do not exist is refused.
+"""A token bucket per tax id for look-ups in the DICT. It stops companies that ask for many keys that do not exist.
 
-Source: Woovi, `docs/payment/pix-key-token-bucket.md`. A bucket of 500, 20 a minute come back. A key that was found costs 1;
-one that was not found, that the DICT calls invalid, or that the DICT had no time for, 20. Refused below 20, before the
-DICT is asked. A Pix approved to a key that was looked up gives 2 back. What is answered from a cache, or is a key of the
-platform's own, asks for no look-up. The figures are those of the policy `pix.keys`, which operators may change.
+Source: Woovi, `docs/payment/pix-key-token-bucket.md`. The bucket holds 500 tokens and gains 20 a minute. A key that is
+found costs 1 token. A key that is not found, is invalid, or for which the DICT had no time costs 20. Below 20 tokens a
+look-up is refused before the DICT is asked. A Pix approved to a looked-up key gives back 2. Answers from a cache, and
+the platform's own keys, cost nothing. Operators may change the size and the rate in the policy `pix.keys`.
 
-The 20 are reserved before the DICT is asked and settled afterwards: of forty look-ups at once, the bucket lets through as
-many as it could pay for at their worst. Woovi counts afterwards.
+20 tokens are reserved before the DICT is asked, and settled afterwards. So of forty look-ups at once, only as many pass
+as the bucket can pay for at 20 each. Woovi counts afterwards.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Operation = PixKeyMovement.Operation
 
 @dataclass
 class Lookup:
-    """What became of a look-up. One that nobody says anything of cost the worst: the DICT may have counted it."""
+    """The result of a look-up. Where `reason` is not set, it costs 20 tokens: the DICT may have counted it."""
 
     reason: str = "TOO_MANY_REQUESTS"
     end_to_end_id: str = ""
@@ -41,7 +41,7 @@ class Lookup:
 
 @contextmanager
 def lookup(company: Company, pix_key: str) -> Iterator[Lookup]:
-    """One question to the DICT. Set `reason` to one of COSTS inside. Raises TooMany below 20 tokens."""
+    """A context for one look-up in the DICT. Set `reason` to a key of COSTS inside. Raises TooMany below 20 tokens."""
     reserved = reserve(*_ask(company, WORST))
     decision = reserved.take()
     if not decision.allowed:
@@ -58,7 +58,7 @@ def lookup(company: Company, pix_key: str) -> Iterator[Lookup]:
 
 
 def reward(company: Company, pix_key: str, end_to_end_id: str) -> None:
-    """A Pix was approved to a key that was looked up. Once an end-to-end id."""
+    """Give back 2 tokens, once per end-to-end id, after a Pix was approved to a looked-up key."""
     if PixKeyMovement.objects.filter(company=company, reason=REWARD_REASON, end_to_end_id=end_to_end_id).exists():
         return
     before = balance(company).tokens
@@ -69,7 +69,7 @@ def reward(company: Company, pix_key: str, end_to_end_id: str) -> None:
 
 @dataclass(frozen=True)
 class Balance:
-    """As the contract has it: what there is, the most there can be, and what a minute adds."""
+    """A bucket as the API shows it: tokens now, its size, tokens after the next refresh, tokens per minute."""
 
     tokens: int
     most: int
@@ -79,7 +79,7 @@ class Balance:
 
 
 def balance(company: Company, now: datetime | None = None) -> Balance:
-    """What the company has left. Nothing is charged."""
+    """The company's bucket now. Costs no token."""
     policy = store.current().policy(POLICY, f"taxid:{company.tax_id}")
     most = policy.burst or policy.limit
     asks = _ask(company, 0)
@@ -100,7 +100,7 @@ def _most(company: Company) -> int:
 def _write(
     company: Company, operation: str, reason: str, before: int, after: int, key: str, end_to_end_id: str
 ) -> None:
-    """The movement, and before it the refill since the last one, which nobody was there to see."""
+    """Write the movement, and before it the refill since the last movement."""
     last = PixKeyMovement.objects.filter(company=company).order_by("-id").values_list("tokens_after", flat=True).first()
     rows = []
     if last is not None and last < before:

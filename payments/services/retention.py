@@ -1,7 +1,7 @@
-"""What is forgotten, and when: webhooks' deliveries, people in events, ended sessions. `docs/operations.md` has the table.
+"""Delete old data: webhook deliveries, personal data in events, ended sessions. `docs/operations.md` has the periods.
 
-All in small transactions beside a running system. Stopped in the middle, or run twice at once, it does no harm. What
-proves money stays: the ledger, charges, received Pix, refunds; so does the audit log.
+It works in small transactions while the platform runs, and may be stopped or run twice at once. Records of money stay:
+the ledger, charges, received Pix and refunds; so does the audit log.
 """
 
 from __future__ import annotations
@@ -22,21 +22,23 @@ from payments.models import PixKeyMovement, RetentionMark, WebhookAttempt, Webho
 from woovi.outbox.models import OutboxEvent
 
 BATCH = 500  # rows of one transaction
-# Parts of events that are about who pays, or that anybody may have written anything into.
+# Parts of events that name the payer, or hold free text.
 PERSONAL = {"customer", "payer", "debitParty", "comment", "additionalInfo", "infoPagador"}
 EVENTS = "events"
 
 
 def prune(*, dry_run: bool = False, seconds: float = math.inf, now: datetime | None = None) -> dict[str, int]:
-    """Forget what is over its period. Returns how many rows of each kind; with `dry_run` it only counts them.
+    """Delete or redact rows past their period. Returns how many of each kind; `dry_run` only counts them.
 
-    seconds: after which it stops between two batches; the next run goes on.
+    After `seconds` it stops between two batches, and the next run continues.
     """
     now = now or timezone.now()
-    told = now - timedelta(days=settings.RETAIN_WEBHOOKS_DAYS)
-    people = now - timedelta(days=settings.RETAIN_PERSONAL_DAYS)
-    finished = WebhookDelivery.objects.exclude(status=WebhookDelivery.Status.PENDING).filter(created_at__lt=told)
-    looked_up = PixKeyMovement.objects.filter(created_at__lt=people).exclude(pix_key="")
+    webhooks_before = now - timedelta(days=settings.RETAIN_WEBHOOKS_DAYS)
+    personal_before = now - timedelta(days=settings.RETAIN_PERSONAL_DAYS)
+    finished = WebhookDelivery.objects.exclude(status=WebhookDelivery.Status.PENDING).filter(
+        created_at__lt=webhooks_before
+    )
+    looked_up = PixKeyMovement.objects.filter(created_at__lt=personal_before).exclude(pix_key="")
     ended = Session.objects.filter(expire_date__lt=now)
     ends = time.monotonic() + seconds
     if dry_run:
@@ -47,11 +49,11 @@ def prune(*, dry_run: bool = False, seconds: float = math.inf, now: datetime | N
             "pix_keys": _batches(looked_up, lambda pks: looked_up.filter(pk__in=pks).update(pix_key=""), ends),
             "sessions": _batches(ended, lambda pks: ended.filter(pk__in=pks).delete(), ends),
         }
-    return counts | _events(people, dry_run, ends)
+    return counts | _events(personal_before, dry_run, ends)
 
 
 def _batches(rows: models.QuerySet[Any], forget: Callable[[list[Any]], object], ends: float) -> int:
-    """`forget` all rows, a batch a transaction; what another holds now is left to its next run. Returns how many."""
+    """Call `forget` on all rows, one batch per transaction. Rows locked by others are skipped. Returns how many."""
     done = 0
     while time.monotonic() < ends:
         with transaction.atomic():
@@ -69,16 +71,19 @@ def _delete_deliveries(pks: list[int]) -> None:
 
 
 def _events(before: datetime, dry_run: bool, ends: float) -> dict[str, int]:
-    """Walk the log from where the last run came to, by its primary key: it needs no index that payments would pay for."""
+    """Redact events and delete instructions older than `before`. Returns how many of each.
+
+    Walks the outbox by primary key from the last run's mark, which needs no index that every payment would maintain.
+    """
     counts = {"events": 0, "instructions": 0}
     at = mark = RetentionMark.objects.filter(name=EVENTS).values_list("upto", flat=True).first() or 0
     kept = Exists(WebhookDelivery.objects.filter(event=OuterRef("pk")))
-    clear = True  # nothing below was left for later
+    clear = True  # no row so far was left for a later run
     while time.monotonic() < ends:
         page = list(OutboxEvent.objects.filter(pk__gt=at).annotate(kept=kept).order_by("pk")[:BATCH])
         if not any(event.created_at < before for event in page):
             break
-        # One that is still to be carried, or told to a merchant, stays whole.
+        # An event that is not relayed yet, or has webhook deliveries, stays whole.
         over = [e for e in page if e.created_at < before and e.relayed_at and not e.kept]
         gone = [event.pk for event in over if _is_instruction(event)]
         changed = [event for event in over if not _is_instruction(event) and _redact(event)]
@@ -98,18 +103,18 @@ def _events(before: datetime, dry_run: bool, ends: float) -> dict[str, int]:
 
 
 def _is_instruction(event: OutboxEvent) -> bool:
-    """`task:…` and the like are no part of a tenant's log (`woovi.outbox`)."""
+    """Whether the row is a `task:…` or the like, which is no part of a tenant's event log (`woovi.outbox`)."""
     word, colon, _ = event.topic.partition(":")
     return bool(colon) and word.islower()
 
 
 def _redact(event: OutboxEvent) -> bool:
-    """Take people out of the payload. Returns whether there were any."""
-    before, event.payload = event.payload, _without_people(event.payload)
+    """Remove personal data from the payload. Returns whether there was any."""
+    before, event.payload = event.payload, _without_personal_data(event.payload)
     return bool(before != event.payload)
 
 
-def _without_people(value: Any) -> Any:
+def _without_personal_data(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_people(part) for name, part in value.items() if name not in PERSONAL}
-    return [_without_people(part) for part in value] if isinstance(value, list) else value
+        return {name: _without_personal_data(part) for name, part in value.items() if name not in PERSONAL}
+    return [_without_personal_data(part) for part in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What the merchants' templates need beyond Django's own."""
+"""Template filters and tags of the merchants' pages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATUSES = {
 
 @register.filter
 def status_label(status: str) -> str:
-    """A status in the reader's words."""
+    """A status in the reader's language."""
     return str(STATUSES.get(status, status))
 
 
@@ -51,7 +51,7 @@ MOMENTS = {
 
 @register.filter
 def moment_label(what: str) -> str:
-    """A step of a charge's timeline in the reader's words."""
+    """A step of a charge's timeline in the reader's language."""
     return str(MOMENTS.get(what, what))
 
 

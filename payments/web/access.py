@@ -1,4 +1,4 @@
-"""Who may see merchants' pages: somebody who is logged in and belongs to a company."""
+"""Access to merchants' pages: for people who are logged in and belong to a company."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class MerchantRequest(HttpRequest):
     user: User
     company: Company
     htmx: HtmxDetails
-    cursor: int  # of the company's log, for a whole page: what the log has up to it is in the page
+    cursor: int  # number in the company's event log; a whole page shows every event up to it
 
 
 def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
-    """Let a company's people in. Others log in first; operators are led to the admin.
+    """Decorate a view for a company's people. Others are sent to the log-in, operators to the admin.
 
-    Pages are not stored by the browser: after log-out its back button shows none of them.
+    The browser stores no page, so its back button shows none after log-out.
     """
 
     @wraps(view)
@@ -45,8 +45,8 @@ def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBas
             raise PermissionDenied
         request.company = request.user.company
         if not request.htmx:
-            # Before the view reads anything. An event has its number only after its change has committed, so the page
-            # shows all that is numbered up to here, and its socket tells all that comes after.
+            # Before the view reads anything. An event gets its number after its change has committed, so the page shows
+            # every event up to this number, and the page's socket is sent every later one.
             request.cursor = pubsub.head(str(request.company.pk))
         return view(request, *args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Charges: the list, a new one, one's own page."""
+"""Pages of charges: the list, the form of a new one, one charge."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from payments.web.access import MerchantRequest, merchant
 from payments.web.forms import ChargeForm
 from payments.web.pay import simulated_bank_url
 
-PAGE = 25
-# The contract's names of what may be wrong, and the form's fields for them.
+PAGE = 25  # charges
+# A service names the contract's field that is wrong; these are the form's fields for them.
 FIELDS = {
     "value": "value",
     "comment": "comment",
@@ -38,6 +38,7 @@ FIELDS = {
 @require_safe
 @merchant
 def listing(request: MerchantRequest) -> HttpResponse:
+    """The list, filtered by state and searched by text."""
     state = request.GET.get("status", "")
     state = state if state in select.STATES else ""
     text = request.GET.get("q", "").replace("\0", "").strip()[:255]
@@ -60,9 +61,9 @@ def listing(request: MerchantRequest) -> HttpResponse:
 
 
 def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
-    """One page that ends before the charge `before`, and the `before` of the next.
+    """The page of charges older than `before` (a public id; empty for the newest), and the next page's `before`.
 
-    By position, not by page number: new charges come in at the top while somebody reads.
+    By position, not by page number, because new charges come in at the top while somebody reads.
     """
     last = found.filter(public_id=before).first() if before.isalnum() else None
     if last:
@@ -74,13 +75,14 @@ def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
 @require_safe
 @merchant
 def blank(request: MerchantRequest) -> HttpResponse:
-    """Give the form its correlationID, in its address: sent twice, or again after Back, it is one charge."""
+    """Redirect to a form with a correlationID in its address, so that sending it twice makes one charge."""
     return redirect("web:charge-form", uuid.uuid4())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
 def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
+    """The form of a new charge."""
     form = ChargeForm(request.POST if request.method == "POST" else None)
     made = select.listing(request.company).filter(correlation_id=str(correlation_id)).first()
     status = 200
@@ -113,6 +115,7 @@ def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeReq
 @require_safe
 @merchant
 def show(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """One charge with its timeline."""
     charge = get_object_or_404(select.with_returned(select.listing(request.company)), public_id=public_id)
     received = select.settled_by(charge)
     fee = received.fee if received else charge.fee

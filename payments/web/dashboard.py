@@ -1,4 +1,4 @@
-"""The first page: what there is, and what came last."""
+"""The first page: the balance and the latest charges."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from payments.selectors import balances
 from payments.selectors import charges as select
 from payments.web.access import MerchantRequest, merchant
 
-LATEST = 8
+LATEST = 8  # charges
 
 
 @require_safe
 @merchant
 def show(request: MerchantRequest) -> HttpResponse:
+    """The page, or its changing part for htmx."""
     context = {
         "balance": balances.balance(request.company),
         "charges": select.with_returned(select.listing(request.company))[:LATEST],
@@ -26,5 +27,5 @@ def show(request: MerchantRequest) -> HttpResponse:
 @require_safe
 @merchant
 def balance(request: MerchantRequest) -> HttpResponse:
-    """The header's balance, for pages that show another thing."""
+    """The header's balance, for pages other than the first."""
     return render(request, "web/parts/balance.html", {"balance": balances.balance(request.company)})

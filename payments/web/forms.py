@@ -1,4 +1,4 @@
-"""What merchants type. Each error names its field and says what would be right."""
+"""Merchants' forms. Each error is shown at its field and says what would be right."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ HIGHEST = 99_999_999_99  # centavos: what a BR Code's 13 characters and a mistyp
 
 
 class Text(forms.CharField):
-    """Text of at most `max_length` characters. Without the attribute `maxlength`, by which a browser would cut what is
-    pasted and say nothing: here it is refused, and stays in the form."""
+    """Text of at most `max_length` characters, without the attribute `maxlength`.
+
+    With it a browser would silently cut a pasted text. Here a longer text stays in the form and is refused.
+    """
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         attrs = super().widget_attrs(widget)
@@ -55,6 +57,8 @@ class ReaisField(Text):
 
 
 class ChargeForm(forms.Form):
+    """A new charge."""
+
     EXPIRIES = [
         (900, _("15 minutes")),
         (3_600, _("1 hour")),
@@ -70,7 +74,7 @@ class ChargeForm(forms.Form):
     expires_in = forms.TypedChoiceField(label=_("Expires in"), choices=EXPIRIES, coerce=int, initial=86_400)
 
     def clean_customer_tax_id(self) -> str:
-        """Without punctuation. Its check digits are the service's to judge."""
+        """The tax id without punctuation. The service checks its digits."""
         return re.sub(r"[.\-/\s]", "", self.cleaned_data["customer_tax_id"]).upper()
 
     def clean(self) -> dict[str, Any]:
@@ -81,9 +85,13 @@ class ChargeForm(forms.Form):
 
 
 class RefundForm(forms.Form):
-    """All or part of what can be returned now: `most` centavos, of `left` that are left of the charge.
+    """How much to return, and why.
 
-    `confirmed` comes from the second page, with the value it showed.
+    Args:
+        left: centavos of the charge that are not returned yet.
+        most: centavos that can be returned now.
+
+    The second page sends `confirmed` and the value that it showed.
     """
 
     part = forms.ChoiceField(label=_("How much"), widget=forms.RadioSelect, initial="whole")

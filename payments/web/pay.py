@@ -1,6 +1,6 @@
-"""A charge's payment page, for the shopper: public to whoever has its unguessable link.
+"""The shopper's page of a charge, public to whoever has its unguessable link.
 
-It tells who asks, how much and what for, and nothing else: no customer, no payer, no fee, no id of the merchant's.
+It shows who asks, how much and what for, and nothing else: no customer, payer, fee or id of the merchant.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from django.views.decorators.http import require_safe
 from payments import limits
 from payments.models import Charge
 from payments.selectors import charges as select
-from payments.web.errors import Words
+from payments.web.errors import ErrorText
 from woovi.ratelimit.middleware import rate_limit
 
-MISSING = Words(_("There is no such payment"), _("Check the link, or ask whoever sent it to you for a new one."))
+MISSING = ErrorText(_("There is no such payment"), _("Check the link, or ask whoever sent it to you for a new one."))
 
 
 def shopper(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
-    """A page without log-in that is read only, kept in no cache and listed by no search engine."""
+    """Decorate a public view: read only, rate limited, stored in no cache, listed by no search engine."""
 
     @wraps(view)
     @require_safe
@@ -44,9 +44,9 @@ def shopper(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase
 
 @shopper
 def show(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
-    """The page. With `seen`, the mark of what a page shows already: the part that replaces it, or 204 if it still holds.
+    """The page. With `?seen=`, the state that a page shows now: 204 if that still holds, else the part that changed.
 
-    Polled, because a WebSocket for each anonymous reader would let anybody hold our connections open.
+    Pages poll, because WebSockets for anonymous people would let anybody hold our connections open.
     """
     limits.open_link(request, str(payment_link_id))
     charge = select.by_payment_link(payment_link_id)
@@ -69,7 +69,7 @@ def show(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
 
 @shopper
 def missing(request: HttpRequest) -> HttpResponse:
-    """What is below /pay and is no payment link's id."""
+    """404 for any path below /pay that is not a payment link's id."""
     return _missing(request)
 
 
@@ -78,8 +78,10 @@ def _missing(request: HttpRequest) -> HttpResponse:
 
 
 def _state(charge: Charge) -> str:
-    """open, paid, partly_refunded, refunded, expired; or over: its time is up, and a Pix that was sent in time may still
-    show at the bank."""
+    """open, paid, partly_refunded, refunded, expired, or over.
+
+    over: the time is up, but the bank may still report a Pix that was paid in time.
+    """
     state = select.state(charge)
     if state == Charge.Status.ACTIVE:
         return "over" if timezone.now() >= charge.expires_at else "open"
@@ -87,5 +89,5 @@ def _state(charge: Charge) -> str:
 
 
 def simulated_bank_url(charge: Charge) -> str:
-    """Where the simulated bank pays the charge; empty in production."""
+    """Address at which the simulated bank pays the charge; empty in production."""
     return "" if settings.PRODUCTION else f"{settings.BANK_URL}/pay?code={quote(charge.br_code, safe='')}"

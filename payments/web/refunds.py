@@ -1,4 +1,4 @@
-"""Money back to a payer: how much, then "are you sure", then done."""
+"""The refund form in two steps: how much, then a confirmation."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from payments.web.forms import RefundForm
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
 def new(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """Both steps; the second sends `confirmed`."""
     charge = get_object_or_404(select.listing(request.company), public_id=public_id)
     left = charge.left
     sent = request.POST if request.method == "POST" else None
     if sent and charge.refunds.filter(correlation_id=sent.get("correlation_id", "").replace("\0", "")).exists():
-        return redirect("web:charge", public_id)  # a double click: it is under way
+        return redirect("web:charge", public_id)  # a double click: the refund is under way
     if charge.status != Charge.Status.COMPLETED or left == 0:
         messages.error(request, _("There is nothing left to return of this charge."))
         return redirect("web:charge", public_id)

@@ -1,4 +1,4 @@
-"""Log in and out. Django does the work; only words and the way on are ours."""
+"""Log in. Django does the work; the messages and the next page are ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class LoginForm(AuthenticationForm):
-    """One message, whether the e-mail is unknown, the password wrong or the person switched off."""
+    """One message for an unknown e-mail, a wrong password and a deactivated person, so that it gives nothing away."""
 
     error_messages = {key: _("E-mail or password is wrong.") for key in ("invalid_login", "inactive")}
 
@@ -22,6 +22,8 @@ class LoginForm(AuthenticationForm):
 
 
 class Login(LoginView):
+    """The log-in page; afterwards operators go to the admin."""
+
     template_name = "web/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from payments.services import charges
+from payments.services.charges import registering
 from tests.bank_process import BankProcess
 
 
@@ -12,5 +12,5 @@ from tests.bank_process import BankProcess
 def bank(bank_process: BankProcess, settings: Any) -> BankProcess:
     """A quiet bank, of which the platform waits a second for an answer, and which it has not told anything yet."""
     settings.BANK_TIMEOUT = 1
-    charges._tell_callback.cache_clear()
+    registering._set_callback.cache_clear()
     return bank_process

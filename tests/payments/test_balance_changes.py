@@ -68,6 +68,16 @@ def _locking(tree: ast.Module) -> set[str]:
     return {target.id for node in found for target in node.targets if isinstance(target, ast.Name)}
 
 
+def _imported(module: str, tree: ast.Module) -> dict[Function, Function]:
+    """The names that the module imports from services: a package's `__init__` gives on what its modules hold."""
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and "services" in (n.module or "")]
+    return {
+        (module, each.asname or each.name): ((node.module or "").rpartition(".")[2], each.name)
+        for node in found
+        for each in node.names
+    }
+
+
 def _name(node: ast.AST) -> str:
     called = node.func if isinstance(node, ast.Call) else None
     return getattr(called, "attr", None) or getattr(called, "id", "")
@@ -76,11 +86,16 @@ def _name(node: ast.AST) -> str:
 def unlocked(sources: dict[str, str]) -> set[str]:
     """The functions that nobody in `sources` calls, and that change a balance in several statements without a lock."""
     walks: dict[Function, Walk] = {}
+    elsewhere: dict[Function, Function] = {}  # where a name that a module imports is defined
     for module, source in sources.items():
         tree = ast.parse(source)
+        elsewhere |= _imported(module, tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 walks[module, node.name] = Walk(module, node, _locking(tree))
+    for walk in walks.values():
+        walk.calls = [elsewhere.get(each, each) for each in walk.calls]
+        walk.all_calls = [elsewhere.get(each, each) for each in walk.all_calls]
     called = {each for function, walk in walks.items() for each in walk.all_calls if each != function}
     seen: defaultdict[Function, tuple[int, int]] = defaultdict(lambda: (0, 0))
 

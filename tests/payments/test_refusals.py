@@ -11,8 +11,8 @@ from django.utils import translation
 
 from payments import refusals
 from payments.refusals import said
-from payments.services import charges, companies
-from payments.services.charges import refunds
+from payments.services import companies
+from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
 from payments.services.webhooks import deliveries
 
@@ -32,7 +32,7 @@ def told_by(module: object) -> list[str]:
     "pattern", [pattern for pattern, _ in refusals.REFUSALS], ids=lambda pattern: str(pattern).replace(" ", "-")[:40]
 )
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
-    told = [text for service in (charges, companies, refunds, deliveries) for text in told_by(service)]
+    told = [text for service in (creating, registering, companies, refunds, deliveries) for text in told_by(service)]
     assert [
         text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
     ]

@@ -14,18 +14,18 @@ ALLOWED = {
     "payments/services/charges/receiving.py::": "money that comes in waits for no Redis; one short transaction, "
     "and only a second Pix of the same charge ever waits",
     "payments/migrations/sql/ledger_post.sql": "the ledger's own: one call, one order, inside the database",
-    "payments/services/charges/__init__.py::expire_due": "a queue: each takes what is free (SKIP LOCKED), nobody waits",
+    "payments/services/charges/expiring.py::expire_due": "a queue: each takes what is free (SKIP LOCKED), nobody waits",
     "payments/services/webhooks/deliveries.py::sweep": "a queue, as above",
     "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
-    "payments/services/webhooks/__init__.py::create": "settings, no money: endpoints are counted and one is added, one short "
+    "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "
     "transaction",
     "payments/services/charges/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",
     "payments/services/charges/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
     "one at a time, inside the transaction of the refund that is locked",
     "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
     "bank_simulator/books.py::revise": SIMULATOR,
-    "bank_simulator/books.py::request_return": SIMULATOR,
+    "bank_simulator/outgoing.py::request_return": SIMULATOR,
 }
 ROOTS = ("payments", "realtime", "bank_simulator")
 SQL = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+(KEY\s+)?SHARE\b|\bLOCK\s+TABLE\b|\bpg_\w*advisory\w*", re.I)

@@ -31,6 +31,8 @@ NAME = "EMAIL_HOST_USER"  # any that is listed
         (lambda: env.http_url(NAME, "http://a"), "a.example"),
         (lambda: env.http_url(NAME, "http://a"), "http://a?b"),
         (lambda: env.http_url(NAME, "http://a"), "http://a:port"),
+        (lambda: env.http_url(NAME, "http://a"), "https://pay example.com"),
+        (lambda: env.http_url(NAME, "http://a"), "https://pay.example.com,https://b.example"),
         (lambda: env.http_url(NAME, "http://a"), "https://user:password@a"),
         (lambda: env.networks(NAME, ""), "10.0.0.0/8, 10.0.0.300"),
     ],

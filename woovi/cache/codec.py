@@ -1,7 +1,7 @@
-"""Values as bytes: one of flags, then msgpack, deflated above 1 KiB. Never pickle: whoever can write to Redis would run code.
+"""Values as bytes: one byte of flags, then msgpack, deflated above 1 KiB.
 
-Kept as they are: None, bool, int of 64 bits, float, str, bytes, list, dict, Decimal, aware datetime, date, UUID. A tuple
-comes back as a list.
+Types that come back as they were: None, bool, int of 64 bits, float, str, bytes, list, dict, Decimal, aware datetime,
+date, UUID. A tuple comes back as a list. Pickle was rejected: whoever can write to Redis could run code here.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import msgpack
 
 from woovi.cache.errors import Unreadable
 
-DEFLATED, NEGATIVE = 1, 2  # flags; NEGATIVE is a "there is none": [number of the exception's class, its arguments]
-LARGE = 1024  # bytes from which deflating pays
-LARGEST = 16 * 1024 * 1024  # bytes that a value may have when inflated
+DEFLATED, NEGATIVE = 1, 2  # flags; NEGATIVE marks an exception: [number of its class in negative_ttl, its arguments]
+LARGE = 1024  # bytes: larger values are deflated
+LARGEST = 16 * 1024 * 1024  # bytes of an inflated value, at most
 _TYPES: list[tuple[type, Any]] = [(Decimal, Decimal), (datetime, datetime.fromisoformat), (date, date.fromisoformat), (uuid.UUID, uuid.UUID)]  # fmt: skip
 
 
 def pack(value: object, flags: int = 0) -> bytes:
-    """Raises TypeError for what is not kept as it is."""
+    """The value as bytes, with these flags. Raises TypeError for a type that would not come back as it was."""
     body: bytes = msgpack.packb(value, default=_extra)
     if len(body) > LARGE:
         body, flags = zlib.compress(body, 1), flags | DEFLATED
@@ -31,7 +31,7 @@ def pack(value: object, flags: int = 0) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[int, Any]:
-    """The flags and the value. Raises Unreadable."""
+    """The flags and the value of packed bytes. Raises Unreadable where `pack` did not write them."""
     try:
         flags = data[0]
         if flags & ~(DEFLATED | NEGATIVE):

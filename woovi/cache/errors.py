@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 class LoadFailed(Exception):
-    """There is no value: the load failed (then its error is the cause), or did so a moment ago in another process.
+    """There is no value, because its load failed now (the error is the cause) or a moment ago in another process.
 
-    `cache` is the cache's name, `reason` fit for a log: the error's class and text.
+    `cache` is the cache's name. `reason` is the error's class and text, for a log.
     """
 
     def __init__(self, cache: str, reason: str) -> None:
@@ -15,4 +15,4 @@ class LoadFailed(Exception):
 
 
 class Unreadable(Exception):
-    """What was stored is not ours to read: broken, of another key, or something that somebody planted."""
+    """A stored value cannot be read: it is broken, sealed with another key, or was not written by this cache."""

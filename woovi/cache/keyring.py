@@ -1,7 +1,7 @@
-"""Encryption of what is secret at rest: AES-256-GCM, bound to the key's name, with keys that can be changed.
+"""Encryption of secret values in Redis: AES-256-GCM, bound to the name of the value's key, with keys that can be rotated.
 
-The keys come of SECRET_KEY and SECRET_KEY_FALLBACKS: the first encrypts, all decrypt. What only a key that was taken off
-the list could read is a miss, and is fetched anew. Source: NIST SP 800-38D.
+The keys are derived from SECRET_KEY, which encrypts, and SECRET_KEY_FALLBACKS, which only decrypt. A value of a key that
+is no longer listed is a cache miss. Source: NIST SP 800-38D.
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ from django.conf import settings
 from woovi.cache.errors import Unreadable
 from woovi.cache.names import secret
 
-NONCE = 12  # bytes; at random: safe for 2^32 values a key
+NONCE = 12  # bytes, random: safe for 2^32 values of one key
 
 
 class Keyring:
-    """masters: secrets, the newest first."""
+    """Encrypts with the newest of some keys, and decrypts with any. masters: secrets to derive them from, newest first."""
 
     def __init__(self, masters: list[str]) -> None:
         self._keys = [AESGCM(secret(master, b"values")) for master in masters]
 
     @classmethod
     def of_settings(cls) -> Keyring:
+        """The keyring of SECRET_KEY and SECRET_KEY_FALLBACKS."""
         return cls([str(each) for each in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
     def seal(self, name: str, value: bytes) -> bytes:
+        """Encrypt a value for the Redis key `name`. It does not open under another name."""
         nonce = os.urandom(NONCE)
         return nonce + self._keys[0].encrypt(nonce, value, name.encode())
 
     def unseal(self, name: str, sealed: bytes) -> bytes:
-        """Raises Unreadable: of another name, of a key that is gone, or changed."""
+        """Decrypt what `seal` made. Raises Unreadable for another name, a key that is no longer listed, or changed bytes."""
         for key in self._keys:
             try:
                 return key.decrypt(sealed[:NONCE], sealed[NONCE:], name.encode())

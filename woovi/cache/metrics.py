@@ -1,6 +1,6 @@
-"""What happened to each cache: counted here in plain integers, added up over all processes in Redis every few seconds.
+"""Counters of each cache: plain integers in this process, added to the totals of all processes in Redis every few seconds.
 
-Under the GIL a count may be lost when two threads meet; a lock would cost a hit more than the figure is worth.
+They take no lock, so a count may be lost when two threads add at once. A lock would make every hit slower.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from redis.exceptions import RedisError
 from woovi import redis
 
 WHAT = ("hit", "local", "stale", "miss", "negative", "wait", "bypass", "error", "refused")
-EDGES = [2 ** (step / 2) / 1000 for step in range(36)]  # upper ends of load times, in seconds: 1 ms to 3 minutes
+EDGES = [2 ** (step / 2) / 1000 for step in range(36)]  # seconds: upper bounds of load times, 1 ms to 3 min
 HOUR = 3600
 
 
 class Counts:
     """A cache's counts in this process.
 
-    hit: served from Redis; local: from the process; stale: past its freshness; miss: loads; negative: of those served, "there is none";
-    wait: for another's load; bypass: without Redis; error: loads that failed; refused: fills that came too late.
+    hit: served from Redis. local: served from this process. stale: served past `ttl`. miss: loads. negative: served
+    "there is none". wait: waits for another caller's load. bypass: loads without Redis. error: failed loads. refused:
+    values that Redis did not take, because they came too late.
     """
 
-    __slots__ = (*WHAT, "loads", "name", "told")
+    __slots__ = (*WHAT, "flushed", "loads", "name")
 
     hit: int
     local: int
@@ -41,16 +42,17 @@ class Counts:
         for what in WHAT:
             setattr(self, what, 0)
         self.loads = [0] * len(EDGES)
-        self.told: dict[str, int] = {}
+        self.flushed: dict[str, int] = {}  # the part that Redis has
 
     def loaded(self, seconds: float) -> None:
+        """Add a load of so many seconds to the histogram."""
         for step, edge in enumerate(EDGES):
             if seconds <= edge or step == len(EDGES) - 1:
                 self.loads[step] += 1
                 return
 
     def read(self) -> dict[str, int]:
-        """This process's counts since it began; "load:N" how many loads took at most EDGES[N]."""
+        """This process's counts since it began. "load:N" counts loads of at most EDGES[N] seconds."""
         found = {what: getattr(self, what) for what in WHAT}
         return found | {f"load:{step}": count for step, count in enumerate(self.loads) if count}
 
@@ -59,6 +61,7 @@ _counts: dict[str, Counts] = {}
 
 
 def counts(name: str) -> Counts:
+    """This process's counts of the cache `name`."""
     return _counts.setdefault(name, Counts(name))
 
 
@@ -68,17 +71,17 @@ def read() -> dict[str, dict[str, int]]:
 
 
 def flush() -> None:
-    """Add what is new to the fleet's counts of this hour. Nothing is lost by a failure: the next time takes it along."""
+    """Add what is new to all processes' counts of this hour. After an error the next call adds it."""
     client: Any = redis.client("cache")
     for each in list(_counts.values()):
         now = each.read()
-        new = {what: count - each.told.get(what, 0) for what, count in now.items()}
+        new = {what: count - each.flushed.get(what, 0) for what, count in now.items()}
         key = _key(each.name, 0)
         try:
             for what, count in new.items():
                 if count:
                     client.hincrby(key, what, count)
-                    each.told[what] = now[what]
+                    each.flushed[what] = now[what]
             if any(new.values()):
                 client.expire(key, 3 * HOUR)
         except RedisError:
@@ -86,9 +89,9 @@ def flush() -> None:
 
 
 def fleet(name: str) -> dict[str, Any]:
-    """All processes' counts of this hour and the one before; `hit_rate` (of 1) and `p99` of loads (seconds), or None.
+    """All processes' counts of this hour and the one before, with `hit_rate` (0 to 1) and `p99` of load times (seconds).
 
-    Raises redis.exceptions.RedisError.
+    The last two are None where nothing was asked or loaded. Raises redis.exceptions.RedisError.
     """
     client: Any = redis.client("cache")
     total: dict[str, int] = dict.fromkeys(WHAT, 0)

@@ -1,7 +1,7 @@
-"""What happens in other processes: one thread and one pub/sub connection, begun by the first who asks a cache.
+"""Messages from other processes, by one thread with one pub/sub connection. The first reader of a cache starts it.
 
-"w:<entry>" wakes who waits for a load; "d:<cache>" empties a local tier. A message may be lost: who waits asks again by
-itself, only later, and while nothing is heard there is no local tier. The thread also carries the counts to Redis.
+"w:<entry>" wakes those who wait for a load. "d:<cache>" empties a local tier. A message may be lost: waiters also ask again
+by themselves, and no local tier is used while the connection is down. The thread also carries the counts to Redis.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 from woovi import redis
 from woovi.cache import metrics
 
-PING = 2.0  # seconds of silence after which the connection must prove that it lives, and counts are carried
-RETRY = 0.2  # seconds
+PING = 2.0  # seconds between two PINGs of a silent connection, and between two flushes of the counts
+RETRY = 0.2  # seconds until the next try to connect
 
 
 class Ring:
-    """What a waiter sleeps on. `given` is what another waiter of this process was answered meanwhile."""
+    """An event that a waiter sleeps on. `given` is the entry's value, if another waiter of this process got it first."""
 
     given: bytes | None = None
     ring: Callable[[], None]
@@ -61,9 +61,9 @@ class TaskRing(Ring):
 
 
 class Tier:
-    """Stored values that this process serves for a second at most, without asking. Emptied by every invalidation.
+    """Values that this process serves from memory for at most `seconds`. Every invalidation empties it.
 
-    `epoch` counts these: a value that was asked for before one is not put in after it.
+    `epoch` counts the invalidations: a value that was read before one is not put in after it.
     """
 
     MOST = 10_000
@@ -88,6 +88,8 @@ class Tier:
 
 
 class News:
+    """This process's waiters and local tiers, and the thread that listens for them."""
+
     def __init__(self) -> None:
         self._rings: dict[str, dict[Ring, None]] = {}  # in order
         self.tiers: dict[str, Tier] = {}
@@ -96,7 +98,7 @@ class News:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to listen. Returns at once; `hears` says when messages arrive."""
+        """Start the thread, if there is none. Returns at once; `hears` turns true when messages arrive."""
         if self._thread is not None:
             return
         with self._mutex:
@@ -105,14 +107,14 @@ class News:
                 self._thread.start()
 
     def listen(self, entry: str, ring: Ring) -> Ring:
-        """Ring it whenever the entry was filled, until `remove`."""
+        """Call `ring.ring()` whenever the entry gets a value, until `remove`. Returns the ring."""
         self.start()
         with self._mutex:
             self._rings.setdefault(entry, {})[ring] = None
         return ring
 
     def remove(self, entry: str, ring: Ring) -> None:
-        """Whose wait is over. The next one looks, if there still is one."""
+        """Stop ringing a waiter whose wait is over, and wake the entry's next waiter."""
         with self._mutex:
             rings = self._rings.get(entry, {})
             rings.pop(ring, None)
@@ -121,14 +123,17 @@ class News:
         self.wake(entry)
 
     def wake(self, entry: str) -> None:
-        """Wake the first of this process's waiters for an entry. It tells the others what it was answered."""
+        """Wake the first of this process's waiters for an entry. It asks Redis, and hands the others the answer."""
         with self._mutex:
             first = next(iter(self._rings.get(entry, ())), None)
         if first:
             first.ring()
 
     def hand(self, entry: str, payload: bytes, asked: float) -> None:
-        """Give this process's waiters what was answered to a question that was `asked` after they began to wait."""
+        """Give the entry's value to this process's waiters that began to wait before it was read.
+
+        asked: when Redis was asked for it, by the monotonic clock, in seconds.
+        """
         with self._mutex:
             rings = [ring for ring in self._rings.get(entry, ()) if ring.since <= asked]
         for ring in rings:
@@ -136,6 +141,7 @@ class News:
             ring.ring()
 
     def heard(self, message: str) -> None:
+        """Do what a message says."""
         kind, _, what = message.partition(":")
         if kind == "w":
             self.wake(what)
@@ -169,7 +175,7 @@ class News:
             if message[0] == b"message":
                 self.heard(message[2].decode())
             elif message[0] == b"subscribe":
-                self._deaf()  # what was kept before may have been dropped unheard
+                self._deaf()  # invalidations before the subscription were not heard
                 self.hears = True
 
     def _deaf(self) -> None:
@@ -182,7 +188,7 @@ news = News()
 
 
 def _in_child() -> None:
-    """A forked child has its parent's caches, and not its thread."""
+    """A forked child has its parent's caches but not its thread."""
     global news
     tiers, news = news.tiers, News()
     news.tiers = tiers

@@ -1,4 +1,4 @@
-"""Access tokens (OAuth 2.0, RFC 6749): fetched once for a whole fleet, ahead of their end, and never served once refused."""
+"""Access tokens (OAuth 2.0, RFC 6749): fetched once for all processes, before the last one expires, never served once refused."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import httpx
 from redis.exceptions import RedisError
 
 from woovi.cache.keyring import Keyring
+from woovi.cache.loading import Entry, Loaded
 from woovi.cache.names import Part
-from woovi.cache.readthrough import Entry, Loaded, ReadThroughCache
+from woovi.cache.readthrough import ReadThroughCache
 from woovi.cache.steps import Steps
 
 
@@ -31,17 +32,18 @@ class OAuth2TokenCache(ReadThroughCache):
     """One access token, shared by every process that has the same `identity`.
 
     Args:
-        name: of the cache, in keys and metrics.
-        fetch: asks the server for a Grant, a function or a coroutine function. It must end within `lease`.
+        name: the cache's name, in keys and metrics.
+        fetch: a function or coroutine function that asks the server for a Grant. It must end within `lease`.
         identity: whose token it is: address, client id, secret. Hashed into the key's name.
-        leeway: seconds before its end from which it is not used; half of its life where that is shorter.
-        refresh_ahead: part of its life at whose end it is fetched anew, aside; up to a tenth earlier at random.
-        min_refresh_interval: seconds from the begin of one fetch in which no other begins, whatever is refused. Who
-            needs a token meanwhile waits.
-        keyring: encrypts what is kept; of the settings if None.
+        leeway: a token is not used in its last `leeway` seconds, or in the last half of its life where that is shorter.
+        refresh_ahead: the last part of a token's life (0 to 1) in which the next is fetched in the background. Each
+            token's part is up to half as long again, at random, so that one process is first.
+        min_refresh_interval: seconds between the starts of two fetches, also after a refusal. Callers wait meanwhile.
+        lease: seconds that a fetch may take before another process fetches too.
+        keyring: encrypts the stored token; None is the keyring of the settings.
 
-    Its age counts from before the request. One without `expires_in` is used once and kept nowhere. Without Redis each
-    process keeps its own.
+    A token's age counts from before the request. A token without `expires_in` is used once and not stored. Without Redis
+    each process keeps its own token.
     """
 
     secret = True
@@ -60,35 +62,35 @@ class OAuth2TokenCache(ReadThroughCache):
         self._spare: tuple[str, float] = ("", 0.0)  # a token and its end by the monotonic clock, for when Redis is gone
 
     def get(self) -> str:  # type: ignore[override]
-        """A token that holds. Raises LoadFailed."""
+        """A valid token. Raises LoadFailed."""
         return str(super().get(**self._whose))
 
     async def aget(self) -> str:  # type: ignore[override]
-        """The twin of `get`."""
+        """`get` for asyncio."""
         return str(await super().aget(**self._whose))
 
     def reject(self, token: str) -> None:
-        """The server refused this token (401). Nobody gets it again, and a newer one stays."""
+        """The server refused this token (401): no caller gets it again. A newer token stays."""
         self._forget(token)
-        with contextlib.suppress(RedisError):  # who gets it all the same rejects it too
+        with contextlib.suppress(RedisError):  # a caller that still gets it rejects it too
             super().drop_if(_fingerprint(token), **self._whose)
 
     async def areject(self, token: str) -> None:
-        """The twin of `reject`."""
+        """`reject` for asyncio."""
         self._forget(token)
         with contextlib.suppress(RedisError):
             await super().adrop_if(_fingerprint(token), **self._whose)
 
     def warm_up(self) -> int:
-        """Have a token. Raises LoadFailed."""
+        """Fetch a token if there is none. Returns 1. Raises LoadFailed."""
         return int(bool(self.get()))
 
     def drop(self) -> None:
-        """Have the next call fetch another token. Raises redis.exceptions.RedisError."""
+        """Drop the token, so that the next call fetches another. Raises redis.exceptions.RedisError."""
         super().invalidate(**self._whose)
 
     def auth(self) -> httpx.Auth:
-        """For httpx: sends the token, and once more with another one where the answer is 401."""
+        """An httpx.Auth that sends the token. After a 401 it sends the request once more, with another token."""
         return _Auth(self)
 
     def _call(self, parts: dict[str, Any]) -> Steps:
@@ -97,7 +99,7 @@ class OAuth2TokenCache(ReadThroughCache):
         granted: Grant = grant.value
         life = granted.expires_in or 0
         end = max(life - min(self._leeway, life / 2), 0)
-        ahead = self._refresh_ahead * (1 + 0.5 * random.random())  # noqa: S311 (one of a fleet comes first)
+        ahead = self._refresh_ahead * (1 + 0.5 * random.random())  # noqa: S311 (so that one process is first)
         fresh = end * (1 - ahead)
         self._spare = (granted.token, asked + end)
         return Loaded(granted.token, fresh, end - fresh, _fingerprint(granted.token)), None

@@ -1,4 +1,4 @@
-"""The scripts: five of entries that are loaded, four of rows. Their heads say what they take, keep and answer."""
+"""The Lua scripts: five of ReadThroughCache, four of VersionedCache. The head of each file describes its arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cache does is written once, as a generator of steps, and driven twice: by a thread (`drive`), by a task (`adrive`)."""
+"""Each operation of a cache is written once, as a generator of steps. `drive` runs it in a thread, `adrive` in a task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Steps = Generator[Any, Any, Any]
 
 @dataclass(slots=True)
 class Ask:
-    """Run a script."""
+    """Run a script on Redis."""
 
     script: Script
     keys: list[str]
@@ -34,7 +34,7 @@ class Ask:
 
 @dataclass(slots=True)
 class Load:
-    """Call the loader, which may be a coroutine function or not, whoever waits for it."""
+    """Call the loader, a function or a coroutine function, from a thread or a task."""
 
     loader: Callable[..., Any]
     parts: dict[str, Any]
@@ -51,7 +51,7 @@ class Load:
 
 @dataclass(slots=True)
 class Listen:
-    """A ring that is rung when the entry was filled."""
+    """Begin to wait for an entry. The answer is a ring, which rings when the entry gets a value."""
 
     entry: str
 
@@ -64,7 +64,7 @@ class Listen:
 
 @dataclass(slots=True)
 class Sleep:
-    """Until the ring, for `seconds` at most."""
+    """Sleep until the ring rings, for at most `seconds`."""
 
     ring: Any
     seconds: float
@@ -78,7 +78,7 @@ class Sleep:
 
 @dataclass(slots=True)
 class Join:
-    """Another's load in this process. Raises TimeoutError."""
+    """Wait for another caller's load in this process. Raises TimeoutError after `seconds`."""
 
     flight: Future[Any]
     seconds: float
@@ -92,7 +92,7 @@ class Join:
 
 @dataclass(slots=True)
 class Aside:
-    """Steps that nobody waits for, and whose failure is told by the counts."""
+    """Run steps in the background. The counts tell of a failure."""
 
     steps: Steps
 
@@ -106,7 +106,7 @@ class Aside:
 
 
 def drive(steps: Steps) -> Any:
-    """Take the steps in this thread, and return what they end with."""
+    """Run the steps in this thread, and return their result."""
     try:
         step = next(steps)
         while True:
@@ -121,12 +121,12 @@ def drive(steps: Steps) -> Any:
 
 
 async def adrive(steps: Steps) -> Any:
-    """Take the steps in this task, and return what they end with."""
+    """Run the steps in this task, and return their result."""
     try:
         step = next(steps)
         while True:
             try:
-                # The step that every hit takes is taken here: a coroutine the less.
+                # Run directly, because every hit runs this step: a further coroutine would make it slower.
                 asks = type(step) is Ask
                 answer = await (
                     step.script.acall(redis.aclient("cache"), step.keys, step.args) if asks else step.arun()
@@ -140,17 +140,17 @@ async def adrive(steps: Steps) -> Any:
 
 
 _tasks: set[asyncio.Task[Any]] = set()  # a loop keeps only weak references
-_pools: dict[int, ThreadPoolExecutor] = {}  # by process: a forked child has its parent's threads not
+_pools: dict[int, ThreadPoolExecutor] = {}  # by process id: a forked child does not have its parent's threads
 
 
 def _done(task: asyncio.Task[Any]) -> None:
     _tasks.discard(task)
     if not task.cancelled():
-        task.exception()  # seen
+        task.exception()  # marks it as seen, or asyncio would log it
 
 
 def _crew() -> ThreadPoolExecutor:
-    """Threads for refreshes: a slow API may hold these four, and no request."""
+    """The threads of background refreshes: a slow API can hold these four, and no request's thread."""
     pool = _pools.get(os.getpid())
     if pool is None:
         _pools.clear()

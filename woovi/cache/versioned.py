@@ -1,11 +1,11 @@
-"""`VersionedCache`: what rows say, never older than the database, whatever dies in between.
+"""`VersionedCache`: values of rows, never older than the database, whichever process crashes.
 
-    before the commit   the value goes, an intent comes: readers ask the database while one lives
-    after the commit    the intent goes, the new value comes
-    a crash in between  the intent stays until its deadline, which is later than any transaction's end
+    before the commit   the value is dropped and an intent is set: while there is one, readers ask the database
+    after the commit    the intent is dropped and the new value is stored
+    after a crash       the intent stays until its deadline, which is later than any transaction's end
 
-A value that a reader brings is taken only under a lease, which an intent takes away. So an old one is never put back.
-Source: "Scaling Memcache at Facebook" (leases); the intent is what makes a crash after the commit harmless.
+A reader may store a value only under a lease, and an intent ends the lease. So an old value is never put back.
+Source: "Scaling Memcache at Facebook" (leases). The intent makes a crash after the commit harmless.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from woovi import outbox, redis
 from woovi.cache import codec, metrics, names, news
 from woovi.cache.errors import Unreadable
-from woovi.cache.readthrough import new_owner
+from woovi.cache.names import new_owner
 from woovi.cache.scripts import INTEND, LOOK, OFFER, SETTLE
 
 ROLE: redis.Role = "locks"  # an intent must not be evicted, and that server evicts nothing
@@ -35,16 +35,18 @@ class VersionedCache:
     """Values of rows, by primary key.
 
     Args:
-        name: of the cache, in keys and metrics.
-        read: gives (version, value) of each pk from the primary database, in one statement. The version grows with
-            every commit that changes the row's value.
-        ttl: seconds that a value is kept. Doubt about a row (`intend` returned False) must last as long and a lease more.
-        deadline: seconds that an intent lives at most: more than any transaction takes, which the database must enforce
-            (idle_in_transaction_session_timeout).
-        lease: seconds in which one reader may bring what it read; the others read for themselves.
-        schema: of the values, as of a ReadThroughCache.
+        name: the cache's name, in keys and metrics.
+        read: returns {pk: (version, value)} from the primary database, in one statement. The version grows with every
+            commit that changes the row's value.
+        ttl: seconds that a value is kept.
+        deadline: seconds that an intent lives at most. It must be longer than any transaction, which the database must
+            enforce (idle_in_transaction_session_timeout).
+        lease: seconds in which one reader may store what it read. Other readers read the database meanwhile.
+        schema: version of the values' shape, as for a ReadThroughCache.
+        using: the database's alias.
+        staleness: how old a shown value can be, in words, for the operators' page.
 
-    Nothing that is read here may authorise a debit: that is for a condition in the database's own statement.
+    A value from here must not authorise a debit: a condition in the database's own statement does that.
     """
 
     secret = False
@@ -60,7 +62,7 @@ class VersionedCache:
         registry[name] = self
 
     def get(self, pk: int) -> Any:
-        """The row's value. Raises KeyError where there is no row. Inside a transaction it is read in that."""
+        """The row's value. Inside a transaction it is read from the database. Raises KeyError where there is no row."""
         if transaction.get_connection(self.using).in_atomic_block:
             return self.read_now(pk)
         owner = new_owner()
@@ -80,7 +82,7 @@ class VersionedCache:
         return value
 
     async def aget(self, pk: int) -> Any:
-        """The twin of `get`."""
+        """`get` for asyncio."""
         if transaction.get_connection(self.using).in_atomic_block:
             return await sync_to_async(self.read_now)(pk)
         owner = new_owner()
@@ -106,10 +108,10 @@ class VersionedCache:
         return self._one(pk)[1]
 
     def intend(self, pks: Collection[int], tenant: str) -> bool:
-        """Say that rows are about to change, in the transaction that will change them and before it does.
+        """Announce that rows will change. Call it in the transaction that changes them, before the change.
 
-        Returns whether Redis knows. Where not, an outbox event makes it known after the commit, and the caller must see
-        to it that readers use `read_now` for `doubt` seconds. Raises RuntimeError outside of a transaction.
+        Returns whether Redis has the intents. If not, an outbox event settles the rows after the commit, and the caller
+        must make readers use `read_now` for `doubt` seconds. Raises RuntimeError outside a transaction.
         """
         if not transaction.get_connection(self.using).in_atomic_block:
             raise RuntimeError("an intent is set in the transaction that it is about")
@@ -126,13 +128,13 @@ class VersionedCache:
 
     @property
     def doubt(self) -> float:
-        """Seconds after a change that Redis was not told of in which it may still say what was before."""
+        """Seconds in which Redis may still have the old value, after a change that was not announced there."""
         return self.ttl + self.lease
 
     def settle(self, intents: Mapping[int, str]) -> None:
-        """After the commit: drop rows' intents ("" for none) and bring what the rows say now.
+        """After the commit: drop the rows' intents and store their new values.
 
-        Raises redis.exceptions.RedisError.
+        intents: the intent of each pk, "" for a row without one. Raises redis.exceptions.RedisError.
         """
         client, owner = redis.client(ROLE), new_owner()
         ours = [pk for pk, intent in intents.items() if SETTLE(client, self._keys(pk), [intent, owner, self._lease])]
@@ -147,7 +149,7 @@ class VersionedCache:
         try:
             self.settle(intents)
         except RedisError:
-            pass  # the deadline does it
+            pass  # the intents end at their deadline
 
     def _one(self, pk: int) -> tuple[int, Any]:
         return self.read([pk])[pk]
@@ -163,7 +165,7 @@ class VersionedCache:
         self.counts.refused += not taken
 
     def _opened(self, reply: Any) -> tuple[Any] | None:
-        """The value of a hit, in a tuple; None for everything else."""
+        """The value of a hit, in a tuple, or None for any other reply."""
         if type(reply) is bytes:
             try:
                 _, (schema, value) = codec.unpack(reply)
@@ -178,7 +180,7 @@ class VersionedCache:
 
 
 def settle(events: list[Any]) -> None:
-    """Outbox handler of `cache:settle`: what could not be said before the commit is said now."""
+    """Outbox handler of `cache:settle`: settle rows whose change could not be announced before its commit."""
     for event in events:
         cache = registry[event.payload["cache"]]
         try:

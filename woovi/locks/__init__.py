@@ -1,4 +1,4 @@
-"""Row locks that money can trust: Redis keeps waiters off the database, a fence in the database decides who won.
+"""Row locks: Redis keeps waiters off the database, and a fence in the row decides who may write.
 
     class Account(FencedModel):
         objects = RowLockManager()
@@ -7,7 +7,7 @@
         lock[a].balance -= 10
         lock[a].save()
 
-`docs/locks.md` says when to use what. `Lock` alone locks names that are not rows.
+`docs/locks.md` says when to use which. `Lock` by itself locks names that are not rows.
 """
 
 from woovi.locks.errors import LockLost, LockNotAvailable, LocksUnavailable, StaleFence

@@ -1,4 +1,4 @@
-"""Claims: the moment at which the database learns who holds a row, and decides for good."""
+"""Claims: a holder writes its fence into the row. The database refuses a fence that is lower than the row's."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from woovi.locks.errors import LockNotAvailable, StaleFence
 from woovi.locks.lock import Lock
 from woovi.locks.names import Row
 
-# One round trip: a row's fence goes up unless a later holder's is there, in pk order, as everybody locks them. A
-# lock_timeout goes along, so that a holder that was stopped in its transaction stops nobody else. It is taken back at
-# the end, because the transaction's own waits are not ours to cut; an error takes it back with the (sub)transaction.
+# One round trip: each row's fence is raised unless a later holder's is there, in pk order, as everybody locks them. A
+# lock_timeout bounds the wait for a holder that hangs in its transaction. It is reset at the end, because the caller's own
+# waits are not limited; after an error the rollback resets it.
 BEFORE = "SELECT set_config('woovi.ms', current_setting('lock_timeout'), true), set_config('lock_timeout', %s, true)"
 CLAIM = """UPDATE {table} SET lock_fence = coalesce(%s, lock_fence + 1)
 WHERE {pk} = %s AND (lock_fence <= %s) IS NOT FALSE RETURNING {columns}"""
@@ -22,17 +22,20 @@ AFTER = "SELECT set_config('lock_timeout', current_setting('woovi.ms'), true)"
 
 
 def claim(model: type[models.Model], using: str, lock: Lock, pks: list[Any], timeout: float) -> dict[Any, Any]:
-    """Claim and read rows of a lock, by pk, in the transaction that is open. One that does not exist is left out.
+    """Claim and read a lock's rows in the open transaction. Returns them by pk, without those that do not exist.
+
+    timeout: seconds to wait for another transaction that holds a row.
 
     Raises:
-        StaleFence: a later holder claimed a row. Nothing of ours was written: the caller's transaction rolls back.
-        LockNotAvailable: an open transaction of somebody else holds a row for `timeout` seconds.
+        StaleFence: a later holder claimed a row. The caller's transaction must roll back.
+        LockNotAvailable: another open transaction held a row for all of `timeout`.
     """
     label, lock = model._meta.label_lower, lock.holder
     found = claim_with(model, using, {pk: lock.fences[Row(label, pk)] for pk in pks}, timeout)
     missed = model._base_manager.using(using).filter(pk__in=[pk for pk in pks if pk not in found])
     if len(found) < len(pks) and (ahead := dict(missed.values_list("pk", "lock_fence"))):
-        # Behind, though the rows are ours? Then Redis forgot the last fence, and its clock is behind the one that gave it.
+        # Our fence is lower than the row's, though we hold the lock? Then Redis lost the last fence, and its clock is
+        # behind the clock of the server that gave it.
         if lock.claimed or not lock.extend(max(ahead.values())):
             metrics.count([label], "stale")
             raise StaleFence(f"{label} {sorted(ahead)} was claimed by a later holder")
@@ -42,7 +45,7 @@ def claim(model: type[models.Model], using: str, lock: Lock, pks: list[Any], tim
 
 
 def claim_with(model: type[models.Model], using: str, fences: dict[Any, int | None], timeout: float) -> dict[Any, Any]:
-    """Claim rows with these fences; None is one above the row's last, where the database alone keeps others away."""
+    """Claim rows with these fences, by pk. None means one above the row's last: for locks by the database alone."""
     connection, (statement, names_of_fields, converters) = connections[using], _shape(model, using)
     values: list[Any] = [_milliseconds(timeout)]
     for pk, fence in fences.items():
@@ -75,10 +78,10 @@ def _shape(model: type[models.Model], using: str) -> tuple[str, list[str], list[
 
 
 def advise(using: str, lock: Lock) -> Any:
-    """Without Redis: an advisory lock of each row, in a transaction on a connection of its own, which the caller closes.
+    """Lock without Redis: take an advisory lock of each row, on a new connection that the caller must close.
 
-    A session's lock on a pooled connection would pass to whoever gets that connection next. A holder that is silent for
-    longer than Redis would have kept its lease loses its transaction.
+    The locks belong to a transaction: session locks on a pooled connection would pass to its next user. A holder that is
+    silent for longer than its lease in Redis would last loses the transaction. Raises LockNotAvailable.
     """
     connection: Any = connections[using]
     with connection.wrap_database_errors:

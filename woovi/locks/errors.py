@@ -6,15 +6,15 @@ from django.db import OperationalError
 
 
 class LockNotAvailable(OperationalError):
-    """Somebody else holds the row: at once (`nowait`), or for all of `timeout`. Nothing was taken."""
+    """Another holder has the row: now (`nowait`), or for all of `timeout`. Nothing was locked."""
 
 
 class LocksUnavailable(LockNotAvailable):
-    """Redis did not answer. Nothing is known to be taken; what may have been taken ends with its lease."""
+    """Redis did not answer. If a row was locked all the same, its lease ends the lock."""
 
 
 class LockLost(Exception):
-    """The lease ended, or somebody forced the release, while the work was under way."""
+    """The lease ended, or an operator forced the release, during the work."""
 
 
 class StaleFence(Exception):

@@ -1,6 +1,6 @@
-"""Who holds and who waits now, and taking a row away from a holder that hangs.
+"""The operators' view: who holds and who waits for which row, and a forced release.
 
-Found by SCAN: an index would cost every lock a write, in another slot of a Cluster, for a page that is seldom read.
+Rows are found by SCAN. An index was rejected: every lock would have to write to another slot of a Cluster.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WAITERS = 100  # of a row
 
 @dataclass(frozen=True)
 class Waiter:
-    """One that waits for a row. `owner` is host/process/random.number; times in seconds."""
+    """A waiter of a row. `owner` is host/process/random.number, `seconds` how long it has waited."""
 
     owner: str
     seconds: float
@@ -34,7 +34,7 @@ class Waiter:
 
 @dataclass(frozen=True)
 class Held:
-    """A row that is held, and who waits for it, in order. Times in seconds."""
+    """A locked row, with its waiters in order. Times in seconds."""
 
     label: str
     pk: str
@@ -46,7 +46,7 @@ class Held:
 
 
 def current(label: str = "*") -> list[Held]:
-    """Rows of a model ("app.model") or of all that are held now; at most LIMIT of them. Raises RedisError."""
+    """The locked rows of a model ("app.model") or of all models, at most LIMIT of them. Raises RedisError."""
     client: Any = redis.client("locks")
     keys = itertools.islice(client.scan_iter(match=f"lk:{{{label}:*}}", count=1000), LIMIT)
     found = [look(*key.decode().removeprefix("lk:{").removesuffix("}").split(":", 1)) for key in keys]
@@ -54,7 +54,7 @@ def current(label: str = "*") -> list[Held]:
 
 
 def look(label: str, pk: Any) -> Held | None:
-    """Who holds one row, None where nobody does. Raises RedisError."""
+    """The lock of one row, or None where it is free. Raises RedisError."""
     text, left, age, *queue = LOOK(redis.client("locks"), names.keys([Row(label, pk)]), [WAITERS])
     if not text:
         return None
@@ -64,16 +64,16 @@ def look(label: str, pk: Any) -> Held | None:
         waiter, _, patience = name.decode().rpartition(":")
         waiting.append(Waiter(waiter, int(patience) / 1000 - still / 1e6))
     waiting = sorted((each for each in waiting if each.owner != owner), key=lambda each: -each.seconds)
-    if not owner:  # handed over just now, to whom the server serves first, who is among the waiters until it says so
+    if not owner:  # handed over just now: the new holder is the first waiter, and listed as one until it asks
         owner = waiting.pop(0).owner if waiting else "nobody/0/0"
     return Held(label, str(pk), owner, int(fence), age / 1e6, max(left, 0) / 1000, tuple(waiting))
 
 
 def force_release(model: type[models.Model], pk: Any) -> bool:
-    """Take the row from whoever holds it, raise its fence so that the holder cannot write, and let the next one in.
+    """Release a row that another process holds, give it to the next waiter, and raise its fence against late writes.
 
-    Returns whether the fence was raised in the database too. Where not, the holder's transaction is open and has
-    claimed the row: the database gives it to nobody before that ends. Raises RedisError; nothing was done then.
+    Returns whether the fence was raised in the database too. If not, the holder has claimed the row in an open
+    transaction, and the database keeps others out until that ends. Raises RedisError; nothing was changed then.
     """
     row = Row(model._meta.label_lower, model._meta.pk.to_python(pk))
     fence = RELEASE(redis.client("locks"), names.keys([row]), ["*", 0, int(GRANT * 1000), 0])[0]

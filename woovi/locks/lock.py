@@ -1,8 +1,8 @@
-"""The lock: rows, one owner, one lease. `with Lock(("invoice", 7)) as lock:`, or `async with`.
+"""The lock: some rows, one owner, one lease. `with Lock(("invoice", 7)) as lock:`, or `async with`.
 
-One script asks for the rows. Who finds one busy waits in the server's own line for it (BLPOP on the row's "hand"), into
-which the script that gives the row back pushes the next fence. Threads and tasks make the same calls (the names with an
-"a" are the tasks'); each is idempotent, so whoever gets no answer asks once more.
+acquire.lua asks for the rows. If one is busy, the caller waits with BLPOP on the row's "hand" key, where Redis serves
+waiters in order; release.lua pushes the next fence there. The methods of tasks begin with an "a" and make the same calls as
+those of threads. Each script is idempotent, so a call without an answer is repeated once.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from typing import Any, Self
 from redis.exceptions import RedisError
 
 from woovi import redis
-from woovi.later import later
 from woovi.locks import metrics, names
 from woovi.locks.errors import LockLost, LockNotAvailable, LocksUnavailable
 from woovi.locks.names import Row
+from woovi.locks.shield import shielded
+from woovi.locks.timer import timer
 from woovi.redis.waiting import AsyncWaiting, Waiting
-from woovi.unbroken import unbroken
 
 ACQUIRE, RELEASE = (redis.Script(Path(__file__).parent / "lua" / f"{name}.lua") for name in ("acquire", "release"))
 AWAY = (RedisError, OSError)
 Question = tuple[redis.Script, list[str], list[Any]]
 
-GRANT = 1.0  # seconds that a handed-over row is its taker's, which may be dead
-TURN = GRANT / 2  # seconds after which a waiter asks again, in its place: whoever was served may be dead, or the server
-RETRY = 0.02  # seconds between two questions where there is no place in the server's line
-EARLY = 0.1  # seconds before ours by which the server ends our wait, so that it hands nothing to one that went
-DRIFT = 0.003  # seconds by which Redis may end a lease before we think so: it counts whole ms, from a cached clock
+GRANT = 1.0  # seconds: lease of a handed-over lock. Short, since the waiter may have crashed; it asks for more itself
+TURN = GRANT / 2  # seconds after which a waiter asks again, keeping its place: the one served may have crashed
+RETRY = 0.02  # seconds between two questions where BLPOP fails
+EARLY = 0.1  # seconds: Redis ends our wait so much before we do, so that it hands no row to a waiter that has left
+DRIFT = 0.003  # seconds by which Redis may end a lease before our clock does: it counts whole ms, from a cached clock
 
-# The locks of this task (or thread), by row: what makes them re-entrant.
+# The locks of this task (or thread), by row. They make locks re-entrant.
 _here: contextvars.ContextVar[dict[Row, Lock]] = contextvars.ContextVar("woovi_locks", default={})  # noqa: B039
 
 
 class Lock:
-    """Exclusive right to some rows, first come first served.
+    """An exclusive lock of some rows, first come first served.
 
-    A wait takes the rows in their order and keeps what it has, so no two waits can block each other.
+    Rows are always locked in the same order, and a waiter keeps those that it has, so there are no deadlocks.
 
     Args:
         rows: (label, pk) each; a pk is compared as its own type.
         timeout: seconds to wait.
-        lease: seconds after which Redis gives the rows to others, whatever became of us.
-        nowait: refuse at once instead of waiting; takes all rows or none.
-        max_hold: seconds for which the lease is renewed, at a third of it.
+        lease: seconds after which Redis frees the rows, also if this process has crashed.
+        nowait: do not wait: lock all rows or none, at once.
+        max_hold: seconds for which the lease is renewed, each time after a third of it. 0: never.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class Lock:
         self.rows = sorted({Row(*row) for row in rows}) if len(rows) > 1 else [Row(*rows[0])]
         self._keys = names.keys(self.rows)
         self.labels = {row.label for row in self.rows}
-        self.fences: dict[Row, int] = {}  # what is held, and with which fence
+        self.fences: dict[Row, int] = {}  # the rows that are held, with their fences
         self.lost = self.claimed = False  # claimed: the database knows these fences
         self.timeout, self._lease, self._nowait, self._max_hold = timeout, lease, nowait, max_hold
         self.longest = max(lease, max_hold)  # seconds that it may be held
-        self._owner = ""  # "" while nothing is, or may be, ours; else of one acquisition, in this process
+        self._owner = ""  # the id of this acquisition; "" while no row can be ours
         self._outer: Lock | None = None
         self._context: object = None
         self._until = self._asked = self._taken_at = self._ends = self._renew_until = 0.0
@@ -76,7 +76,7 @@ class Lock:
     # ── taking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def acquire(self) -> Self:
-        """Raises LockNotAvailable, or LocksUnavailable where Redis does not answer; nothing is held then."""
+        """Lock the rows. Raises LockNotAvailable, or LocksUnavailable where Redis does not answer; nothing is held then."""
         if self._begin():
             try:
                 for rows in self._steps():
@@ -102,14 +102,14 @@ class Lock:
                     return
 
     async def aacquire(self) -> Self:
-        """A cancelled one holds nothing."""
+        """`acquire` for asyncio. After a cancellation nothing is held."""
         if self._begin():
             try:
                 for rows in self._steps():
-                    if self._is_busy(rows, await unbroken(self._arun(*self._asks(rows)))):
+                    if self._is_busy(rows, await shielded(self._arun(*self._asks(rows)))):
                         await self._await(rows)
             except BaseException as error:
-                await unbroken(self._agive_back())
+                await shielded(self._agive_back())
                 if isinstance(error, AWAY):
                     raise LocksUnavailable(f"Redis does not answer: {error}") from error
                 raise
@@ -124,11 +124,11 @@ class Lock:
                         return
                 except AWAY:
                     await asyncio.sleep(RETRY)
-                if not self._is_busy(rows, await unbroken(self._arun(*self._asks(rows)))):
+                if not self._is_busy(rows, await shielded(self._arun(*self._asks(rows)))):
                     return
 
     def _begin(self) -> bool:
-        """Whether there is something to take. Else an outer lock of this very task holds the rows: its fences are ours."""
+        """Whether the rows must be locked. If not, an outer lock of this task holds them, and its fences are used."""
         if self._owner or self._outer:
             raise RuntimeError("this lock is in use: make one for each acquisition")
         self._context = _context()
@@ -141,7 +141,7 @@ class Lock:
         return True
 
     def _steps(self) -> Iterator[list[Row]]:
-        """What is asked for at once: all rows, where one script may take them; where one was busy, each in its turn."""
+        """The rows of each question: first all, if one script may have them. If one was busy, each row by itself."""
         if len(self.rows) == 1 or not redis.in_slots("locks"):
             yield self.rows
         if not self.fences:
@@ -161,7 +161,7 @@ class Lock:
         return keys, [self.fences.get(row, 0) for row in rows]
 
     def _is_busy(self, rows: list[Row], answer: list[int]) -> bool:
-        """Whether to wait for the one row. Takes note of what is ours. Raises LockNotAvailable where we wait no longer."""
+        """Note an answer of acquire.lua: whether to wait for the row. Raises LockNotAvailable after the timeout."""
         *fences, left = answer
         if not left:
             self._hold(rows, fences, self._lease)
@@ -175,15 +175,15 @@ class Lock:
         return len(rows) == 1
 
     def _turn(self, rows: list[Row]) -> tuple[Any, ...]:
-        """How long to listen for the hand, and the command that waits for it."""
+        """How many seconds to wait for the hand key this time, and the command that does it."""
         left = self._until - time.monotonic()
         seconds = min(TURN, self._busy[1] + 0.001, left)
         return seconds, "BLPOP", names.keys(rows)[2], f"{max(left - EARLY, 0.01):.3f}"
 
     def _is_handed(self, rows: list[Row], answer: list[bytes] | None) -> bool:
-        """Whether the row was handed to us. We know for how long, without another question."""
+        """Note an answer of BLPOP: whether the row was handed to us. The lease is known without asking."""
         fence, (seen, left) = int(answer[1]) if answer else -1, self._busy
-        if fence < seen:  # nothing; or too long ago: somebody has it since
+        if fence < seen:  # no answer, or an old one: another holder has had the row since
             return False
         self._hold(rows, [fence], left if fence == seen else min(GRANT, self._lease))
         return True
@@ -198,26 +198,26 @@ class Lock:
         _here.set(_here.get() | dict.fromkeys(self.fences, self))
         self._taken_at = time.monotonic()
         self._renew_until, left = self._taken_at + self._max_hold, self._ends - self._taken_at
-        if self._max_hold or left < self._lease / 2:  # handed over for a moment: for the whole lease now
+        if self._max_hold or left < self._lease / 2:  # it was handed over with a short lease: ask for the whole one
             self._renew(left / 3)
 
     # ── giving back ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def release(self) -> None:
-        """Does nothing the second time, nor in a forked child. Without Redis the lease ends it."""
+        """Give the rows back. Does nothing the second time, or in a forked child. Without Redis the lease frees them."""
         if self._leave():
             self._give_back()
 
     async def arelease(self) -> None:
-        """A cancelled one has still given back."""
+        """`release` for asyncio. The rows are given back also if the call is cancelled."""
         if self._leave():
-            await unbroken(self._agive_back())
+            await shielded(self._agive_back())
 
     def _give_back(self) -> None:
         try:
             self._given_back([self._run(*question) for question in self._gives()])
         except AWAY:
-            pass  # the lease ends it
+            pass  # the lease frees the rows
 
     async def _agive_back(self) -> None:
         try:
@@ -226,9 +226,9 @@ class Lock:
             pass
 
     def _gives(self) -> Iterator[Question]:
-        """All rows, also those that we only waited for."""
+        """The calls that give back all rows, also those that were only waited for."""
         if self._renewed:
-            later.forget(self.extend)
+            timer.cancel(self.extend)
         self._repeated = False
         for rows in _groups(self.rows):
             keys, known = self._known(rows)
@@ -251,20 +251,20 @@ class Lock:
                 waited, held = self._taken_at - self._until + self.timeout, time.monotonic() - self._taken_at
                 metrics.add(self.labels, taken=1, waited=waited, longest_wait=waited, held=held, longest_hold=held)
                 ours = sum(fence > 0 for answer in answers for fence in answer)
-                if ours < len(self.fences) and not self._repeated:  # asked again, "not yours" is no news
+                if ours < len(self.fences) and not self._repeated:  # the answer to a repeated call says "not yours" too
                     self._lose()
             self._owner, self.fences, self._taken_at = "", {}, 0.0
 
     # ── holding ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def check(self) -> None:
-        """Raises LockLost if the rows may be somebody else's by now. Asks nobody: our own clock says enough."""
+        """Raise LockLost if another process may hold the rows by now. By our own clock, without asking Redis."""
         held = self.holder
         if held.lost or not held.alive or time.monotonic() > held._ends:
             raise LockLost(f"{', '.join(map(names.key, self.rows))} may be somebody else's")
 
     def extend(self, floor: int = 0) -> bool:
-        """Ask for another lease, and for fences above `floor`. Returns whether all rows are ours still."""
+        """Ask for a new lease, and for fences above `floor`. Returns whether all rows are still ours."""
         owner, asked, found = self._owner, time.monotonic(), dict(self.fences)
         try:
             for rows in _groups(list(found)):
@@ -276,7 +276,7 @@ class Lock:
             return self._owner == owner and self._extended(found, asked)
 
     def _extended(self, found: dict[Row, int], asked: float) -> bool:
-        """Take note of an extension's answer, {} where there was none. The lease counts from when we asked."""
+        """Note the answer to an extension, {} for none. The lease counts from `asked`, by the monotonic clock."""
         now = time.monotonic()
         if not found and now < self._ends:
             self._renew(self._lease / 10)
@@ -284,7 +284,7 @@ class Lock:
             self._lose()
         else:
             self.fences |= found
-            if len(found) == len(self.fences):  # else one came meanwhile, by another question
+            if len(found) == len(self.fences):  # otherwise a row was locked in between
                 self._ends = asked + self._lease - DRIFT
             if now < self._renew_until:
                 self._renew(self._lease / 3)
@@ -293,7 +293,7 @@ class Lock:
 
     def _renew(self, seconds: float) -> None:
         self._renewed = True
-        later.call(self.extend, seconds)
+        timer.call(self.extend, seconds)
 
     def _lose(self) -> None:
         if not self.lost:
@@ -301,7 +301,7 @@ class Lock:
             metrics.count(self.labels, "lost")
 
     def find_outer(self) -> Lock | None:
-        """The lock of this task that holds our rows already. Raises RuntimeError where it holds only some of them."""
+        """The lock of this task that already holds our rows, if any. Raises RuntimeError if it holds only some of them."""
         here = _context()
         held = {row: lock for row, lock in _here.get().items() if lock._context == here and lock.alive}
         mine = [held[row] for row in self.rows if row in held]
@@ -310,13 +310,13 @@ class Lock:
         return mine[0] if mine else None
 
     def hold_without_redis(self, fences: dict[Row, int]) -> None:
-        """Be the holder by the database's own locks, so that inner locks of this task find it."""
+        """Mark the rows as held by the database's own locks, so that inner locks of this task find this one."""
         self._context, self._owner, self._by_redis = _context(), names.new_owner(), False
         self.fences, self.claimed, self._ends = fences, True, time.monotonic() + self._lease
         _here.set(_here.get() | dict.fromkeys(fences, self))
 
     def move_here(self) -> None:
-        """From now on this thread is the holder, to whom inner locks are re-entrant."""
+        """Make this thread the holder, so that locks inside it are re-entrant."""
         self._context = _context()
 
     @property
@@ -331,7 +331,7 @@ class Lock:
 
     @property
     def patience(self) -> float:
-        """Seconds left of its timeout, for the wait that may follow in the database."""
+        """Seconds that are left of the timeout, for a wait in the database."""
         return self._until - time.monotonic()
 
     def __enter__(self) -> Self:
@@ -364,10 +364,10 @@ class Lock:
 
 
 def _groups(rows: list[Row]) -> list[list[Row]]:
-    """Rows that one script may have: all, but in a Cluster each row has a slot of its own."""
+    """The rows in groups that one script may have: all together, but in a Cluster each by itself, in its own slot."""
     return [[row] for row in rows] if len(rows) > 1 and redis.in_slots("locks") else [rows]
 
 
 def _context() -> object:
-    """Who we are: a task, or a thread. A context variable alone is copied into tasks and threads that start here."""
+    """The current task or thread. Needed beside the context variable, which new tasks and threads inherit."""
     return asyncio.current_task() if asyncio._get_running_loop() else threading.get_ident()

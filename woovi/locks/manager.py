@@ -2,9 +2,9 @@
 
     take the rows in Redis -> begin -> claim them in the database and read them -> the body -> commit -> give back
 
-Nothing is given back before the commit, and whoever comes too late is stopped by the claim. Without Redis the database
-does it alone, or nobody does, as settings.LOCKS_WITHOUT_REDIS says ("database", the default, or "refuse"). Where only
-some processes have lost Redis, the fence still decides.
+Rows are given back after the commit, and the claim stops a holder that comes too late. Without Redis the database locks
+alone, or nothing is locked: settings.LOCKS_WITHOUT_REDIS is "database" (the default) or "refuse". If only some processes
+have lost Redis, the fence still decides.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from woovi.locks.claims import advise, claim, claim_with
 from woovi.locks.errors import LocksUnavailable
 from woovi.locks.lock import Lock
 from woovi.locks.names import Row
-from woovi.unbroken import unbroken
+from woovi.locks.shield import shielded
 
 T = TypeVar("T")
 M = TypeVar("M", bound=models.Model)
@@ -39,7 +39,7 @@ class Terms(TypedDict, total=False):
 
 
 class LockedRows(dict[Any, Any]):
-    """The locked rows by pk, read under their claim. `row` is the only one."""
+    """The locked rows by pk, as they were read with the claim. `row` is the row of a lock of one."""
 
     def __init__(self, rows: dict[Any, Any], model: type[models.Model], lock: Lock) -> None:
         super().__init__(rows)
@@ -110,9 +110,9 @@ class RowLockManagerMixin:
         self, fn: Callable[[LockedRows], T], *, pk: Any = None, pk__in: Iterable[Any] | None = None,
         **terms: Unpack[Terms],
     ) -> T:  # fmt: skip
-        """`fn(rows)` in a locked transaction. The wait is the task's; transactions are sync, so fn runs in a thread.
+        """Run `fn(rows)` in a locked transaction, in a thread, since transactions are synchronous. The task waits.
 
-        A cancelled call has either committed or not begun: fn is never left running without its lock.
+        A cancelled call has either committed or not begun: fn never runs without its lock.
         """
         asked = SplitLock(self, pk, pk__in, terms)
 
@@ -124,7 +124,7 @@ class RowLockManagerMixin:
         try:
             with asked.or_without_redis():
                 await asked.lock.aacquire()
-            return await unbroken(sync_to_async(run)())
+            return await shielded(sync_to_async(run)())
         finally:
             await asked.lock.arelease()
 
@@ -134,9 +134,9 @@ class RowLockManager(RowLockManagerMixin, models.Manager[M]):
 
 
 class SplitLock:
-    """Rows that were asked for, and their lock. See RowLockManagerMixin.lock_rows.
+    """Some rows and their lock, without a transaction around the work. See RowLockManagerMixin.lock_rows.
 
-    `rows` are as the claim read them, before the bank was asked.
+    `rows` are as the first claim read them, before the work.
     """
 
     rows: LockedRows
@@ -148,15 +148,15 @@ class SplitLock:
         to_python, self._single = self.model._meta.pk.to_python, pk__in is None
         self._pks = sorted({to_python(each) for each in ([pk] if pk__in is None else pk__in)})
         self.lock = Lock(*(Row(self.model._meta.label_lower, pk) for pk in self._pks), **terms)
-        self.check = self.lock.check  # raises LockLost if the lease ended: ask before the bank is asked
-        self._by_redis, self._session = True, None  # the session: of the database, where that locks alone
+        self.check = self.lock.check  # raises LockLost if the lease ended: call it just before the call to the bank
+        self._by_redis, self._session = True, None  # the session holds the database's locks, where Redis is away
 
     @contextlib.contextmanager
     def write(self) -> Generator[LockedRows]:
-        """A transaction with the rows read anew.
+        """A transaction in which the rows are claimed and read again.
 
-        Raises StaleFence if a later holder claimed one, LockNotAvailable if another transaction holds one for all of
-        the lock's timeout. Nothing is written then.
+        Raises StaleFence if a later holder claimed one, LockNotAvailable if another transaction held one for all of the
+        lock's timeout. Nothing is written then.
         """
         with transaction.atomic(self.using, durable=True):
             yield LockedRows(
@@ -164,13 +164,13 @@ class SplitLock:
             )
 
     async def awrite(self, fn: Callable[[LockedRows], T]) -> T:
-        """`fn(rows)` inside write(), in a thread."""
+        """Run `fn(rows)` inside write(), in a thread."""
 
         def run() -> T:
             with self.write() as rows:
                 return fn(rows)
 
-        return await unbroken(sync_to_async(run)())
+        return await shielded(sync_to_async(run)())
 
     def __enter__(self) -> SplitLock:
         self._refuse_inside()
@@ -193,7 +193,7 @@ class SplitLock:
         try:
             with self.or_without_redis():
                 await self.lock.aacquire()
-            await unbroken(sync_to_async(self._claim)())
+            await shielded(sync_to_async(self._claim)())
         except BaseException:
             await self.__aexit__()
             raise
@@ -206,7 +206,7 @@ class SplitLock:
 
     @contextlib.contextmanager
     def or_without_redis(self) -> Iterator[None]:
-        """Redis does not answer: the database shall do it alone, unless the settings say otherwise."""
+        """Around the acquisition: without Redis the database will lock alone, unless LOCKS_WITHOUT_REDIS is "refuse"."""
         try:
             yield
         except LocksUnavailable:
@@ -216,7 +216,7 @@ class SplitLock:
             metrics.count(self.lock.labels, "fallbacks")
 
     def claimed(self) -> LockedRows:
-        """The rows, claimed and read, in the transaction that is open."""
+        """Claim and read the rows in the open transaction. Raises DoesNotExist for a single pk without a row."""
         lock, label = self.lock, self.model._meta.label_lower
         if self._by_redis:
             rows = claim(self.model, self.using, lock, self._pks, lock.patience)

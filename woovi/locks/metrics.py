@@ -1,7 +1,7 @@
-"""What happened to locks, by label (a model's, as "payments.account"): in this process, and in all of them.
+"""Counters of locks by label (a model's, such as "payments.account"), in this process and in all processes.
 
-To count touches neither Redis nor the database. What this process counted in an hour is written to Redis a few seconds
-later, whole, into a field of its own, so that nothing is ever added twice. They are figures for a page, not facts.
+Counting touches neither Redis nor the database. A few seconds later this process writes its totals of the hour to Redis,
+into a field of its own, so that nothing is added twice. The figures are for a page; nothing is decided by them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from woovi import redis
-from woovi.later import later
 from woovi.locks.names import process
+from woovi.locks.timer import timer
 
 HOURS = 24  # that are kept
 EVERY = 5.0  # seconds between two writes
@@ -31,16 +31,16 @@ _mutex = threading.Lock()
 
 
 def count(labels: Iterable[str], what: str) -> None:
-    """Add one to what happened to each label."""
+    """Add one to the counter `what` (of WHAT) of each label."""
     add(labels, **{what: 1})
 
 
 def add(labels: Iterable[str], **amounts: float) -> None:
-    """Add these amounts to what happened to each label; of the longest the greatest stays."""
+    """Add amounts to counters of each label. Of the `longest_...` ones the greatest is kept."""
     hour = _hour()
     with _mutex:
         if not _unwritten:
-            later.call(write, EVERY)
+            timer.call(write, EVERY)
         _unwritten.add(hour)
         of_hour = _hours.setdefault(hour, {})
         for label in labels:
@@ -56,7 +56,7 @@ def read() -> dict[str, Counts]:
 
 
 def everywhere() -> tuple[dict[str, Counts], int]:
-    """All processes' counts of the last HOURS hours, by label, and how many processes that were. Raises RedisError."""
+    """All processes' counts of the last HOURS hours by label, and the number of processes. Raises RedisError."""
     client: Any = redis.client("locks")
     written: list[tuple[bytes, bytes]] = []
     for hour in range(_hour() - HOURS + 1, _hour() + 1):
@@ -65,7 +65,7 @@ def everywhere() -> tuple[dict[str, Counts], int]:
 
 
 def write() -> None:
-    """Write what is new."""
+    """Write this process's changed hours to Redis. After an error it tries again after EVERY seconds."""
     with _mutex:
         for hour in [hour for hour in _hours if hour <= _hour() - HOURS]:
             del _hours[hour]
@@ -79,7 +79,7 @@ def write() -> None:
     except Exception:  # Redis is away, or the client was closed under us: it is written the next time
         with _mutex:
             _unwritten.update(texts)
-        later.call(write, EVERY)
+        timer.call(write, EVERY)
 
 
 def _sum(parts: Iterable[Mapping[str, Counts]]) -> dict[str, Counts]:

@@ -1,4 +1,4 @@
-"""The database's half: a fence in the row. Who claimed the row last may write it, whatever Redis says."""
+"""The fence in the row: only the holder that claimed the row last may write it, whatever Redis says."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from woovi.locks.manager import RowLockManager
 class FencedModel(models.Model):
     """A row that remembers the highest fence that claimed it.
 
-    A save writes `WHERE lock_fence = <the one we read>` and never writes the fence itself: an instance that was read
-    before a later holder claimed the row changes nothing and raises StaleFence, with or without a lock around it.
-    `QuerySet.update()` does not look: use it for what one statement can decide (docs/locks.md).
+    `save()` adds `WHERE lock_fence = <the fence that was read>`. If a later holder has claimed the row since, it changes
+    nothing and raises StaleFence, with or without a lock around it. `QuerySet.update()` does not check the fence: use it
+    for changes that one statement can decide (docs/locks.md).
     """
 
     lock_fence = models.BigIntegerField(default=0, editable=False)

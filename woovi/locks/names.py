@@ -15,30 +15,30 @@ from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """What a lock locks. Rows are taken in the order of (label, pk), a pk compared as its own type: 9 before 10."""
+    """A row to lock. Rows are locked in the order of (label, pk), a pk compared as its own type: 9 before 10."""
 
     label: str  # "app.model"
     pk: Any
 
 
 def key(row: Row) -> str:
-    """The key that says who holds the row."""
+    """The Redis key of the row's holder."""
     return f"lk:{{{row.label}:{row.pk}}}"
 
 
 def keys(rows: Iterable[Row]) -> list[str]:
-    """KEYS of the scripts: holder, last fence, hand and waiters of each row."""
+    """KEYS of the scripts: for each row its holder, last fence, hand and waiters."""
     return [name + part for name in map(key, rows) for part in ("", ":f", ":h", ":w")]
 
 
 def _new_process() -> None:
-    """Name this process, as host/process/random: at once, for two threads that come first would make two names."""
+    """Name this process, as host/process/random. At import, or two threads could make two names."""
     global _process
     _process = f"{re.sub(r'[^a-zA-Z0-9_-]', '-', socket.gethostname())[:40]}/{os.getpid()}/{secrets.token_hex(6)}"
 
 
 def process() -> str:
-    """This process's name: a forked child has another."""
+    """This process's name. A forked child has another."""
     return _process
 
 

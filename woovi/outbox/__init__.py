@@ -1,4 +1,4 @@
-"""The outbox: what must follow a change is written beside it, in one transaction, and carried away afterwards.
+"""The outbox: the events of a change are written in its transaction, and carried to their handlers afterwards.
 
     outbox.write("charge.updated", tenant, payload)   # inside transaction.atomic()
     manage.py relay                                   # carries events to settings.OUTBOX_HANDLERS
@@ -27,7 +27,7 @@ __all__ = ["Message", "Unavailable", "write", "write_many"]
 
 
 class Unavailable(Exception):
-    """Raised by a handler: not these events are at fault but the place they go to. They are carried later."""
+    """Raised by a handler whose destination is away. Its events are not at fault, and are carried later."""
 
 
 def write(topic: str, tenant: str, payload: dict[str, Any]) -> OutboxEvent:

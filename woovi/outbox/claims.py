@@ -50,15 +50,20 @@ WHERE event.id = claimed.id
 RETURNING {columns}
 """.replace("{columns}", columns(OutboxEvent, "event"))
 
+# A mark does not wait for the disk: if a crash of PostgreSQL loses it, the event is carried once more. A claim does wait,
+# because it gives the numbers: subscribers have seen a number by then, and it must not go to another event.
 RELAYED = """
-UPDATE outbox_outboxevent SET relayed_at = statement_timestamp() WHERE id = ANY($1::bigint[]) AND relayed_at IS NULL
+WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true))
+UPDATE outbox_outboxevent SET relayed_at = statement_timestamp() FROM unsynced
+WHERE id = ANY($1::bigint[]) AND relayed_at IS NULL
 """
 
-# 0.5 s, 1 s, 2 s ... 30 s. Never dropped: an event is a promise.
+# Retried after 0.5 s, 1 s, 2 s ... 30 s, and never dropped: each event must arrive.
 POSTPONE = """
+WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE outbox_outboxevent
 SET leased_until = statement_timestamp() + make_interval(secs => least(30, 0.25 * power(2, least(attempts, 10))))
-WHERE id = ANY($1::bigint[]) AND relayed_at IS NULL
+FROM unsynced WHERE id = ANY($1::bigint[]) AND relayed_at IS NULL
 """
 
 
@@ -78,9 +83,10 @@ def claim(batch: int, lease: float, above: int | None = None) -> list[OutboxEven
 
 
 def settle(relayed: Collection[int], failed: Collection[int]) -> None:
-    """Close what was carried; let what failed wait for longer each time.
+    """Mark the events with these ids: `relayed` are done, `failed` are retried, later after each failure.
 
-    It does not ask whether the lease still holds: a relay that was too slow has carried its events all the same.
+    Call it outside a transaction, whose commit would not wait for the disk either. It does not ask whether the lease
+    still holds: a relay that was too slow has carried its events all the same.
     """
     if relayed:
         execute(RELAYED, list(relayed))

@@ -59,7 +59,7 @@ def _append(tenant: str, entries: Sequence[Entry]) -> None:
 
 
 def revoke(subject: str) -> None:
-    """Have every connection that was opened for `subject` look now whether it may stay. Without Redis, it looks later."""
+    """Make all connections of `subject` check their access now. Without Redis they check at their next heartbeat."""
     try:
         client("channels").publish(CHANNEL, f"!{subject}")
     except RedisError as error:

@@ -1,8 +1,7 @@
-"""One tenant's news at one process: read once, and shared by any number of subscribers.
+"""A tenant's new events in one process: read once, for any number of subscribers.
 
-A subscriber is no queue but a number: how far it has come. One that keeps up is given the entries that were just read;
-one that does not reads the log again from its number, whenever it gets to it. So it costs no memory, loses nothing and
-delays nobody.
+A subscriber has no queue, only a position in the log. One that keeps up gets the entries that were just read. One that is
+behind reads the log again from its position. So a slow subscriber costs no memory, loses nothing and delays nobody.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from woovi.pubsub.metrics import count
 from woovi.pubsub.stream import Entry
 
 RECENT = 256  # entries of a tenant that are kept at hand
-CATCH_UP = 50  # entries that who is behind is given at a time: what it holds until it has passed them on
+CATCH_UP = 50  # entries that a subscriber that is behind gets at a time, and holds in memory until they are sent
 
 logger = logging.getLogger(__name__)
 
 
 class Reset(Exception):
-    """The cursor is above the log's head: the log was begun anew. Read what you show again, and go on from `head`."""
+    """The position is after the log's end, because the log was restarted. Reload what is shown, and go on from `head`."""
 
     def __init__(self, head: int) -> None:
         super().__init__(f"the log ends at {head}")
@@ -31,7 +30,7 @@ class Reset(Exception):
 
 
 class Pace(Exception):
-    """From now on news comes at once (`live`), or by the looks at PostgreSQL, a second or two late."""
+    """From now on events come at once (`live`), or a second or two late, by polling PostgreSQL."""
 
     def __init__(self, live: bool) -> None:
         super().__init__("live" if live else "late")

@@ -1,6 +1,6 @@
-"""How many connections a subject (a user, a company) may have at all processes together: leases that their heartbeats renew.
+"""Limits of a subject's (user's, company's) connections in all processes: each connection holds a lease and renews it.
 
-A process that dies gives its places back when their leases end.
+The places of a process that crashed are free when their leases end.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def key(subject: str) -> str:
 
 
 class Places:
-    """What one connection holds."""
+    """The places that one connection holds."""
 
     def __init__(self, connection: str, limits: Mapping[str, int]) -> None:
         self.connection, self.limits = connection, limits
 
     async def renew(self) -> None:
-        """Keep the places for another LEASE: to be called at least twice in that time."""
+        """Keep the places for another LEASE. Call it at least twice in that time."""
         for subject in self.limits:
             await self._hold(subject)
 

@@ -1,4 +1,4 @@
-"""What this process has counted since it began. Nothing here touches Redis or the database."""
+"""Counters of this process since its start. Nothing here touches Redis or the database."""
 
 from __future__ import annotations
 

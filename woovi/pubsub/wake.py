@@ -1,8 +1,8 @@
-"""One pub/sub connection a process, for wake-ups alone. What it misses is found by the hub's look at PostgreSQL.
+"""The connection for wake-ups: one pub/sub connection a process. The hub finds missed ones by asking PostgreSQL.
 
-On a Cluster any node hears what is published at any other, so the first that answers serves. channels_redis's layers,
-which carry ephemera, were rejected here: one drops what a full queue cannot take, the other queues without bound, and
-neither asks the next node of a Cluster.
+Every node of a Cluster gets what is published at any other, so the first node that answers will do. The layers of
+channels_redis were rejected: one drops messages for a full queue, the other queues without bound, and neither asks the next
+node of a Cluster.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RETRY = 0.2  # seconds, at most: full jitter
 
 
 class Listener:
-    """Calls `heard(text)` for each message, `again()` whenever it begins to hear, and `deaf()` when it hears no more."""
+    """Calls `heard(text)` for each message, `again()` when it has subscribed, and `deaf()` when the connection is lost."""
 
     def __init__(self, heard: Callable[[str], None], again: Callable[[], None], deaf: Callable[[], None]) -> None:
         self.heard, self.again, self.deaf = heard, again, deaf

@@ -1,7 +1,7 @@
-"""Where a request comes from: the first hop from the right of X-Forwarded-For that is no proxy of ours.
+"""A request's client address: the last hop of X-Forwarded-For that is not a proxy of ours.
 
-Everything left of it was written by whoever sent the request and proves nothing. An IPv6 subscriber has a /64 to choose
-addresses from, so that is what is counted; ::ffff:1.2.3.4 is 1.2.3.4.
+The hops before it were written by the sender and prove nothing. An IPv6 subscriber can choose addresses within a /64, so
+that is counted as one; ::ffff:1.2.3.4 is counted as 1.2.3.4.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""A browser that has logged in before. Its signed cookie opens a bucket of its own, which an attack on the account or on
-the platform cannot empty: so the owner is never locked out. It proves nothing else and opens no session.
+"""Browsers that have logged in before. Each has a signed cookie, which gives its log-in attempts a bucket of their own.
+
+An attack on the account or the platform cannot use up that bucket, so it never locks the owner out. The cookie does not
+replace the password and opens no session.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def _logged_in(sender: object, request: HttpRequest | None, user: Any, **_: obje
 
 
 def account_of(username: str) -> str:
-    """As it is counted: whatever its case."""
+    """The account of a user name as it is counted: in lower case, without spaces around."""
     return username.strip().casefold()
 
 

@@ -1,4 +1,4 @@
-"""How many different things: a scraper asks for many, each of them once."""
+"""Limits of how many different things a subject asks for. They stop scrapers, who ask for many things once each."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from woovi.ratelimit.subject import Subject, fingerprint
 
 
 def distinct(policy: Policy, subject: Subject, thing: str) -> Decision:
-    """At most `policy.limit` different things in windows of `policy.per` seconds; the same one again costs nothing new."""
+    """Allow `policy.limit` different things in a window of `policy.per` seconds. Repeating a thing is free."""
     return limiter.run(lambda _: _count(Ask(policy, subject), thing))
 
 
 async def adistinct(policy: Policy, subject: Subject, thing: str) -> Decision:
-    """The twin of distinct."""
+    """`distinct` for asyncio."""
     return await limiter.arun(lambda _: _count(Ask(policy, subject), thing))
 
 

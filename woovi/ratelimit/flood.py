@@ -17,14 +17,14 @@ MASK = (1 << BITS) - 1
 
 
 class Sketch:
-    """How often each key came within about the last window. Too high now and then, never too low."""
+    """How often each key came in about the last window. An estimate: sometimes too high, never too low."""
 
     def __init__(self) -> None:
         self._began = 0.0
         self._now, self._before = _rows(), _rows()
 
     def add(self, key: str, window: float) -> float:
-        """Count the key once more. Returns how often it came, the window before weighed by what of it still counts."""
+        """Count a key. Returns how often it came in the last `window` seconds, by the sliding-window estimate."""
         now = time.monotonic()
         age = (now - self._began) / window
         if age >= 1:

@@ -35,7 +35,7 @@ TRY_AGAIN_LATER = 1013  # WebSocket close code (IANA)
 
 
 def gate(app: App) -> App:
-    """`app` for who may come in."""
+    """The ASGI application `app` behind the deny list, the limits of handshakes, the flood filter and load shedding."""
     flood = Flood()
     line = Line(settings.RATE_LIMIT_STRANGERS)
     shedder = LoadShedder(settings.RATE_LIMIT_IN_FLIGHT)

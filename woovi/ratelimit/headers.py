@@ -1,4 +1,4 @@
-"""What a client is told (IETF draft-ietf-httpapi-ratelimit-headers-11).
+"""The response headers about limits (IETF draft-ietf-httpapi-ratelimit-headers-11).
 
 RateLimit-Policy: "api.company";q=6000;w=30     at most q at once, refilled in w seconds
 RateLimit: "api.company";r=5999;t=1             r are left, all of them again in t seconds
@@ -13,7 +13,7 @@ from woovi.ratelimit.policy import MICRO, Decision
 
 
 def headers(decisions: Iterable[Decision]) -> dict[str, str]:
-    """Of all the decisions about one request. Shadows are not told."""
+    """The headers for all decisions about one request. Policies in shadow mode are left out."""
     policies: dict[str, str] = {}
     now: dict[str, str] = {}
     wait = 0.0

@@ -1,4 +1,4 @@
-"""One decision, one round trip. Written once, as steps that say which script to run; `run` and `arun` carry them out."""
+"""Decisions in one round trip. Written once, as generators of script calls, which `run` and `arun` carry out."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ AWAY = (RedisError, OSError)
 
 
 def take(*asks: Ask) -> Decision:
-    """Charge all asks, or none. Never raises for want of Redis: each policy says what happens then."""
+    """Charge all asks, or none. Without Redis it raises nothing: each policy says what happens then."""
     return run(lambda slots: take_steps(asks, slots))
 
 
 async def atake(*asks: Ask) -> Decision:
-    """The twin of take."""
+    """`take` for asyncio."""
     return await arun(lambda slots: take_steps(asks, slots))
 
 
 def give_back(*asks: Ask) -> Decision:
-    """Undo charges: a reward, or a try that turned out to be none."""
+    """Refund the charges of these asks, or reward their subjects."""
     return take(*(ask._replace(cost=-ask.cost) for ask in asks))
 
 
 def run(make: Callable[[bool], Steps[T]]) -> T:
-    """Carry out the steps that `make` makes, told whether keys lie in slots. Errors of Redis's are the steps' to handle."""
+    """Run the steps of `make(slots)` in this thread; slots: whether Redis is a Cluster. The steps get errors of Redis."""
     door, lost = None, None
     try:
         door = redis.client("limits")
@@ -64,7 +64,7 @@ def run(make: Callable[[bool], Steps[T]]) -> T:
 
 
 async def arun(make: Callable[[bool], Steps[T]]) -> T:
-    """The twin of run."""
+    """`run` for asyncio."""
     door = redis.aclient("limits")
     steps = make(not isinstance(door, redis_asyncio.Redis))
     try:
@@ -128,21 +128,21 @@ def take_steps(asks: tuple[Ask, ...], slots: bool, reservation: str = "", lifeti
 
 
 def allows(asks: Sequence[Ask], reply: list[int]) -> bool:
-    """Whether no rule but a shadow refused."""
+    """Whether the asks are allowed: a refusal by a policy in shadow mode does not count."""
     if min(reply) >= 0:
         return True
     return all(debt >= 0 or ask.policy.mode == "shadow" for ask, debt in zip(asks, reply, strict=False))
 
 
 def _undo(groups: Sequence[Sequence[Ask]]) -> Steps[None]:
-    """In a Cluster, subjects lie in different slots: what the first ones were charged goes back when a later refuses."""
+    """Refund these groups. In a Cluster each subject has its own slot, and a later one has refused."""
     for group in groups:
         with contextlib.suppress(*AWAY):
             yield take_call([ask._replace(cost=-ask.cost) for ask in group])
 
 
 def by_subject(asks: Sequence[Ask]) -> list[tuple[Ask, ...]]:
-    """One group a subject, in the order in which they were asked."""
+    """The asks in groups of one subject, in the order of the subjects' first asks."""
     order = {ask.subject: number for number, ask in reversed(list(enumerate(asks)))}
     ranked = sorted(asks, key=lambda ask: order[ask.subject])
     return [tuple(group) for _, group in groupby(ranked, key=lambda ask: ask.subject)]

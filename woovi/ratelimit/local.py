@@ -1,7 +1,7 @@
-"""What this process decides by itself: refusals that it has just seen, and buckets for when Redis is away.
+"""Decisions of this process alone: refusals that it knows already, and buckets for when Redis is away.
 
-Redis is asked once for a subject that is over its limit, and not again until the refusal may have ended. Every answer
-of Redis's is kept as well, so that a bucket which must do without Redis starts where Redis left it and not full.
+A refusal is remembered until it may have ended, and Redis is not asked again before. The levels that Redis answers are
+remembered too, so that a local bucket starts at the last known level and not full.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _full: dict[str, float] = {}  # bucket: when it is full again
 
 
 def refused(asks: Sequence[Ask]) -> Decision | None:
-    """The refusal that these asks would meet, where it is known already."""
+    """The refusal of these asks, if it is known without asking Redis."""
     if not _refused:
         return None
     now = time.monotonic()
@@ -39,7 +39,7 @@ def refused(asks: Sequence[Ask]) -> Decision | None:
 
 
 def noted(decision: Decision) -> Decision:
-    """Keep what Redis answered."""
+    """Remember an answer of Redis, and return it."""
     now = time.monotonic()
     debts = decision._debts
     for ask, debt in zip(decision.asks, debts, strict=False):
@@ -54,7 +54,7 @@ def noted(decision: Decision) -> Decision:
 
 
 def decide(asks: Sequence[Ask]) -> Decision:
-    """Without Redis: open lets through, closed refuses, local counts in this process, which has its share of the limit."""
+    """Decide without Redis: "open" allows, "closed" refuses, "local" counts against this process's share of the limit."""
     now = time.monotonic()
     debts = [max(round((_full.get(ask.key, 0) - now) * MICRO), 0) for ask in asks]
     costs = [_cost(ask) for ask in asks]
@@ -88,7 +88,7 @@ def charged_less(asks: Sequence[Ask]) -> None:
 
 
 def forget() -> None:
-    """Begin anew: limits were changed, or somebody was unblocked."""
+    """Forget everything, after limits were changed or a subject was unblocked."""
     _refused.clear()
     _full.clear()
 

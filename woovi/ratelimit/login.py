@@ -1,9 +1,9 @@
-"""Log-in under attack: who tries is charged before the password is looked at, and gets it back when it was right.
+"""Limits of log-in attempts. Each is charged before its password is checked, and refunded if the password was right.
 
     AUTHENTICATION_BACKENDS = ["woovi.ratelimit.login.GuardedBackend"]
 
-Every form that asks Django's `authenticate` is guarded by it: merchants', the admin's, others to come. A password costs
-a quarter of a second of CPU, so to count failures afterwards would let a crowd in first.
+It guards every form that calls Django's `authenticate`, the merchants' and the admin's. Checking a password takes a quarter
+of a second of CPU, so counting failures afterwards would let a crowd of attempts through first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class GuardedBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> Any:
-        """Raises RateLimited before anything is hashed. Unknown and known accounts are counted, and take, the same."""
+        """Raises RateLimited before the password is hashed. Unknown accounts cost the same, in limits and in time."""
         if request is None or username is None:  # a command, or no log-in by password
             return super().authenticate(request, username, password, **kwargs)
         with attempt(request, username) as tried:
@@ -39,7 +39,7 @@ class GuardedBackend(ModelBackend):
 
 @contextmanager
 def attempt(request: HttpRequest, username: str) -> Iterator[reserve]:
-    """One try to prove who one is. Settled with 0 it was none. Raises RateLimited."""
+    """Charge one attempt to prove an identity. `settle(0)` refunds it. Raises RateLimited."""
     account = device.account_of(username)
     known = device.known(request.COOKIES, account)
     names = STRANGER if known is None else ACQUAINTANCE

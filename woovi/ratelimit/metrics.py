@@ -1,4 +1,4 @@
-"""Counts of this process, by policy. Nothing here touches Redis; `seen` carries them to where all processes' come together."""
+"""Counts of this process, by policy. Nothing here touches Redis: `seen` adds them to those of all processes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections import Counter
 from woovi.ratelimit.policy import MICRO, Decision
 from woovi.ratelimit.subject import Subject
 
-KEPT = 1_000  # subjects between two visits of `seen`
+KEPT = 1_000  # subjects between two flushes by `seen`
 
 counts: Counter[tuple[str, str]] = Counter()  # (policy, "allowed" | "refused" | "shadow" | "degraded")
 limited: dict[tuple[str, Subject], tuple[int, float]] = {}  # (policy, subject): how often, seconds to wait
 
 
 def counted(decision: Decision) -> Decision:
-    """Under the GIL a count may be late, never wrong by more than a race's one."""
+    """Count a decision, and return it. Without a lock, so two threads that add at once may lose one."""
     if decision.allowed and min(decision._debts) >= 0:
         for ask in decision.asks:
             counts[ask.policy.name, "allowed"] += 1

@@ -1,4 +1,4 @@
-"""How many at once: places of a subject across processes, and the load of this process."""
+"""Limits of concurrency: places of a subject in all processes, and requests in this process."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NONE = -1  # what enter() answers without Redis
 
 @contextlib.contextmanager
 def place(policy: Policy, subject: Subject) -> Iterator[None]:
-    """One of `policy.limit` places, given back at the end. Raises RateLimited where all are taken.
+    """Hold one of `policy.limit` places in the block. Raises RateLimited where all are taken.
 
-    policy.per: seconds after which a place is free again though nobody gave it back.
+    policy.per: seconds after which a place is free again, if its process crashed.
     """
     ask, name = Ask(policy, subject), secrets.token_urlsafe(9)
     _admit(ask, limiter.run(lambda _: _enter(ask, name)))
@@ -33,7 +33,7 @@ def place(policy: Policy, subject: Subject) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def aplace(policy: Policy, subject: Subject) -> AsyncIterator[None]:
-    """The twin of place. A client that goes away cancels the task, which gives the place back."""
+    """`place` for asyncio. A cancelled task gives its place back."""
     ask, name = Ask(policy, subject), secrets.token_urlsafe(9)
     _admit(ask, await limiter.arun(lambda _: _enter(ask, name)))
     try:
@@ -78,7 +78,7 @@ class LoadShedder:
         self.ordinary = round(limit * (1 - reserve))
 
     def enter(self, critical: bool) -> bool:
-        """Whether it may come in. Who did must leave()."""
+        """Whether the request may come in. If so, call leave() at its end."""
         if self.inside >= (self.limit if critical else self.ordinary):
             return False
         self.inside += 1
@@ -99,7 +99,7 @@ class Line:
         self._waiting, self._most, self._patience = 0, waiting, patience  # patience: seconds
 
     async def enter(self) -> bool:
-        """Whether it is our turn. Who got in must leave()."""
+        """Wait for our turn. Returns whether it came; if so, call leave() at the end."""
         if not self._turn.locked():
             return await self._turn.acquire()
         if self._waiting >= self._most:

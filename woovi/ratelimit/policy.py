@@ -16,7 +16,7 @@ MICRO = 1_000_000
 
 @dataclass(frozen=True)
 class Policy:
-    """At most `limit` each `per` seconds, of which `burst` at once; refilled evenly.
+    """A token bucket: `limit` requests per `per` seconds, refilled evenly, of which `burst` may come at once.
 
     key: kind of the subject that is counted: "address", "network", "account", ...
     burst: size of the bucket; 0 is `limit`.
@@ -36,7 +36,7 @@ class Policy:
 
     @cached_property
     def interval(self) -> int:
-        """Microseconds in which one comes back."""
+        """Microseconds after which one more request is allowed."""
         return max(round(self.per * MICRO / self.limit), 1)
 
     @cached_property
@@ -46,12 +46,12 @@ class Policy:
 
     @cached_property
     def manner(self) -> str:
-        """As take.lua has it. A shadow never blocks."""
+        """The argument of take.lua about blocks. A policy in shadow mode never blocks."""
         return "shadow" if self.mode == "shadow" else ",".join(map(str, self.blocks))
 
     @cached_property
     def told(self) -> str:
-        """As the header RateLimit-Policy has it."""
+        """This policy's item in the header RateLimit-Policy."""
         return f'"{self.name}";q={self.size // self.interval};w={-(-self.size // MICRO)}'
 
     @cached_property
@@ -60,7 +60,7 @@ class Policy:
 
 
 class Ask(NamedTuple):
-    """May this subject do it, at this cost? A cost of 0 only looks, one below 0 gives back."""
+    """A request for a policy's permission. A cost of 0 only looks, a negative one refunds."""
 
     policy: Policy
     subject: Subject
@@ -82,7 +82,7 @@ class State(NamedTuple):
 
 
 class Decision:
-    """All of the asks were charged, or (where not `allowed`) none. `degraded`: decided without Redis."""
+    """All asks were charged, or, if not `allowed`, none. `degraded`: decided without Redis."""
 
     __slots__ = ("_blocks", "_debts", "allowed", "asks", "degraded")
 
@@ -108,7 +108,7 @@ class Decision:
 
     @property
     def violated(self) -> list[Policy]:
-        """The policies that refused, shadows aside."""
+        """The policies that refused, without those in shadow mode."""
         return [state.ask.policy for state in self.states if state.refused and state.ask.policy.mode == "enforce"]
 
     @property
@@ -126,7 +126,7 @@ class Decision:
 
     @property
     def closed(self) -> bool:
-        """Refused for want of Redis, not for too many: 503."""
+        """Whether it was refused because Redis is away, which is answered with 503."""
         return self.degraded and any(policy.without_redis == "closed" for policy in self.violated)
 
 

@@ -4,7 +4,7 @@
         found = look_up()
         reserved.settle(1 if found else 20)
 
-To look first and charge afterwards would let a crowd through: all of it looks before one is charged.
+Looking up first and charging afterwards would let a crowd through: all would look before the first is charged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LIFETIME = 3_600_000  # ms in which a reservation may be settled
 
 
 class reserve:  # noqa: N801  (used as a function is)
-    """A charge that may shrink. What is never settled stays charged: the worker died, or the answer never came."""
+    """A charge that `settle` may reduce. If it is never called, as after a crash, the whole charge stays."""
 
     def __init__(self, *asks: Ask) -> None:
         self.asks = tuple(ask for ask in asks if ask.policy.mode != "off")
@@ -29,7 +29,7 @@ class reserve:  # noqa: N801  (used as a function is)
         self.decision: Decision | None = None
 
     def take(self) -> Decision:
-        """Charge. Raises nothing: look at the decision."""
+        """Charge, and return the decision. Raises nothing."""
         self.decision = limiter.run(lambda slots: limiter.take_steps(self.asks, slots, self.id, LIFETIME))
         return self.decision
 
@@ -38,7 +38,7 @@ class reserve:  # noqa: N801  (used as a function is)
         return self.decision
 
     def settle(self, cost: int) -> bool:
-        """What it cost in the end, of each ask, at most what was reserved. Returns whether it counted: once it does."""
+        """Reduce the charge to the real cost of each ask, at most the reserved one. Returns False the second time."""
         return limiter.run(lambda slots: self._settle(cost, slots))
 
     async def asettle(self, cost: int) -> bool:
@@ -73,7 +73,7 @@ class reserve:  # noqa: N801  (used as a function is)
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Unsettled, also by an exception, it stays the worst case."""
+        """Without `settle`, also after an exception, the whole charge stays."""
 
     async def __aenter__(self) -> reserve:
         if not (await self.atake()).allowed:

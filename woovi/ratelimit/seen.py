@@ -1,6 +1,6 @@
-"""Who is limited now, everywhere: each process adds what it refused, once a second; the admin and Prometheus read it.
+"""Who is limited now, in all processes: each adds its refusals to Redis once a second; the admin and Prometheus read them.
 
-Redis holds digests and labels that are cut ("account a***@example.com"), never a whole address or e-mail.
+Redis holds digests and shortened labels ("account a***@example.com"), never a whole address or e-mail.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _sent: dict[tuple[str, str], int] = {}
 
 @dataclass(frozen=True)
 class Limited:
-    """A subject that was refused. `seconds` is what is left of its wait, 0 where it is over."""
+    """A subject that was refused, and how many times. `seconds` are left of its wait, 0 where it is over."""
 
     policy: str
     digest: str
@@ -62,7 +62,7 @@ def flush() -> None:
 
 
 def limited() -> list[Limited]:
-    """Who waits now or was refused within the hour, most refused first. Raises RedisError."""
+    """The subjects refused within the last hour, most refused first. Raises RedisError."""
     door: Any = redis.client("limits")
     until = dict(door.zrange(UNTIL, 0, -1, withscores=True))
     found = []
@@ -93,7 +93,7 @@ def exposition() -> str:
 
 
 def unblock(policy: str, digest: str) -> None:
-    """Forget what a subject owes to a policy, in every process. Raises RedisError."""
+    """Reset a subject's bucket and block of a policy, in all processes. Raises RedisError."""
     door: Any = redis.client("limits")
     for key in (f"rl:{{{digest}}}:{policy}{suffix}" for suffix in ("", ":b", ":d", ":s")):
         door.delete(key)

@@ -1,7 +1,7 @@
 """The limits in force, in this process's memory; read anew within a second of a change.
 
-A number in Redis is raised with every change, and looked at once a second by whatever request comes along then. What the
-limits are is read from the database. Where either is away, the last ones stay in force, the shipped ones at first.
+Each change raises a number in Redis, and once a second a request compares it. If it changed, the limits are read from the
+database. Without Redis or the database the last limits stay in force; before the first reading, the shipped ones.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def shipped() -> dict[str, Policy]:
 
 @cache
 def _unread() -> Limits:
-    """Before the database was read."""
+    """The limits before the database was read."""
     return Limits(shipped(), allow=Networks(settings.RATE_LIMIT_ALLOW))
 
 
@@ -86,13 +86,13 @@ class Store:
         self._busy = threading.Lock()
 
     def current(self) -> Limits:
-        """The limits in force. Once a second somebody looks whether they changed; the others do not wait for it."""
+        """The limits in force. Once a second one caller checks for changes; the others do not wait."""
         if time.monotonic() - self._looked >= LOOK:
             self.refresh()
         return self._limits or _unread()
 
     async def acurrent(self) -> Limits:
-        """The twin of current."""
+        """`current` for asyncio."""
         if time.monotonic() - self._looked >= LOOK:
             await sync_to_async(self.refresh)()
         return self._limits or _unread()
@@ -148,5 +148,5 @@ def current() -> Limits:
 
 
 async def acurrent() -> Limits:
-    """The twin of current."""
+    """`current` for asyncio."""
     return await _store.acurrent()

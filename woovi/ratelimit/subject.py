@@ -39,23 +39,25 @@ PUBLIC = {"network", "company", "world"}  # kinds whose values tell nothing abou
 
 
 def fingerprint(*parts: str, key: bytes = b"") -> str:
-    """22 letters, by `key` or the one that names buckets. Each part goes in with its length: ("pay", "15") is never
-    ("pay1", "5")."""
+    """A keyed hash of the parts (HMAC-SHA-256), as 22 letters. key: instead of the one that names buckets.
+
+    Each part goes in with its length, so that ("pay", "15") and ("pay1", "5") differ.
+    """
     text = b"".join(b"%d:%s" % (len(raw), raw) for raw in (part.encode() for part in parts))
     return urlsafe_b64encode(hmac.digest(key or _key(), text, "sha256")[:16]).decode().rstrip("=")
 
 
 digest = lru_cache(maxsize=10_000)(fingerprint)
-"""The same, remembered: for what is short. Headers of a stranger's choosing would fill the memory."""
+"""`fingerprint`, cached. For short values only: headers that a stranger chose would fill the memory."""
 
 
 def keys() -> list[bytes]:
-    """One of SECRET_KEY and of each of SECRET_KEY_FALLBACKS, the newest first."""
+    """The keys derived from SECRET_KEY and SECRET_KEY_FALLBACKS, the newest first."""
     masters = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     return [hmac.digest(master.encode(), b"woovi.ratelimit", "sha256") for master in masters]
 
 
 @lru_cache(maxsize=1)
 def _key() -> bytes:
-    """The oldest: processes that have the new key already, and those that have not, count in the same buckets."""
+    """The oldest key, so that during a rotation processes with the old and the new one count in the same buckets."""
     return keys()[-1]

@@ -1,4 +1,4 @@
-"""How often limits were changed: a number in Redis by which every process notices, and reads them anew."""
+"""The version of the limits: a number in Redis. When it grows, every process reads the limits again."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ its like serve one; where nothing is set, the embedded Valkey serves. docs/redis
 
 from woovi.redis.address import Address
 from woovi.redis.clients import aclient, client, close, in_slots
-from woovi.redis.derived import celery_broker, channel_layer, django_cache
+from woovi.redis.derived import celery_broker, django_cache
 from woovi.redis.guard import BreakerOpen, metrics
 from woovi.redis.roles import POLICIES, ROLES, Role, address
 from woovi.redis.script import Script
@@ -25,7 +25,6 @@ __all__ = [
     "aclient",
     "address",
     "celery_broker",
-    "channel_layer",
     "client",
     "close",
     "django_cache",

@@ -54,7 +54,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """The address of one server as redis-py, channels_redis and kombu read it, password and all."""
+        """The address of one server as redis-py and kombu read it, password and all."""
         user = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.password else ""
         if self.path:
             return f"unix://{user}{quote(self.path)}?db={self.db}"

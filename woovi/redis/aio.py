@@ -1,4 +1,4 @@
-"""The asyncio twins of `connections`. Everything that is no input or output is shared with them."""
+"""`connections` for asyncio. Only input and output differ; the breaker and the limits are shared."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class TlsNode(Node, Tls):
 
 
 class Pool(redis.asyncio.connection.ConnectionPool):
-    """One event loop's connections to one server: bounded, and who finds none free waits in line."""
+    """One event loop's connections to one server: bounded. A caller that finds none free waits in line."""
 
     def __init__(self, role: Role, guard: Guard, **kwargs: Any) -> None:
         self.guard, self.patience = guard, POLICIES[role].timeout

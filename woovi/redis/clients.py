@@ -1,4 +1,4 @@
-"""`client(role)` and `aclient(role)`: one client a role, process (and event loop), made at its first use."""
+"""`client(role)` and `aclient(role)`: a process has one client of each role, and each event loop one. Made at first use."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def connect(role: Role, place: Address) -> redis.Redis:
-    """A client of its own of the server at `place`, with the limits of `role`."""
+    """A new client of the server at `place`, with the time-outs and connections of `role`."""
     if place.topology == "cluster":
         return cluster.connect(role, place)  # type: ignore[return-value]
     known = common(role, place)
@@ -119,7 +119,7 @@ def connect(role: Role, place: Address) -> redis.Redis:
 
 
 def aconnect(role: Role, place: Address) -> redis.asyncio.Redis:
-    """The twin of `connect`, for the running event loop."""
+    """`connect` for the running event loop."""
     if place.topology == "cluster":
         return cluster.aconnect(role, place)  # type: ignore[return-value]
     known = common(role, place)
@@ -133,7 +133,7 @@ def aconnect(role: Role, place: Address) -> redis.asyncio.Redis:
 
 
 def common(role: Role, place: Address) -> dict[str, Any]:
-    """What every connection to one server is told."""
+    """The arguments of every connection to one server."""
     known = {**limits(role), **place.login, "db": place.db}
     if place.path:
         return {**known, "path": place.path}

@@ -20,7 +20,7 @@ Locate = Callable[[], Host]
 
 
 class Guarded(redis.connection.AbstractConnection):
-    """What every connection does besides talking: find the primary, tell the breaker, notice a dead socket.
+    """A connection that finds the primary, reports to the breaker and notices a dead socket.
 
     locate: asks the Sentinels for the primary before each connect. redis-py's own Sentinel connection was rejected: it
         keeps its socket after a time-out, and the late answer would be taken for the next command's.
@@ -80,7 +80,7 @@ class Unix(Guarded, redis.connection.UnixDomainSocketConnection):
 
 
 class Pool(redis.connection.ConnectionPool):
-    """At most so many connections of this process; who finds none free waits as long as the role may.
+    """A bounded pool. A caller that finds no free connection waits for at most the role's time-out.
 
     redis-py's BlockingConnectionPool does the same at three times the price. Safe after a fork: the child finds its
     process id changed and begins with no connection.

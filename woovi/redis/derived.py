@@ -1,4 +1,4 @@
-"""What Django's cache, Channels and Celery are told, from the same addresses: one variable moves one role.
+"""The settings of Django's cache and of Celery's broker, made from the addresses of their roles.
 
 Django's cache and Celery do not work on a Cluster, which is refused at the start: django-redis has no Cluster client,
 and kombu's queues and their index lie in different slots.
@@ -6,7 +6,6 @@ and kombu's queues and their index lie in different slots.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -40,33 +39,6 @@ class CacheConnections:
 
     def disconnect(self, connection: redis.Redis) -> None:
         connection.connection_pool.disconnect()
-
-
-def channel_layer() -> dict[str, Any]:
-    """CHANNEL_LAYERS["default"]: Redis's own pub/sub, at the primary that the Sentinels name where there are some.
-
-    On a Cluster at its first node: what is published there is heard at all of them. While that node is away nothing is
-    carried, which ephemera bear; `woovi.pubsub`, which carries the log's wake-ups, asks the next node.
-    """
-    place = address("channels")
-    if place.topology == "cluster":
-        place = replace(place, topology="standalone", hosts=place.hosts[:1])
-    host: dict[str, Any] = {**limits("channels")}
-    if place.topology == "sentinel":
-        host |= {
-            "master_name": place.service,
-            "sentinels": list(place.hosts),
-            "sentinel_kwargs": _sentinel(place),
-            "ssl": place.tls,
-            **place.login,
-            "db": place.db,
-        }
-    else:
-        host["address"] = place.url
-    return {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [host], "prefix": "channels"},
-    }
 
 
 def celery_broker() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a role's server says of itself, and what is wrong with it. The checks and `redis_doctor` both read it here."""
+"""Examines the server of a role and lists its problems, for the system checks and `redis_doctor`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from woovi.redis.address import Address
 from woovi.redis.clients import client
 from woovi.redis.roles import POLICIES, Role, address, variable
 
-KEEPING: tuple[Role, ...] = ("locks", "limits", "broker")  # what they write must stay until they say so
+KEEPING: tuple[Role, ...] = ("locks", "limits", "broker")  # roles whose keys must not be evicted
 OLDEST = {"valkey": (7, 2), "redis": (7, 0)}
 PINGS = 20
 NEARLY_FULL = 0.8  # of its memory: a full server refuses what these roles write, so there must be time to act

@@ -1,4 +1,4 @@
-"""What each role may take: its time-outs, its connections, whether a command is sent again; and where it is served."""
+"""The roles: each one's time-outs, number of connections, retries, and address."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ POLICIES: dict[Role, Policy] = {
 
 
 def variable(role: Role) -> str:
-    """The name of the variable that serves `role` now."""
+    """The name of the variable that `role`'s address comes from."""
     own = f"REDIS_{role.upper()}_URL"
     return own if env.text(own, "") else "REDIS_URL"
 
@@ -89,7 +89,7 @@ def service(command: Sequence[str]) -> str:
 
 
 def limits(role: Role) -> dict[str, Any]:
-    """What every connection of `role` is told. RESP2: nothing here uses what 3 adds, and its handshake asks a Valkey for what only a Redis knows."""
+    """The arguments of every connection of `role`. RESP2, because redis-py's handshake for RESP3 asks a Valkey for what only a Redis knows."""
     timeout = POLICIES[role].timeout
     return {
         "socket_timeout": timeout,

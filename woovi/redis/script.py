@@ -1,11 +1,11 @@
-"""Lua scripts: loaded once, called by their hash, healed where the server does not know them.
+"""Lua scripts: called by their hash, and sent whole to a server that does not have them yet.
 
     ACQUIRE = Script(Path(__file__).parent / "lua" / "acquire.lua")
     ACQUIRE(client("locks"), [key], [owner, 10_000])
     await ACQUIRE.acall(aclient("locks"), [key], [owner, 10_000])
 
-The client is passed with each call, so one script serves every topology. All keys of a call lie in one hash slot. A
-script must be idempotent: whoever sees a time-out does not know whether it ran.
+The client is passed with each call, so one script serves every topology. All keys of a call must lie in one hash slot. A
+script must be idempotent: after a time-out the caller does not know whether it ran.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Script:
         return self._on(pool, keys, args)
 
     async def acall(self, client: redis.asyncio.Redis, keys: Sequence[Value], args: Sequence[Value] = ()) -> Any:
-        """The twin of a call."""
+        """A call for asyncio."""
         if not isinstance(client, redis.asyncio.Redis):
             return await self._in_acluster(client, keys, args)
         pool: Any = client.connection_pool

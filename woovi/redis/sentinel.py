@@ -42,7 +42,7 @@ def locator(role: Role, place: Address) -> Locate:
 
 
 def alocator(role: Role, place: Address) -> AsyncLocate:
-    """The twin of `locator`."""
+    """`locator` for asyncio."""
     ask = Sentinels(role, place)
     kind = PlainTls if place.tls else PlainTcp
 
@@ -65,7 +65,7 @@ def alocator(role: Role, place: Address) -> AsyncLocate:
 
 
 class Sentinels:
-    """The order in which they are asked: who answered last comes first."""
+    """The Sentinels in the order in which to ask them: the one that answered last comes first."""
 
     def __init__(self, role: Role, place: Address) -> None:
         self.place = place

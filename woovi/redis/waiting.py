@@ -1,9 +1,9 @@
-"""A command that waits at the server, such as BLPOP, on a connection that it shares with nobody meanwhile.
+"""Commands that wait at the server, such as BLPOP, each on a connection of its own.
 
     with Waiting(client("locks"), key) as place:
         answer = place.answer(0.5, "BLPOP", key, 30)  # None: not yet. The place in the server's line is kept
 
-Those who wait take no connection from those who ask, and no time-out of a role ends their wait.
+They take no connection from other commands, and a role's time-out does not end them.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Waiting:
         self._connection: Any = None
 
     def answer(self, seconds: float, *command: Any) -> Any:
-        """The answer to what was asked first; None where there is none in so many seconds, or the server says so.
+        """Send `command`, if none is waiting, and wait up to `seconds` for its answer. None: no answer yet, or nil.
 
-        Raises RedisError, UNBLOCKED after a failover among them. After that, and after an answer, it is asked anew.
+        After an answer or an error the next call sends its command. Raises RedisError, such as UNBLOCKED after a failover.
         """
         if self._connection is None:
             self._pool = _pool(self._client, self._key).waiting
@@ -83,7 +83,7 @@ class AsyncWaiting:
         self._asked: asyncio.Task[Any] | None = None
 
     async def answer(self, seconds: float, *command: Any) -> Any:
-        """The twin of `Waiting.answer`."""
+        """`Waiting.answer` for asyncio."""
         if self._asked is None:
             self._asked = asyncio.create_task(self._ask(command))
         await asyncio.wait({self._asked}, timeout=max(seconds, 0))

@@ -1,4 +1,4 @@
-"""Prove that the ledger is right."""
+"""`manage.py check_ledger`: prove that the ledger is right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from payments.checks import Finding
 
 
 class Command(BaseCommand):
-    help = "Verify every invariant of the ledger. Names what offends, and ends with 1 where something does."
+    help = "Verifies every invariant of the ledger. Names offending rows, and exits with 1 if there are any."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

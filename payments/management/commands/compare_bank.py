@@ -1,4 +1,4 @@
-"""Compare whole days with the bank."""
+"""`manage.py compare_bank`: compare whole days with the bank."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from payments.services.reconciliation import bank_days
 
 class Command(BaseCommand):
     help = (
-        "Reads whole days of the bank again, books what is missing, and names what differs. Ends with 1 where any does."
+        "Reads whole days of the bank again, books missing Pix, and lists differences. Exits with 1 if there are any."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             "--day",
             action="append",
             type=date.fromisoformat,
-            help="YYYY-MM-DD, as often as wanted; default: what is due",
+            help="YYYY-MM-DD, may be repeated; default: the days that are due",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 

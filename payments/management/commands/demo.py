@@ -1,4 +1,4 @@
-"""`manage.py demo`: the whole flow through the public API, on the running system or on one of its own."""
+"""`manage.py demo`: the whole flow through the public API, on the running system, or on one that it starts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
 
 def play(scenario: Scenario, console: Console) -> list[tuple[str, bool, str]]:
-    """Run the steps. After one that fails, those behind it are not tried and count as failed."""
+    """Run the steps. After a failure the remaining steps are not tried and count as failed."""
     rows: list[tuple[str, bool, str]] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -66,6 +66,7 @@ def play(scenario: Scenario, console: Console) -> list[tuple[str, bool, str]]:
 
 
 def table(rows: list[tuple[str, bool, str]]) -> Table:
+    """The steps and their results, for a terminal."""
     result = Table("step", "", "what was seen", box=None, pad_edge=False)
     for name, ok, seen in rows:
         result.add_row(name, "[green]passed[/]" if ok else "[red]failed[/]", seen)
@@ -73,7 +74,7 @@ def table(rows: list[tuple[str, bool, str]]) -> Table:
 
 
 def check_ledger() -> str:
-    """Run `manage.py check_ledger`. Raises RuntimeError with its last line where an invariant is broken."""
+    """Run `manage.py check_ledger`. Raises RuntimeError with its last line if an invariant is broken."""
     output = io.StringIO()
     try:
         call_command("check_ledger", stdout=output, stderr=output)
@@ -84,7 +85,7 @@ def check_ledger() -> str:
 
 @contextlib.contextmanager
 def running_system(console: Console) -> Iterator[running.System]:
-    """The system that runs on this data directory; where none does, one of its own, stopped afterwards."""
+    """The system that runs on this data directory; if none does, start one and stop it afterwards."""
     if system := running.find(settings.DATA_DIR):
         yield system
         return

@@ -1,4 +1,4 @@
-"""Forget what is over its period: `docs/operations.md`, "What is forgotten"."""
+"""`manage.py prune`: delete or blank data older than its period. See `docs/operations.md`, "What is forgotten"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from payments.services import retention
 
 
 class Command(BaseCommand):
-    help = "Deletes or blanks what is over its period (RETAIN_*_DAYS), in batches beside a running system."
+    help = "Deletes or blanks data older than its period (RETAIN_*_DAYS), in batches beside a running system."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only count")

@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: the demo company and its log-ins. Idempotent; shows the same every time."""
+"""`manage.py seed_demo`: the demo company and its log-ins. Repeating it changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load what should be there before the first user asks for it: after a deployment, or when Redis was emptied."""
+"""`manage.py warm_cache`: load entries before the first user needs them, after a deployment or when Redis was emptied."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from woovi.cache import LoadFailed, readthrough
 
 
 class Command(BaseCommand):
-    help = "Load what the caches should have. Ends with 1 where something could not be loaded."
+    help = "Loads the entries that caches declare as `warm`. Exits with 1 if one could not be loaded."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="the answer as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        bank.current()  # its token's cache is made with it
+        bank.current()  # creates the cache of its access token
         done: dict[str, int] = {}
         failed: dict[str, str] = {}
         for name, cache in sorted(readthrough.registry.items()):

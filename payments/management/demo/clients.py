@@ -24,7 +24,7 @@ class Merchant:
         self.http = httpx.Client(base_url=url, headers={"Authorization": app_id}, timeout=30)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The JSON answer of `method path`. Raises RuntimeError with the API's own words on an error."""
+        """The JSON answer of `method path`. Raises RuntimeError with the API's message on an error."""
         answer = self.http.request(method, f"/api/v1{path}", json=body)
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
@@ -66,7 +66,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.take(body, self.headers.get("x-webhook-signature", ""))
+                receiver.accept(body, self.headers.get("x-webhook-signature", ""))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -78,14 +78,15 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhook"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def take(self, body: bytes, signature: str) -> None:
+    def accept(self, body: bytes, signature: str) -> None:
+        """Keep the webhook if its signature is right; count it otherwise."""
         if any(_signed(body, signature, key) for key in self._public_keys()):
             self.events.append(json.loads(body))
         else:
             self.forged += 1
 
     def received(self, event: str, correlation_id: str) -> list[dict[str, Any]]:
-        """Verified webhooks of `event` that tell of the charge `correlation_id`."""
+        """Verified webhooks of `event` about the charge `correlation_id`."""
         return [e for e in self.events if e.get("event") == event and correlation_id in json.dumps(e)]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the demonstration does, step by step. A step returns what it saw, or raises."""
+"""The steps of the demonstration. Each returns a text of what it saw, or raises."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Step = Callable[[], str]
 
 
 def check(condition: bool, otherwise: str) -> None:
-    """Raises RuntimeError: unlike `assert`, it is never compiled away."""
+    """Raise RuntimeError unless `condition`; unlike `assert`, also with `python -O`."""
     if not condition:
         raise RuntimeError(otherwise)
 
 
 def until(look: Callable[[], Any], what: str) -> Any:
-    """What `look` returns once it is true. Raises RuntimeError where it is not within WAIT_SECONDS."""
+    """The first true result of `look`. Raises RuntimeError if none comes within WAIT_SECONDS."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not (seen := look()):
         check(time.monotonic() < deadline, f"not seen in {WAIT_SECONDS:.0f} s: {what}")
@@ -46,6 +46,7 @@ class Scenario:
         self.before: dict[str, int] = {}
 
     def steps(self) -> list[tuple[str, Step]]:
+        """Names and functions, in order."""
         return [
             ("a webhook is registered and tested", self.register_webhooks),
             ("three charges are created", self.create_charges),
@@ -60,7 +61,7 @@ class Scenario:
         ]
 
     def close(self) -> None:
-        """Take back what the run registered."""
+        """Delete the webhooks that the run registered."""
         for webhook in self.webhooks:
             self.merchant.call("DELETE", f"/webhook/{webhook}")
         self.receiver.close()
@@ -111,10 +112,10 @@ class Scenario:
         return f"found by reconciliation after {time.monotonic() - started:.1f} s"
 
     def receive_webhooks(self) -> str:
-        def all_told() -> bool:
+        def all_received() -> bool:
             return all(self.receiver.received(EVENTS[0], charge["correlationID"]) for charge in self.charges)
 
-        until(all_told, "CHARGE_COMPLETED for each")
+        until(all_received, "CHARGE_COMPLETED for each")
         check(self.receiver.forged == 0, f"{self.receiver.forged} webhooks with a wrong signature")
         return "CHARGE_COMPLETED for each, RSA signature verified"
 

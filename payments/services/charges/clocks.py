@@ -1,7 +1,7 @@
-"""Times that a bank tells, bounded by our own clock: some banks write local time as UTC, three hours off.
+"""Check the times that a bank reports against our own clock: some banks write local time as UTC, three hours off.
 
-A minute apart is nothing. Further apart, ours is right: theirs would make charges that are born expired, or send back
-what was paid in time.
+A difference of up to a minute is accepted. Beyond that our clock wins, since the bank's would create charges that have
+expired already, or return a Pix that was paid in time.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from payments.models import Charge
 from payments.pix import ids
 
 APART = timedelta(minutes=1)
+LONGEST = 31_536_000  # seconds, a year: no charge is made for longer, and a bank that says so counts in something else
 
 
-def ends_at(charge: Charge, told: BankCharge, now: datetime) -> datetime:
-    """When a charge ends that the bank has registered between its creation here and `now`."""
-    made, seconds = told.created_at, told.expires_in
+def ends_at(charge: Charge, at_bank: BankCharge, now: datetime) -> datetime:
+    """When the charge expires: the bank's creation time plus its seconds, where they are plausible, else from `now`."""
+    made, seconds = at_bank.created_at, at_bank.expires_in
     if made is None or not charge.created_at - APART <= made <= now + APART:
         made = now
-    return made + timedelta(seconds=seconds if seconds and seconds > 0 else charge.expires_in)
+    return made + timedelta(seconds=seconds if seconds and 0 < seconds <= LONGEST else charge.expires_in)
 
 
 def paid_at(received: BankReceived, charge: Charge | None, now: datetime) -> datetime:
-    """When the payer paid: not before the charge was made, and not after now.
+    """When the payer paid: not before the charge was created, and not after `now`.
 
-    The end-to-end id has the minute too, by the clock of the payer's bank. Where that agrees with a time to come, two
-    clocks stand against ours, and theirs is taken.
+    The end-to-end id has the minute by the clock of the payer's bank. Where both banks report a time in the future, our
+    clock is slow, and theirs is taken.
     """
     earliest = charge.created_at - APART if charge else datetime.min.replace(tzinfo=now.tzinfo)
     latest = now + APART

@@ -1,6 +1,6 @@
-"""The BR Code of a charge, from what the bank answered: its own, or one built from its payload's address.
+"""The BR Code of a charge: the bank's, or one built from the `location` in the bank's answer.
 
-`pixCopiaECola` is optional in the Pix API, `location` is not.
+In the Pix API `pixCopiaECola` (the code) is optional, `location` is not.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from payments.pix import brcode
 log = logging.getLogger(__name__)
 
 
-def of(charge: Charge, told: BankCharge) -> str:
-    """The code, empty where the answer has neither a code nor an address."""
-    if told.br_code and _readable(told.br_code):
-        return told.br_code
-    built = _built(charge, told.location.partition("://")[2] or told.location)
-    if told.br_code:
+def br_code(charge: Charge, at_bank: BankCharge) -> str:
+    """The code. Empty where the bank's answer has neither a code nor a location."""
+    if at_bank.br_code and _readable(at_bank.br_code):
+        return at_bank.br_code
+    built = _built(charge, at_bank.location.partition("://")[2] or at_bank.location)
+    if at_bank.br_code:
         log.error("The bank's code of charge %s cannot be read%s", charge.txid, ": ours is used" if built else "")
-    return built or told.br_code
+    return built or at_bank.br_code
 
 
 def _readable(code: str) -> bool:
@@ -34,7 +34,7 @@ def _readable(code: str) -> bool:
 
 def _built(charge: Charge, location: str) -> str:
     company = charge.company
-    try:  # a name without a letter that a code may have is shown as its number
+    try:  # where no letter of the name is allowed in a code, the tax id stands for it
         name = brcode.fold(company.trade_name, brcode.MAX_NAME) or company.tax_id
         city = brcode.fold(company.city, brcode.MAX_CITY) or "BRASIL"
         return brcode.encode(brcode.BrCode(name=name, city=city, url=location, single_use=True))

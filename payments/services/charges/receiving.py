@@ -1,7 +1,7 @@
-"""A Pix came in: decide what it is, once, and book it with its events in one transaction.
+"""Book a Pix that came in: decide its outcome, and write it with its events in one transaction.
 
-The unique end-to-end id makes it once, however often and through whatever way the bank tells. The charge's row lock
-makes one Pix settle it, whichever comes first. `docs/charges.md` has the table of cases.
+The unique end-to-end id keeps a Pix from being booked twice, in whatever way the bank reports it. The charge's row lock
+lets only one Pix settle a charge. `docs/charges.md` has the table of outcomes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from payments import bank, contract
 from payments.bank.port import BankError, BankReceived, BankRefused
 from payments.models import Account, Charge, Company, ReceivedPix
 from payments.models.base import new_public_id
-from payments.services import charges, companies, ledger
-from payments.services.charges import clocks, refunds
+from payments.services import companies, ledger
+from payments.services.charges import clocks, creating, refunds, registering
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
 from woovi import statements
@@ -29,53 +29,57 @@ Outcome = ReceivedPix.Outcome
 
 
 class _NotRegistered(Exception):
-    """The bank knows the charge, we do not know yet that it does."""
+    """The bank has registered the charge, but we have not saved that yet."""
 
 
 class _CompanyUnknown(Exception):
-    """The bank told neither a charge of ours nor the key that the money came to."""
+    """The bank named neither a charge of ours nor the Pix key that received the money."""
 
 
 class _PayerUnknown(Exception):
-    """The charge takes one payer's money only, and the bank has not told whose this is."""
+    """The charge accepts one payer only, and the bank has not said who paid."""
 
 
 def receive(received: BankReceived, now: datetime | None = None) -> ReceivedPix | None:
     """Book a Pix that the bank received. Idempotent by its end-to-end id.
 
-    Returns the Pix as booked (now or before), None where there is nothing to book: its key is no company's.
-    Raises Unavailable where its charge's registration must be finished first, or its payer asked for, and the bank does
-    not answer.
+    Returns:
+        The Pix as booked, now or before. None where nothing is booked: its Pix key belongs to no company here, or its
+        value is not positive.
+
+    Raises:
+        Unavailable: the bank must be asked first, to finish the charge's registration or for missing fields, and does
+            not answer.
     """
     now = now or timezone.now()
     if received.value <= 0:
         log.error("Pix %s is of %s centavos: ignored", received.end_to_end_id, received.value)
         return None
     try:
-        return _booked(received, now)
+        return _book_completed(received, now)
     except _NotRegistered:
-        # Only after a crash between the bank's registration and our note of it.
-        charges.register(Charge.objects.select_related("company").get(txid=received.txid), now)
-        return _booked(received, now)
+        # Only after a crash between the registration at the bank and the transaction that saves it.
+        registering.register(Charge.objects.select_related("company").get(txid=received.txid), now)
+        return _book_completed(received, now)
 
 
-def _booked(received: BankReceived, now: datetime) -> ReceivedPix | None:
-    """Book the Pix, and ask for its payer first where that decides."""
+def _book_completed(received: BankReceived, now: datetime) -> ReceivedPix | None:
+    """Book the Pix; where a field is missing that decides its outcome, read that from the bank first."""
     try:
         return _book(received, now)
     except _PayerUnknown:
-        told = _asked(received)
-        known = replace(received, payer_name=told.payer_name, payer_tax_id=told.payer_tax_id)
+        at_bank = _read_at_bank(received)
+        known = replace(received, payer_name=at_bank.payer_name, payer_tax_id=at_bank.payer_tax_id)
         return _book(known, now, payer_asked=True)
     except _CompanyUnknown:
-        told = _asked(received)
-        if not told.pix_key and not told.txid:
+        at_bank = _read_at_bank(received)
+        if not at_bank.pix_key and not at_bank.txid:
             raise Unavailable("The bank does not tell whose Pix this is") from None
-        return _booked(replace(received, pix_key=told.pix_key or "?", txid=told.txid), now)
+        return _book_completed(replace(received, pix_key=at_bank.pix_key or "?", txid=at_bank.txid), now)
 
 
-def _asked(received: BankReceived) -> BankReceived:
-    """The Pix as the bank tells it when asked for it alone. Callbacks and lists of some banks leave things out."""
+def _read_at_bank(received: BankReceived) -> BankReceived:
+    """The Pix, read from the bank by its id. Some banks leave fields out of callbacks and lists."""
     try:
         return bank.current().read_received(received.end_to_end_id)
     except BankRefused:
@@ -85,8 +89,9 @@ def _asked(received: BankReceived) -> BankReceived:
 
 
 def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -> ReceivedPix | None:
+    # Longer than a screen by a few lines: one transaction, read from top to bottom.
     with transaction.atomic():
-        key = companies.dict_key(received.pix_key)  # codes have keys as people write them, and banks pass them on
+        key = companies.dict_key(received.pix_key)  # some banks pass on the key as the payer's code has it
         charge = _locked_charge(received.txid, key)
         company = charge.company if charge else Company.objects.filter(pix_key__in={key, received.pix_key}).first()
         if company is None and not received.pix_key:
@@ -118,12 +123,12 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         if not _insert(pix):
             return ReceivedPix.objects.get(end_to_end_id=received.end_to_end_id)
         settled = charge if charge and outcome == Outcome.SETTLED else None
-        if settled:  # as _insert has just written it: the events show the charge as it is now
+        if settled:  # the same values as _INSERT has just written, for the events
             settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
         if pix.credited:
             ledger.post(_posting(pix, settled))
         else:
-            refunds.give_back(pix, _posting(pix, None), now)
+            refunds.return_from_suspense(pix, _posting(pix, None), now)
         return pix
 
 
@@ -135,7 +140,7 @@ WHERE charge.txid = $1 FOR UPDATE OF charge
 
 
 def _locked_charge(txid: str, key: str) -> Charge | None:
-    """The charge that the Pix names, locked, if it is of the key that the money came to."""
+    """The charge with this txid, locked, if its company has the Pix key `key` or the key is unknown ("")."""
     if not txid:
         return None
     for charge, company in statements.rows((Charge, Company), _LOCKED_CHARGE, txid):
@@ -150,7 +155,7 @@ def _outcome(charge: Charge | None, received: BankReceived) -> str:
         return Outcome.LOOSE
     if charge.status == Charge.Status.COMPLETED:
         return Outcome.DUPLICATE
-    # Late is by when the payer paid: a callback that comes late says nothing about that.
+    # Late means paid late. A callback may arrive late for a Pix that was paid in time.
     if charge.status == Charge.Status.EXPIRED or received.paid_at > charge.expires_at:
         return Outcome.LATE
     if charge.ensure_same_tax_id and received.payer_tax_id != (charge.customer or {}).get("taxID"):
@@ -161,18 +166,18 @@ def _outcome(charge: Charge | None, received: BankReceived) -> str:
 
 
 def _fee(charge: Charge | None, company: Company, value: int, outcome: str) -> int:
-    """A charge's fee was fixed when it was made; what goes back costs nothing."""
+    """The fee in centavos. A charge's was fixed when it was created; a Pix that is returned costs nothing."""
     if charge and outcome == Outcome.SETTLED:
         return charge.fee
-    return charges.fee(company, value) if outcome == Outcome.LOOSE else 0
+    return creating.fee(company, value) if outcome == Outcome.LOOSE else 0
 
 
 def _text(text: str, length: int) -> str:
-    """A bank's text as a column takes it: a Pix is not refused for a long name."""
+    """The text, cut to fit its column: a Pix is not refused for a long name."""
     return text.replace("\0", "")[:length]
 
 
-# One round trip: the Pix, and its charge's end if it settles one. Nothing happens where the Pix is known.
+# One round trip inserts the Pix and completes the charge that it settles. It changes nothing where the Pix is known.
 _INSERT = """
 WITH pix AS (
     INSERT INTO payments_receivedpix (public_id, company_id, charge_id, end_to_end_id, txid, value, fee, outcome,
@@ -189,7 +194,7 @@ SELECT id FROM pix
 
 
 def _insert(pix: ReceivedPix) -> bool:
-    """Write the Pix. Returns False, with nothing written, where its end-to-end id is known."""
+    """Write the Pix and complete its charge. Returns False, with nothing written, where its end-to-end id is known."""
     written = statements.fetch(
         _INSERT,
         *(pix.public_id, pix.company_id, pix.charge_id, pix.end_to_end_id, pix.txid, pix.value, pix.fee, pix.outcome),

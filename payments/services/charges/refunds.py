@@ -1,11 +1,11 @@
-"""Money back to a payer: hold, ask the bank, then post or void.
+"""Refund a payer: hold the money in the ledger, ask the bank, then post or void the hold.
 
-The hold and the refund's row are one transaction; the bank is asked by task `payments.send_refund`, which the outbox
-starts. Our `return_id` makes the bank's side once. No answer is UNKNOWN: the refund stays open, and the next look
-reads the bank's return before it asks again.
+The hold and the refund's row are written in one transaction; task `payments.send_refund`, started by the outbox, asks
+the bank. Our `return_id` makes the request idempotent there. Where the bank's answer is lost, the refund stays
+open, and the next try reads the return at the bank before it asks again.
 
-The refund's row is locked from before the bank is asked until its answer is booked, with no transaction open between
-(docs/locks.md): one process at a time asks, and one that was overtaken books nothing.
+The refund's row is locked from before the bank is asked until its answer is booked, with no transaction open in between
+(docs/locks.md). So one process at a time asks, and one that lost its lock books nothing.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ from woovi.locks import LockLost, LockNotAvailable, SplitLock, StaleFence
 log = logging.getLogger(__name__)
 
 WINDOW = timedelta(days=90)  # from the payment (API Pix, PixDevolucaoInvalida)
-CHECK_AFTER = timedelta(seconds=10)  # before the bank is asked about an open refund again
+CHECK_AFTER = timedelta(seconds=10)  # until the bank is asked about an open refund again
 CHECK_BATCH = 200
-# A bank may tell of a Pix before its own list has it. So long "not found" is no refusal of what goes back by itself.
+# A bank may call us before its own list has the Pix. For this long "not found" does not reject an automatic refund.
 SEEN_WITHIN = timedelta(hours=1)
+# The bank's status that contradicts how the refund ended here.
 CONTRADICTION = {Refund.Status.REJECTED: ReturnStatus.DONE, Refund.Status.CONFIRMED: ReturnStatus.REFUSED}
-CHECK_SECONDS = 5.0  # of one look, so that a bank that hangs is given up until the next
+CHECK_SECONDS = 5.0  # of one run: where the bank hangs, the rest waits for the next run
 
 
 def request(
@@ -50,14 +51,15 @@ def request(
     comment: str = "",
     now: datetime | None = None,
 ) -> Refund:
-    """Give back `value` centavos (default: all that is left) of a paid charge.
+    """Refund `value` centavos (default: all that is left) of a paid charge.
 
     The same correlationID with the same body returns the first refund.
 
     Raises:
         Duplicate: the correlationID was used with another body.
-        Invalid: not paid, older than 90 days, more than is left of the charge, or more than the balance has.
-        Unavailable: others are at this charge. The same request may be sent again.
+        Invalid: the charge is not paid, or was paid more than 90 days ago; or the value is more than is left of the
+            charge, or more than the balance has available.
+        Unavailable: another process holds the charge's lock. The same request may be sent again.
     """
     now = now or timezone.now()
     if not correlation_id:
@@ -68,20 +70,23 @@ def request(
             if locked.row.company_id != company.pk:
                 raise Charge.DoesNotExist
             first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
-            return (first and _same(first, digest)) or _reserve(locked.row, correlation_id, digest, value, comment, now)
+            if first:
+                return _existing(first, digest)
+            return _reserve(locked.row, correlation_id, digest, value, comment, now)
     except ledger.InsufficientFunds as error:
         raise Invalid("value is more than the balance has available", "value") from error
     except (LockNotAvailable, StaleFence) as error:
         raise Unavailable("Other refunds of this charge are under way. Send the same request again") from error
     except IntegrityError:
-        # The same correlationID at the same moment for another charge, whose lock we do not hold.
+        # Another request used the correlationID at the same time for another charge, under that charge's lock.
         first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
         if first is None:
             raise
-        return _same(first, digest)
+        return _existing(first, digest)
 
 
-def _same(first: Refund, digest: bytes) -> Refund:
+def _existing(first: Refund, digest: bytes) -> Refund:
+    """The first refund of a correlationID, if the request is the same. Raises Duplicate."""
     if first.automatic or first.by_bank or bytes(first.request_hash) != digest:
         raise Duplicate("There is already a refund with this correlationID and another body", "correlationID")
     return first
@@ -90,7 +95,7 @@ def _same(first: Refund, digest: bytes) -> Refund:
 def _reserve(
     charge: Charge, correlation_id: str, digest: bytes, value: int | None, comment: str, now: datetime
 ) -> Refund:
-    """Reserve the value in the charge and in the ledger. The charge's row is locked."""
+    """Check the refund, count it in the charge and hold its value. The caller has locked the charge's row."""
     if charge.status != Charge.Status.COMPLETED or charge.paid_at is None:
         raise Invalid("The charge is not paid")
     if now > charge.paid_at + WINDOW:
@@ -113,13 +118,13 @@ def _reserve(
     return _open(refund, Account.Kind.MERCHANT)
 
 
-def give_back(received: ReceivedPix, booking: Posting, now: datetime) -> Refund:
-    """Post the booking of a Pix that settled nothing, and return it out of suspense. Inside the caller's transaction."""
+def return_from_suspense(received: ReceivedPix, booking: Posting, now: datetime) -> Refund:
+    """Return a Pix that was not credited. `booking` is its posting into suspense. Inside the caller's transaction."""
     return _open(_automatic(received, received.value, now), Account.Kind.SUSPENSE, booking)
 
 
-def give_again(received: ReceivedPix, value: int, now: datetime) -> Refund:
-    """Return `value` of such a Pix once more, which the bank refused before. Inside the caller's transaction."""
+def return_again(received: ReceivedPix, value: int, now: datetime) -> Refund:
+    """Return `value` centavos of a Pix out of suspense after the bank refused it. Inside the caller's transaction."""
     return _open(_automatic(received, value, now), Account.Kind.SUSPENSE)
 
 
@@ -127,7 +132,7 @@ def _automatic(received: ReceivedPix, value: int, now: datetime) -> Refund:
     return Refund(
         company_id=received.company_id,
         received=received,
-        correlation_id=str(uuid.uuid4()),  # nobody can take a random id before
+        correlation_id=str(uuid.uuid4()),  # a random id that no merchant has used
         request_hash=b"",
         value=value,
         comment=received.Outcome(received.outcome).label,
@@ -137,21 +142,25 @@ def _automatic(received: ReceivedPix, value: int, now: datetime) -> Refund:
 
 
 def _open(refund: Refund, kind: Account.Kind, *before: Posting) -> Refund:
-    """Hold the value on the company's account of `kind`, after what must be posted before, and have the bank asked."""
+    """Insert the refund, hold its value on the account of `kind`, and queue the request to the bank.
+
+    `before` is posted in the same call, ahead of the hold.
+    """
     refund.return_id = uuid.uuid4().hex
     account = ledger.accounts(refund.company_id)[kind]
     hold = ledger.hold(refund.company_id, refund.return_id, "refund_hold", account, refund.value)
     refund.hold_id = ledger.post(*before, hold)[-1].transaction_id
     refund.save(force_insert=True)
-    tenant, told = str(refund.company_id), {"refund_id": refund.pk}
-    outbox.write_many([("refund.requested", tenant, told), ("task:send_refund", tenant, told)])  # tasks wake no page
+    tenant, payload = str(refund.company_id), {"refund_id": refund.pk}
+    # Two rows: only the first refreshes the company's pages, only the second starts a task.
+    outbox.write_many([("refund.requested", tenant, payload), ("task:send_refund", tenant, payload)])
     return refund
 
 
 def send(refund_id: int, now: datetime | None = None) -> Refund:
-    """Ask the bank to return the money, and book its answer. Without one, the refund stays open for `check_open`.
+    """Ask the bank to return the money, and book its answer. Without an answer the refund stays open for `check_open`.
 
-    Who finds somebody else at it, or is overtaken while the bank answers, leaves it to the other.
+    Where another process has the refund's lock, or took it over while the bank answered, that process books it.
     """
     try:
         with Refund.objects.lock_rows(pk=refund_id, nowait=True) as lock:
@@ -168,7 +177,8 @@ def _send(lock: SplitLock, now: datetime) -> Refund:
     if refund.status != Refund.Status.IN_PROCESSING:
         return refund
     asked_before = refund.checked_at is not None
-    Refund.objects.filter(pk=refund.pk).update(checked_at=now)  # before the call: who dies in it has asked
+    # Before the call: after a crash in it, the bank may have the request.
+    Refund.objects.filter(pk=refund.pk).update(checked_at=now)
     try:
         answer = _read(refund) if asked_before or refund.by_bank else None
         if answer is None:
@@ -182,7 +192,7 @@ def _send(lock: SplitLock, now: datetime) -> Refund:
 
 
 def _read(refund: Refund) -> BankReturn | None:
-    """The bank's return, None where the bank has none."""
+    """The return as the bank has it, or None."""
     try:
         return bank.current().read_return(refund.received.end_to_end_id, refund.return_id)
     except BankNotFound:
@@ -190,6 +200,7 @@ def _read(refund: Refund) -> BankReturn | None:
 
 
 def _ask(refund: Refund, now: datetime) -> BankReturn:
+    """Request the return. A final refusal is returned as REFUSED; whatever may still change is raised as BankError."""
     if refund.by_bank:
         raise BankUnavailable("NotSeen", "the bank has not listed its own return yet")
     try:
@@ -197,7 +208,7 @@ def _ask(refund: Refund, now: datetime) -> BankReturn:
             refund.received.end_to_end_id, refund.return_id, refund.value, refund.comment
         )
     except BankRefused as error:
-        # "Id already used" is a refusal too. Only one of which the bank has nothing is refused.
+        # "Id already used" is a refusal too. Only if the bank has no return under this id is it refused.
         if answer := _read(refund):
             return answer
         if isinstance(error, BankNotFound) and refund.automatic and now < refund.created_at + SEEN_WITHIN:
@@ -206,17 +217,17 @@ def _ask(refund: Refund, now: datetime) -> BankReturn:
 
 
 def check_open(now: datetime | None = None) -> int:
-    """Ask the bank about refunds that are still open, the longest unasked first. Returns how many were looked at."""
+    """Ask the bank about open refunds, least recently asked first. Returns how many were tried."""
     now = now or timezone.now()
     due = _open_refunds().filter(Q(checked_at=None) | Q(checked_at__lt=now - CHECK_AFTER))
-    turn = due.filter(created_at__lt=now - CHECK_AFTER).order_by(F("checked_at").asc(nulls_first=True), "created_at")
-    looked_at, deadline = 0, time.monotonic() + CHECK_SECONDS
-    for refund_id in list(turn.values_list("pk", flat=True)[:CHECK_BATCH]):
+    ordered = due.filter(created_at__lt=now - CHECK_AFTER).order_by(F("checked_at").asc(nulls_first=True), "created_at")
+    asked, deadline = 0, time.monotonic() + CHECK_SECONDS
+    for refund_id in list(ordered.values_list("pk", flat=True)[:CHECK_BATCH]):
         if time.monotonic() > deadline:
             break
         send(refund_id, now)
-        looked_at += 1
-    return looked_at
+        asked += 1
+    return asked
 
 
 def _open_refunds() -> QuerySet[Refund]:
@@ -224,7 +235,7 @@ def _open_refunds() -> QuerySet[Refund]:
 
 
 def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datetime | None = None) -> None:
-    """Book what the bank tells of returns, in a callback or in its list: ours, and those that it made by itself."""
+    """Book the returns of a Pix that the bank reports, in a callback or its list: ours, and those it made by itself."""
     for answer in returns:
         if answer.value <= 0:
             log.error("Return %s of Pix %s is of nothing: ignored", answer.return_id, end_to_end_id)
@@ -236,21 +247,21 @@ def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datet
         if refund.status == Refund.Status.IN_PROCESSING:
             refund = resolve(refund.pk, answer, now)
         if answer.status == CONTRADICTION.get(Refund.Status(refund.status)):
-            # Both states are final, so a person must make the books equal. `check_ledger` names it until then.
+            # Both states are final, so an operator must decide. Until then `check_ledger` names the refund.
             log.error("Refund %s is %s, and the bank says %s", refund.pk, refund.status, answer.status)
             Refund.objects.filter(pk=refund.pk).update(contradicted_at=now or timezone.now())
 
 
 def resolve(refund_id: int, answer: BankReturn, now: datetime | None = None) -> Refund:
-    """Book what the bank tells by itself. Raises LockNotAvailable while somebody else asks it about this refund."""
+    """Book the bank's answer. Raises LockNotAvailable while another process asks the bank about this refund."""
     with Refund.objects.lock_for_update(pk=refund_id) as locked:
         return _book(locked.row, answer, now or timezone.now())
 
 
 def _book(refund: Refund, answer: BankReturn, now: datetime) -> Refund:
-    """Post the hold or void it, as the bank answered. Idempotent; an answer that is not final changes nothing.
+    """Post or void the hold, as the bank answered. Idempotent; an answer that is not final changes nothing.
 
-    The refund's row is locked.
+    The caller has locked the refund's row.
     """
     if refund.status != Refund.Status.IN_PROCESSING:
         return refund
@@ -271,27 +282,28 @@ def _book(refund: Refund, answer: BankReturn, now: datetime) -> Refund:
 
 def _confirm(refund: Refund, now: datetime) -> None:
     refund.status, refund.resolved_at = Refund.Status.CONFIRMED, now
-    told = event("PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
+    ended = event("PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
     if refund.by_bank:
-        refund.debit_id = bank_returns.debit(refund, "bank_return", told)
+        refund.debit_id = bank_returns.debit(refund, "bank_return", ended)
         return
     assert refund.hold_id
     clearing = ledger.accounts(refund.company_id)[Account.Kind.CLEARING]
-    ledger.post(ledger.post_hold(refund.hold_id, refund.return_id, "refund", refund.value, clearing, (told,)))
+    ledger.post(ledger.post_hold(refund.hold_id, refund.return_id, "refund", refund.value, clearing, (ended,)))
 
 
 def _reject(refund: Refund, reason: str, now: datetime) -> None:
-    """The money stays: the merchant's is free again, that of an automatic refund waits in suspense for a person."""
+    """Release the hold: the merchant has the money again, or it stays in suspense for an operator (`automatic`)."""
     refund.status, refund.resolved_at, refund.reason = Refund.Status.REJECTED, now, reason[:200]
-    told = event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
-    bank_returns.count(refund, -refund.value, now)  # the charge before its accounts, or two may wait for each other
+    ended = event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
+    bank_returns.add_to_charge(refund, -refund.value, now)  # locks the charge before its accounts, else: deadlocks
     if refund.hold_id:
-        ledger.post(ledger.void_hold(refund.hold_id, refund.return_id, "refund_void", (told,)))
+        ledger.post(ledger.void_hold(refund.hold_id, refund.return_id, "refund_void", (ended,)))
     else:
-        outbox.write(told.topic, str(refund.company_id), told.payload)
+        outbox.write(ended.topic, str(refund.company_id), ended.payload)
 
 
 def event(name: str, refund: Refund) -> Event:
+    """The event of a refund's end, for the ledger to write. `name` is without `OPENPIX:`."""
     body = contract.event(
         name,
         refund.company,

@@ -1,4 +1,4 @@
-"""Double entry, one way in: `post`. The rules are the database's own; docs/ledger.md explains them.
+"""The double-entry ledger. `post` is the only way to write; the database enforces the rules (docs/ledger.md).
 
 ids = ledger.accounts(company.pk)
 ledger.post(Posting(company.pk, "charge", charge.correlation_id, (
@@ -11,7 +11,8 @@ from __future__ import annotations
 from django.db import transaction
 
 from payments.services.ledger.accounts import accounts
-from payments.services.ledger.calling import call
+from payments.services.ledger.balance_cache import announce_change, shown_companies
+from payments.services.ledger.database_call import call
 from payments.services.ledger.holds import hold, post_hold, void_hold
 from payments.services.ledger.packing import packed
 from payments.services.ledger.postings import (
@@ -26,7 +27,6 @@ from payments.services.ledger.postings import (
     Unbalanced,
     UnknownAccount,
 )
-from payments.services.ledger.showing import about_to_change, shown_companies
 
 __all__ = [
     "Event",
@@ -48,18 +48,18 @@ __all__ = [
 
 
 def post(*postings: Posting) -> list[Posted]:
-    """Post instructions, all or nothing, in one round trip. Returns one answer each, in order.
+    """Post instructions, all or nothing, in one round trip. Returns one answer per posting, in order.
 
-    The same instruction again gives its first answer. Balances are judged after the whole call, not between its
-    postings. In a transaction of the caller's, a refusal by the database aborts it, as any database error does: to go
-    on after one, wrap the call in `transaction.atomic()`. Two calls in one transaction lock accounts in two steps and
-    may deadlock with others: post together what belongs together.
+    A repeated instruction gets its first answer. Balances are checked after the whole call, not between its postings.
+    A refusal by the database aborts the caller's transaction, as any database error does; to continue after one, wrap
+    the call in `transaction.atomic()`. Two calls in one transaction lock accounts in two steps and may deadlock with
+    other transactions, so post in one call what belongs together.
 
-    Redis is told before, so that no page shows an old balance afterwards (docs/cache.md).
+    The balance cache is invalidated first, so that no page shows an old balance afterwards (docs/cache.md).
 
     Raises:
-        InsufficientFunds, IdempotencyConflict, UnknownAccount, Unbalanced, HoldResolved: as they say.
-        LedgerError: a value that no ledger can hold; refused before the database is asked.
+        InsufficientFunds, IdempotencyConflict, UnknownAccount, Unbalanced, HoldResolved: see each.
+        LedgerError: a value is out of range or of the wrong type; the database is not asked.
     """
     if not postings:
         return []
@@ -68,5 +68,5 @@ def post(*postings: Posting) -> list[Posted]:
     if not shown:
         return call(arguments)
     with transaction.atomic(savepoint=False):
-        about_to_change(shown)
+        announce_change(shown)
         return call(arguments)

@@ -1,4 +1,4 @@
-"""Which accounts a company has."""
+"""The accounts of a company."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from payments.services.ledger.postings import UnknownAccount
 
 @lru_cache(maxsize=100_000)
 def accounts(company_id: int) -> Mapping[Account.Kind, int]:
-    """Ids of the company's default accounts, by kind. They never change, so a process reads them once.
+    """Ids of the company's default accounts, by kind. They never change, so each process reads them once.
 
     Raises:
         UnknownAccount: the company has none.

@@ -1,4 +1,4 @@
-"""Two-phase postings: reserve, then post all or part of it, or void."""
+"""Two-phase postings: reserve money with a hold, then post all or part of the hold, or void it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def post_hold(
 
 
 def void_hold(hold_id: int, correlation_id: str, kind: str, events: tuple[Event, ...] = ()) -> Posting:
-    """A posting that releases all of a hold."""
+    """A posting that releases the whole hold."""
     company_id, account_id, reserved = _held(hold_id)
     return Posting(company_id, kind, correlation_id, (Line(account_id, pending=-reserved),), hold_id, events)
 
 
 def _held(hold_id: int) -> tuple[int, int, int]:
-    """Company, account and centavos of a hold that `hold` made."""
+    """The company's id, the account's id and the centavos of a hold. Raises LedgerError where there is no such hold."""
     entry = Entry.objects.filter(transaction_id=hold_id, pending__gt=0).values_list(
         "transaction__company_id", "account_id", "pending"
     )

@@ -1,4 +1,4 @@
-"""Postings as arguments of the database's function. What no ledger can hold is refused here, in words."""
+"""Turn postings into the arguments of the database function `ledger_post`, after checking types and ranges."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_LINES = 2**15 - 1  # in one posting
 
 
 def packed(postings: tuple[Posting, ...]) -> tuple[str, ...]:
-    """The arguments of `ledger_post` as array literals: joined text is ten times as fast as the driver's lists."""
+    """The arguments of `ledger_post` as array literals, which are ten times as fast as lists given to the driver."""
     for posting in postings:
         _check(posting)
     lines = [line for posting in postings for line in posting.lines]
@@ -37,7 +37,7 @@ def packed(postings: tuple[Posting, ...]) -> tuple[str, ...]:
 
 
 def _check(posting: Posting) -> None:
-    """Refuse what no ledger can hold, in words; the database would refuse it in its own."""
+    """Raise LedgerError, naming the field, where a value has the wrong type or is out of range."""
     _whole("company_id", posting.company_id)
     _short("kind", posting.kind, 40)
     _short("correlation_id", posting.correlation_id, 255)
@@ -80,7 +80,7 @@ def _is_unicode(value: str) -> bool:
 
 
 def _hash(posting: Posting) -> str:
-    """SHA-256 of what the instruction moves, in hex. Not of its events: they are pictures of their moment."""
+    """SHA-256, in hex, of the lines and the hold. Events are left out: a retry may describe a later state."""
     lines = sorted((line.account_id, line.amount, line.pending) for line in posting.lines)
     return hashlib.sha256(repr((posting.resolves, lines)).encode()).hexdigest()
 
@@ -92,7 +92,7 @@ def _integers(values: Iterable[object]) -> str:
 def _texts(values: list[str]) -> str:
     if not values:
         return "{}"
-    # A character that no value has parts them, so that all are escaped at once.
+    # Joined by NUL, which no value contains, so that one pass escapes all values.
     quoted = "\0".join(values).replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
     return '{"' + quoted + '"}'
 

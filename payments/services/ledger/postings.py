@@ -1,4 +1,4 @@
-"""What is posted, and how it may be refused."""
+"""Postings and their parts, and the errors with which the ledger refuses them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from payments.services.errors import ServiceError
 
 
 class LedgerError(ServiceError):
-    """The posting is refused. Nothing of the call was done."""
+    """The posting is refused; the whole call changed nothing."""
 
 
 class InsufficientFunds(LedgerError):
-    """An account that may not go negative would."""
+    """The posting would overdraw an account that may not go negative."""
 
 
 class IdempotencyConflict(LedgerError):
@@ -29,12 +29,12 @@ class Unbalanced(LedgerError):
 
 
 class HoldResolved(LedgerError):
-    """The hold was posted or voided before, or this is not exactly what it reserved."""
+    """The hold was posted or voided before, or the posting does not release exactly what it reserved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Centavos that move on one account: `amount` of its balance, `pending` of what it reserves."""
+    """A change of one account, in centavos: `amount` changes its balance, `pending` what it reserves."""
 
     account_id: int
     amount: int = 0
@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A row for the outbox, written with the posting and never without it."""
+    """An event for the outbox, written in the same transaction as its posting."""
 
     topic: str
     payload: dict[str, Any]
@@ -51,7 +51,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One instruction. (company_id, kind, correlation_id) is its idempotency key; `resolves` names a hold."""
+    """One instruction. (company_id, kind, correlation_id) is its idempotency key.
+
+    `correlation_id` is whatever the caller knows the movement by, an end-to-end id or a return id, say. `resolves` is
+    the id of the hold that it posts or voids.
+    """
 
     company_id: int
     kind: str
@@ -63,5 +67,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
+    """The answer to a posting. `replayed`: the instruction was posted before, and nothing was written now."""
+
     transaction_id: int
-    replayed: bool  # True: it was there before, and nothing was written
+    replayed: bool

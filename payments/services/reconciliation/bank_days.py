@@ -1,8 +1,8 @@
-"""Whole days of the bank's, read again and compared with our books: what came late is booked, what differs is a row.
+"""Compare whole days of the bank with our books. Late Pix are booked; each difference becomes a BankDifference row.
 
-Each line of the bank's statement is looked for in the CLEARING account's facts, and the other way round. Then the bank's
-balance at the day's end is compared with CLEARING's, less what the differences explain. A bank without a statement is
-compared by its lists of Pix and returns, and has no balance to compare.
+Each line of the bank's statement must be among the received Pix and confirmed refunds here, and the other way round.
+Then the bank's balance at the end of the day is compared with the CLEARING accounts', less what the differences
+explain. A bank without a statement is compared by its lists of Pix and returns, and without a balance.
 """
 
 from __future__ import annotations
@@ -19,63 +19,69 @@ from django.utils import timezone
 from payments import bank
 from payments.bank.port import BankNotOffered, BankReceived, ReturnStatus, StatementLine
 from payments.models import Account, BankDay, BankDifference, ReceivedPix, Refund
-from payments.services import reconciliation
 from payments.services.charges import refunds
 from payments.services.errors import Invalid
-from payments.services.reconciliation import set_aside
+from payments.services.reconciliation import bank_list, booking, set_aside
 
 log = logging.getLogger(__name__)
 Kind, Status = BankDifference.Kind, BankDifference.Status
 
-AGAIN = 2  # days before yesterday that are compared once more, for what the bank lists late
-MARGIN = timedelta(hours=1)  # around a day, for clocks apart and for returns that end about midnight
+DAYS_REPEATED = 2  # days before yesterday that are compared again, for Pix that the bank lists late
+MARGIN = timedelta(hours=1)  # read before and after a day, for clocks apart and returns that end about midnight
 
 
 @dataclass(frozen=True)
 class Books:
-    """Ours at one moment: what CLEARING has, and the lines since the day began."""
+    """Our books in one snapshot: the sum of the CLEARING accounts in centavos, and the lines by end-to-end id."""
 
     clearing: int
     lines: dict[str, StatementLine]
 
 
 def run(days: list[date] | None = None, now: datetime | None = None) -> list[BankDay]:
-    """Compare `days`, by default yesterday, two days before, and whatever was missed. Raises BankError."""
+    """Compare `days`: by default yesterday, the two days before, and every day that was missed.
+
+    Raises BankError where the bank does not answer, Invalid for a day that is not over.
+    """
     now = now or timezone.now()
     for received in bank.current().list_returned(now - refunds.WINDOW, now):
-        reconciliation.take([received], now)
+        booking.book([received], now)
     _heal_booked(now)
     return [compare(day, now) for day in days or _due(now)]
 
 
 def _due(now: datetime) -> list[date]:
+    """Days to compare by default; none older than a Pix may be returned."""
     yesterday = timezone.localdate(now) - timedelta(days=1)
     last = BankDay.objects.order_by("-day").values_list("day", flat=True).first()
-    first = min(last or yesterday, yesterday) - timedelta(days=AGAIN)
+    first = min(last or yesterday, yesterday) - timedelta(days=DAYS_REPEATED)
     first = max(first, yesterday - refunds.WINDOW)
     return [first + timedelta(days=number) for number in range((yesterday - first).days + 1)]
 
 
 def compare(day: date, now: datetime) -> BankDay:
-    """Read one day again and compare it. Every difference is a row; one that is gone heals."""
+    """Compare one day (São Paulo time), after booking what the bank lists for it. Returns its row.
+
+    A difference that is gone is marked HEALED. Raises BankError, and Invalid where the day is not over.
+    """
     start = timezone.make_aware(datetime.combine(day, time.min))
     end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
     if end > now:
         raise Invalid("Only a day that is over can be compared", "day")
-    reconciliation.read_between(start, end, now)
-    ours = _books(start - MARGIN)  # before the bank's: whatever is booked here is in its statement then
+    bank_list.read_between(start, end, now)
+    ours = _books(start - MARGIN)  # before the bank's: its statement then has all that is booked here
     theirs = _theirs(start - MARGIN, max(now, timezone.now()) + MARGIN)
     _note_lines(day, start, end, ours, theirs, now)
-    at = {id_: theirs.get(id_, line).at for id_, line in ours.lines.items()}  # the bank's time, where it tells one
+    at = {id_: theirs.get(id_, line).at for id_, line in ours.lines.items()}  # the bank's time where it has the line
     our_balance = -ours.clearing - sum(line.value for id_, line in ours.lines.items() if at[id_] >= end)
     bank_balance = _note_balance(day, end, our_balance, now)
-    of_bank = [line.value for line in theirs.values() if start <= line.at < end]
-    of_ours = [line.value for id_, line in ours.lines.items() if start <= at[id_] < end]
+    bank_values = [line.value for line in theirs.values() if start <= line.at < end]
+    our_values = [line.value for id_, line in ours.lines.items() if start <= at[id_] < end]
     sums = {
-        "bank_in": sum(value for value in of_bank if value > 0),
-        "bank_out": sum(value for value in of_bank if value < 0),
-        "our_in": sum(value for value in of_ours if value > 0),
-        "our_out": sum(value for value in of_ours if value < 0),
+        "bank_in": sum(value for value in bank_values if value > 0),
+        "bank_out": sum(value for value in bank_values if value < 0),
+        "our_in": sum(value for value in our_values if value > 0),
+        "our_out": sum(value for value in our_values if value < 0),
     }
     balances = {"bank_balance": bank_balance, "our_balance": our_balance, "compared_at": now}
     return BankDay.objects.update_or_create(day=day, defaults={**sums, **balances})[0]
@@ -83,27 +89,29 @@ def compare(day: date, now: datetime) -> BankDay:
 
 def _books(since: datetime) -> Books:
     with transaction.atomic():
-        if len(connection.atomic_blocks) == 1:  # one moment of the database, while the platform goes on
+        if len(connection.atomic_blocks) == 1:  # one snapshot, while the platform goes on
             connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         clearing = Account.objects.filter(kind=Account.Kind.CLEARING).aggregate(sum=Sum("posted"))["sum"] or 0
         return Books(clearing, {line.end_to_end_id: line for line in _lines(since)})
 
 
 def _lines(since: datetime | None = None, ids: list[str] | None = None) -> Iterator[StatementLine]:
-    """Our facts as lines of a statement: since then, or of these ids."""
-    pix, back = ReceivedPix.objects.all(), Refund.objects.filter(status=Refund.Status.CONFIRMED)
+    """Our received Pix and confirmed refunds as statement lines: those since `since`, or those with `ids`."""
+    pix, refunded = ReceivedPix.objects.all(), Refund.objects.filter(status=Refund.Status.CONFIRMED)
     if since:
-        pix, back = pix.filter(paid_at__gte=since), back.filter(resolved_at__gte=since)
+        pix, refunded = pix.filter(paid_at__gte=since), refunded.filter(resolved_at__gte=since)
     if ids is not None:
-        pix, back = pix.filter(end_to_end_id__in=ids), back.filter(end_to_end_id__in=ids)
+        pix, refunded = pix.filter(end_to_end_id__in=ids), refunded.filter(end_to_end_id__in=ids)
     for id_, value, at in pix.values_list("end_to_end_id", "value", "paid_at").iterator():
         yield StatementLine(id_, value, at)
-    for id_, own, value, moment in back.values_list("end_to_end_id", "return_id", "value", "resolved_at").iterator():
-        if moment:
-            yield StatementLine(id_ or own, -value, moment)
+    refunds_ended = refunded.values_list("end_to_end_id", "return_id", "value", "resolved_at")
+    for id_, return_id, value, resolved_at in refunds_ended.iterator():
+        if resolved_at:
+            yield StatementLine(id_ or return_id, -value, resolved_at)
 
 
 def _theirs(start: datetime, end: datetime) -> dict[str, StatementLine]:
+    """The bank's statement from `start` to `end`, by end-to-end id."""
     try:
         lines = list(bank.current().statement(start, end))
     except BankNotOffered:
@@ -112,14 +120,14 @@ def _theirs(start: datetime, end: datetime) -> dict[str, StatementLine]:
 
 
 def _listed(start: datetime, end: datetime) -> Iterator[StatementLine]:
-    """A statement made of the lists that every bank has."""
+    """A statement made from the lists of Pix and returns, which every bank has."""
     for received in bank.current().list_received(start, end):
         yield StatementLine(received.end_to_end_id, received.value, received.paid_at)
     for received in bank.current().list_returned(end - refunds.WINDOW, end):
-        yield from (line for line in _returned(received) if line.at >= start)
+        yield from (line for line in _return_lines(received) if line.at >= start)
 
 
-def _returned(received: BankReceived) -> Iterator[StatementLine]:
+def _return_lines(received: BankReceived) -> Iterator[StatementLine]:
     for each in received.returns:
         if each.status == ReturnStatus.DONE:
             yield StatementLine(each.end_to_end_id or each.return_id, -each.value, each.settled_at or received.paid_at)
@@ -128,6 +136,7 @@ def _returned(received: BankReceived) -> Iterator[StatementLine]:
 def _note_lines(
     day: date, start: datetime, end: datetime, ours: Books, theirs: dict[str, StatementLine], now: datetime
 ) -> None:
+    """Note each line of the day that differs, and heal differences that are gone."""
     of_day = {id_: line for id_, line in theirs.items() if start <= line.at < end}
     unseen = [id_ for id_ in of_day if id_ not in ours.lines]
     booked = ours.lines | {line.end_to_end_id: line for line in _lines(ids=unseen)}
@@ -151,7 +160,7 @@ def _note_lines(
 
 
 def _note_balance(day: date, end: datetime, ours: int, now: datetime) -> int | None:
-    """Compare the balance at `end`. Returns the bank's, None where it tells none."""
+    """Compare the balance at `end`, in centavos. Returns the bank's, or None where the bank offers none."""
     try:
         theirs = bank.current().balance(end)
     except BankNotOffered:
@@ -167,15 +176,16 @@ def _note_balance(day: date, end: datetime, ours: int, now: datetime) -> int | N
 
 
 def _note(day: date, kind: str, id_: str, values: tuple[int, int], now: datetime) -> None:
-    told = {"bank_value": values[0], "our_value": values[1]}
+    """Write or reopen a difference. `values`: the bank's and ours, in centavos. A resolved one stays resolved."""
+    fields = {"bank_value": values[0], "our_value": values[1]}
     row, is_new = BankDifference.objects.get_or_create(
-        day=day, kind=kind, end_to_end_id=id_, defaults={**told, "created_at": now}
+        day=day, kind=kind, end_to_end_id=id_, defaults={**fields, "created_at": now}
     )
     if is_new:
         log.error("%s differs from the bank: %s %s, %s there, %s here", day, kind, id_, *values)
     elif row.status != Status.RESOLVED:
         BankDifference.objects.filter(pk=row.pk).exclude(status=Status.RESOLVED).update(
-            **told, status=Status.OPEN, resolved_at=None
+            **fields, status=Status.OPEN, resolved_at=None
         )
 
 
@@ -184,14 +194,14 @@ def _heal(row: BankDifference, now: datetime) -> None:
 
 
 def _heal_booked(now: datetime) -> None:
-    """Lines of any day that our books have by now as the bank has them: they explain no balance any more."""
+    """Heal differences of any day whose lines are now booked as at the bank: they no longer explain a balance."""
     for row in BankDifference.objects.filter(kind__in=[Kind.MISSING_HERE, Kind.VALUE]).exclude(status=Status.HEALED):
         if any(line.value == row.bank_value for line in _lines(ids=[row.end_to_end_id])):
             BankDifference.objects.filter(pk=row.pk).update(status=Status.HEALED, resolved_at=now)
 
 
 def resolve(row: BankDifference, resolution: str, now: datetime | None = None) -> None:
-    """An operator knows why it differs, or has made it right. Raises Invalid where it is not open."""
+    """Close a difference that an operator has explained or corrected. Raises Invalid where it is not open."""
     if not BankDifference.objects.filter(pk=row.pk, status=Status.OPEN).update(
         status=Status.RESOLVED, resolution=resolution[:200], resolved_at=now or timezone.now()
     ):

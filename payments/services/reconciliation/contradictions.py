@@ -1,4 +1,4 @@
-"""A refund that ended here otherwise than at the bank: an operator has our books follow the bank's."""
+"""Correct a refund that ended differently here and at the bank: our books follow the bank's."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ Status = Refund.Status
 
 
 def resolve(refund: Refund, now: datetime | None = None) -> Refund:
-    """Ask the bank how the return ended, and make refund, charge and ledger say the same. Not inside a transaction.
+    """Ask the bank how the return ended, and correct refund, charge and ledger. Must not be called in a transaction.
 
     Raises:
-        Invalid: there is no contradiction, the return is under way still, or it was corrected before.
-        Unavailable: the bank does not answer, or somebody else is at the refund.
+        Invalid: there is no contradiction, the return is still under way, the refund was corrected before, or the return
+            is the bank's own and the bank does not find it.
+        Unavailable: the bank does not answer, or another process has the refund's lock.
     """
     truth = _at_bank(refund)
     try:
@@ -46,7 +47,9 @@ def resolve(refund: Refund, now: datetime | None = None) -> Refund:
 def _at_bank(refund: Refund) -> str:
     try:
         status = bank.current().read_return(refund.received.end_to_end_id, refund.return_id).status
-    except BankNotFound:
+    except BankNotFound as error:
+        if refund.by_bank:  # it told of this return itself, so that it has none is not true
+            raise Invalid("The bank does not find its own return by the id that it told: ask it") from error
         return Status.REJECTED
     except BankError as error:
         raise Unavailable("The bank does not answer. Nothing was changed") from error
@@ -60,15 +63,15 @@ def _correct(refund: Refund, truth: str, now: datetime) -> None:
         raise Invalid("This refund was corrected once before: the bank changes its mind, ask it")
     refund.status, refund.resolved_at = truth, now
     if truth == Status.CONFIRMED:
-        bank_returns.count(refund, refund.value, now)
-        told = refunds.event("PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
-        refund.correction_id = bank_returns.debit(refund, "refund_correction", told)
+        bank_returns.add_to_charge(refund, refund.value, now)
+        ended = refunds.event("PIX_TRANSACTION_REFUND_SENT_CONFIRMED", refund)
+        refund.correction_id = bank_returns.debit(refund, "refund_correction", ended)
         return
-    bank_returns.count(refund, -refund.value, now)
+    bank_returns.add_to_charge(refund, -refund.value, now)
     accounts = ledger.accounts(refund.company_id)
     source = accounts[Account.Kind.MERCHANT if refund.received.credited else Account.Kind.SUSPENSE]
     lines = (Line(accounts[Account.Kind.CLEARING], -refund.value), Line(source, refund.value))
-    told = refunds.event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
+    ended = refunds.event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
     key = f"{refund.received.end_to_end_id}/{refund.return_id}"
-    posting = Posting(refund.company_id, "refund_correction", key, lines, events=(told,))
+    posting = Posting(refund.company_id, "refund_correction", key, lines, events=(ended,))
     refund.correction_id = ledger.post(posting)[0].transaction_id

@@ -1,4 +1,4 @@
-"""Pix of the bank's list that cannot be booked now: kept, and tried again, so that they hold up nobody else's."""
+"""Keep Pix of the bank's list that cannot be booked now, and retry them, so that they do not hold up the others."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from payments import bank
 from payments.bank.port import BankError
 from payments.models import SetAsidePix
 from payments.services.errors import Invalid
+from payments.services.reconciliation import booking
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)  # before a retry; each wait doubles
 BATCH = 100
-SECONDS = 5.0  # of one look, so that a bank that hangs is given up until the next
+SECONDS = 5.0  # of one run: where the bank hangs, the rest waits for the next run
 
 
 def keep(end_to_end_id: str, txid: str, reason: str, now: datetime) -> None:
-    """Set a Pix aside, or note that it failed once more. One that an operator has resolved stays so."""
+    """Set a Pix aside, or count one more failure and postpone its retry. A resolved one stays resolved."""
     fresh = {
         "txid": _fit(txid, 100),
         "reason": _fit(reason, 200),
@@ -42,42 +43,42 @@ def keep(end_to_end_id: str, txid: str, reason: str, now: datetime) -> None:
 
 
 def keep_unreadable(item: Any, why: str, now: datetime) -> None:
-    """Set aside what the bank's list has and no reader can read. Without an id it is known by its digest."""
-    told = item if isinstance(item, dict) else {}
+    """Set aside an item of the bank's list that cannot be parsed. Without an end-to-end id, its digest names it."""
+    fields = item if isinstance(item, dict) else {}
     digest = hashlib.sha256(repr(item).encode("utf-8", "replace")).hexdigest()
-    keep(_text(told.get("endToEndId")) or f"?{digest[:32]}", _text(told.get("txid")), f"cannot be read: {why}", now)
+    keep(_text(fields.get("endToEndId")) or f"?{digest[:32]}", _text(fields.get("txid")), f"cannot be read: {why}", now)
 
 
 def among(end_to_end_ids: list[str]) -> set[str]:
-    """Those that were set aside: they are tried in their own time, or an operator has dealt with them."""
+    """Those of the ids that were set aside: `retry` tries them, or an operator has resolved them."""
     rows = SetAsidePix.objects.filter(end_to_end_id__in=end_to_end_ids)
     return set(rows.values_list("end_to_end_id", flat=True))
 
 
-def retry(take: Any, now: datetime | None = None) -> int:
-    """Read what is due anew at the bank and book it. Returns how many are resolved by it.
-
-    `take` is `reconciliation.failures`.
-    """
+def retry(now: datetime | None = None) -> int:
+    """Read each Pix that is due again at the bank and book it. Returns how many are resolved."""
     now, resolved, deadline = now or timezone.now(), 0, time.monotonic() + SECONDS
     due = SetAsidePix.objects.filter(resolved_at=None, next_attempt_at__lte=now).order_by("next_attempt_at")
     for row in due[:BATCH]:
         if time.monotonic() > deadline:
             break
         try:
-            failed = take([bank.current().read_received(row.end_to_end_id)], now)
+            failed = booking.book([bank.current().read_received(row.end_to_end_id)], now)
             reason = failed[0][1] if failed else ""
         except BankError as error:
             reason = str(error)
         if reason:
             keep(row.end_to_end_id, row.txid, reason, now)
         else:
-            resolved += _resolve(row, "booked", now)  # or no company's
+            resolved += _resolve(row, "booked", now)  # or ignored: its key belongs to no company
     return resolved
 
 
 def resolve(row: SetAsidePix, resolution: str, now: datetime | None = None) -> None:
-    """An operator has dealt with it: it is not tried again, and its charge may expire. Raises Invalid."""
+    """Close a Pix that an operator has dealt with: it is not retried, and its charge may expire.
+
+    Raises Invalid where it is resolved already.
+    """
     if not _resolve(row, resolution, now or timezone.now()):
         raise Invalid("This Pix is resolved already")
 
@@ -92,4 +93,5 @@ def _text(value: Any) -> str:
 
 
 def _fit(text: str, longest: int) -> str:
+    """The text as a column of `longest` characters can hold it."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:longest]

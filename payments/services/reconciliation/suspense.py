@@ -1,4 +1,4 @@
-"""Money of payers that waits in suspense because the bank refused its return: an operator has it tried again."""
+"""Retry a return out of suspense that the bank has refused. The payer's money waits there for an operator."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from payments.services.errors import Invalid
 
 
 def retry(refund: Refund, now: datetime | None = None) -> Refund:
-    """Return what is left in suspense of this refund's Pix, under a new id, as the bank has refused the old one.
+    """Return what is left in suspense of the refund's Pix. It gets a new id, because the bank refused the old one.
 
-    Raises Invalid where it is no refused return out of suspense, or nothing is left: another one is under way, say.
+    Raises:
+        Invalid: `refund` is not a refused return out of suspense, or nothing of the Pix is left, since another return
+            is under way or done.
     """
     with transaction.atomic():
-        received = ReceivedPix.objects.select_for_update(no_key=True).get(pk=refund.received_id)  # one at a time
+        received = ReceivedPix.objects.select_for_update(no_key=True).get(pk=refund.received_id)  # one retry at a time
         refund = Refund.objects.get(pk=refund.pk)
         if not refund.automatic or refund.status != Refund.Status.REJECTED:
             raise Invalid("Only a refused return out of suspense can be tried again")
@@ -29,6 +31,6 @@ def retry(refund: Refund, now: datetime | None = None) -> Refund:
         if left <= 0:
             raise Invalid("Nothing of this Pix is left to return: another return is under way or done")
         try:
-            return refunds.give_again(received, left, now or timezone.now())
+            return refunds.return_again(received, left, now or timezone.now())
         except ledger.InsufficientFunds as error:
             raise Invalid("Suspense does not have this value any more") from error

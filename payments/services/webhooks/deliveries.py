@@ -1,8 +1,8 @@
-"""Events carried to merchants: at least once, under one id, with one body, however often anything dies.
+"""Deliver events to merchants: at least once, always with the same id and body, whatever crashes.
 
-The delivery's row is the truth and a queued message a hint: "try delivery 7, which has been tried n times". A try
-begins by moving n to n + 1 where it still is n, so that of doubled or late hints one at most calls the merchant.
-`leased_until` says until when nobody else need hint: what is then neither done nor waiting is hinted again.
+The delivery's row is the truth. A queued message is a hint: "try delivery 7, which was tried n times". A try begins by
+changing n to n + 1 in one conditional update, so of several hints for the same try only one calls the merchant.
+`leased_until` says until when no new hint is needed: the sweep hints a due delivery again after that.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from payments.models import WebhookAttempt, WebhookDelivery
-from payments.services import webhooks
 from payments.services.errors import Invalid
+from payments.services.webhooks.events import event_names, payload
+from payments.services.webhooks.signing import headers
 from woovi import database, outbox, queue, statements
 from woovi.http import outgoing
 from woovi.outbox.models import OutboxEvent
 
 Status = WebhookDelivery.Status
-HINT = timedelta(seconds=15)  # a hint that was lost is given again after this
-MARGIN = timedelta(seconds=20)  # of a try's lease above the merchant's time
+HINT = timedelta(seconds=15)  # until a lost hint is repeated
+MARGIN = timedelta(seconds=20)  # of a try's lease above WEBHOOK_TIMEOUT
 TURN = Window(RowNumber(), partition_by=F("endpoint__company_id"), order_by=F("next_attempt_at").asc())
 FAIR = ("turn", "next_attempt_at")
 
@@ -40,8 +41,8 @@ SELECT id, company_id, event FROM payments_webhookendpoint WHERE is_active AND c
 
 
 def fan_out(events: list[OutboxEvent]) -> None:
-    """Outbox handler of public events: one delivery for each active endpoint that wants the event."""
-    names = {event.pk: webhooks.event_names(event.topic) for event in events}
+    """Handle public events of the outbox: create a delivery for each active endpoint of the event, and hint it."""
+    names = {event.pk: event_names(event.topic) for event in events}
     endpoints = statements.fetch(_ENDPOINTS, list({int(event.tenant) for event in events}))
     lease = timezone.now() + HINT
     rows = [
@@ -56,27 +57,27 @@ def fan_out(events: list[OutboxEvent]) -> None:
 
 
 def hint(deliveries: Iterable[WebhookDelivery]) -> None:
-    """Ask workers to try these. Where the broker is away, free them for the next sweep."""
-    due = list(deliveries)
+    """Ask workers to try the deliveries. Where the broker is away, end their leases, so the next sweep hints them."""
+    hinted = list(deliveries)
     try:
         queue.send(
             ("deliver_webhook", {"delivery_id": row.pk, "after": row.attempts, "endpoint_id": row.endpoint_id})
-            for row in due
+            for row in hinted
         )
     except outbox.Unavailable as error:
-        logger.warning("%s deliveries wait: %s", len(due), error)
-        given = WebhookDelivery.objects.filter(pk__in=[row.pk for row in due], leased_until__lte=timezone.now() + HINT)
-        given.update(leased_until=None)
+        logger.warning("%s deliveries wait: %s", len(hinted), error)
+        rows = WebhookDelivery.objects.filter(pk__in=[row.pk for row in hinted])
+        rows.filter(leased_until__lte=timezone.now() + HINT).update(leased_until=None)
 
 
 def sweep(limit: int = 500, now: datetime | None = None) -> int:
-    """Hint deliveries that are due and that nobody works on or was lately asked to. Returns how many.
+    """Hint up to `limit` deliveries that are due and have no lease. Returns how many.
 
-    Each company's oldest one first, then each one's second: one to whom thousands are due delays nobody else.
+    First the oldest of every company, then every company's second, and so on: one with thousands delays nobody else.
     """
     now = now or timezone.now()
     free = _idle(now).filter(Q(leased_until=None) | Q(leased_until__lte=now))
-    # Listed first: PostgreSQL locks no rows that it has numbered.
+    # Two queries: PostgreSQL cannot lock the rows of a query with a window function.
     listed = list(free.annotate(turn=TURN).order_by(*FAIR).values_list("pk", flat=True)[:limit])
     with transaction.atomic():
         due = list(free.filter(pk__in=listed).select_for_update(skip_locked=True, of=("self",)))
@@ -86,16 +87,16 @@ def sweep(limit: int = 500, now: datetime | None = None) -> int:
 
 
 def next_due(company_id: int, full: Collection[int] = ()) -> tuple[int, int, int] | None:
-    """The company's delivery that is due longest and that nobody works on: its id, number of tries and endpoint.
+    """The company's longest due delivery that is not being tried, skipping endpoints in `full`.
 
-    Not of the endpoints `full`.
+    Returns its id, its number of tries and its endpoint's id; None where there is none.
     """
     idle = _idle(timezone.now()).filter(endpoint__company_id=company_id).exclude(endpoint_id__in=full)
     return idle.order_by("next_attempt_at").values_list("pk", "attempts", "endpoint_id").first()
 
 
 def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status | None:
-    """Try a delivery that was tried `after` times. Returns its state, or None where the hint was stale.
+    """Try a delivery that was tried `after` times before. Returns its new status, or None where the hint was stale.
 
     Must not be called inside a transaction: the merchant is called between two of them.
     """
@@ -104,14 +105,17 @@ def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status
         return None
     endpoint, event = attempt.delivery.endpoint, attempt.delivery.event
     body = _body(attempt.delivery)
-    headers = webhooks.headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
-    database.let_go()  # a merchant may take its time, and workers wait for many
-    answer = outgoing.post(endpoint.url, body, headers, settings.WEBHOOK_TIMEOUT)
+    sent = headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
+    database.let_go()  # a merchant may be slow, and many workers may wait
+    answer = outgoing.post(endpoint.url, body, sent, settings.WEBHOOK_TIMEOUT)
     return _finish(attempt, answer, now or timezone.now())
 
 
 def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
-    """Try a finished delivery once more, by an operator's hand. Raises Invalid where that makes no sense."""
+    """Try a finished delivery once more, for an operator.
+
+    Raises Invalid where its endpoint is inactive or the delivery is not finished.
+    """
     now = now or timezone.now()
     if not delivery.endpoint.is_active:
         raise Invalid("the webhook is inactive or deleted")
@@ -125,20 +129,20 @@ def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
 
 
 def _idle(now: datetime) -> QuerySet[WebhookDelivery]:
-    """What is due and not being tried: the lease of a try ends later than that of a hint, while the try runs.
+    """Deliveries that are due and not being tried. A try's lease is longer than a hint's, which tells them apart.
 
-    Of deleted endpoints too: a fan-out at the moment of the deletion may leave one, and its try ends it.
+    Deleted endpoints are included: an event at the moment of deletion may leave a delivery, which its try marks FAILED.
     """
     due = WebhookDelivery.objects.filter(status=Status.PENDING, next_attempt_at__lte=now)
     return due.filter(Q(leased_until=None) | Q(leased_until__lte=now + HINT))
 
 
 def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None:
-    """Claim the try and record it, committed before the call. None where it is not due, or another has it."""
+    """Claim the try and record it, committed before the merchant is called. None where it is not due or was claimed."""
     lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT) + MARGIN
     with transaction.atomic():
-        # No condition on the endpoint here: Django would look for the row in a subquery, which PostgreSQL does not
-        # look at again after it waited for a rival, and both would have the try.
+        # No condition on the endpoint: Django would put it into a subquery, which PostgreSQL does not evaluate again
+        # after waiting for another worker's update, so both would claim the try.
         claimed = WebhookDelivery.objects.filter(
             pk=delivery_id, status=Status.PENDING, attempts=after, next_attempt_at__lte=now
         ).update(attempts=F("attempts") + 1, leased_until=lease)
@@ -156,12 +160,12 @@ def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None
 
 
 def _body(delivery: WebhookDelivery) -> bytes:
-    payload = webhooks.payload(delivery.endpoint.event, delivery.event.payload)
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    body = payload(delivery.endpoint.event, delivery.event.payload)
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _finish(attempt: WebhookAttempt, answer: outgoing.Answer, now: datetime) -> Status:
-    """Record the answer and decide what follows from it."""
+    """Record the answer, and mark the delivery DELIVERED, FAILED, or due again. Returns its status."""
     delivery = WebhookDelivery.objects.filter(pk=attempt.delivery_id)
     with transaction.atomic():
         WebhookAttempt.objects.filter(pk=attempt.pk).update(
@@ -170,14 +174,14 @@ def _finish(attempt: WebhookAttempt, answer: outgoing.Answer, now: datetime) -> 
             error=answer.error,
             milliseconds=answer.milliseconds,
         )
-        if answer.accepted:  # true even where the lease had ended and another tries too
+        if answer.accepted:  # even if the lease has ended and another worker tries too
             delivery.update(status=Status.DELIVERED, delivered_at=now, leased_until=None)
             return Status.DELIVERED
         # Wait 10, 20, 40 ... seconds after the n-th failure. Only the latest try decides.
-        mine = delivery.filter(status=Status.PENDING, attempts=attempt.number)
+        latest = delivery.filter(status=Status.PENDING, attempts=attempt.number)
         if attempt.number >= settings.WEBHOOK_ATTEMPTS:
-            mine.update(status=Status.FAILED, leased_until=None)
+            latest.update(status=Status.FAILED, leased_until=None)
             return Status.FAILED
         wait = timedelta(seconds=settings.WEBHOOK_BACKOFF * 2 ** (attempt.number - 1))
-        mine.update(next_attempt_at=now + wait, leased_until=None)
+        latest.update(next_attempt_at=now + wait, leased_until=None)
         return Status.PENDING

@@ -1,4 +1,4 @@
-"""How a receiver knows that a webhook is ours: an RSA signature by a public key, and an HMAC by a shared secret."""
+"""Sign webhooks: an RSA signature, verified with our public key, and an HMAC with the endpoint's secret."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.conf import settings
 
+from payments.models import WebhookEndpoint
 from woovi import env
 
 
 class PublicKey(TypedDict):
+    """A key as `GET /webhook/public-keys` shows it."""
+
     key_identifier: str  # SHA-256 of the key's DER, in hex
     key: str  # PEM, SubjectPublicKeyInfo
     is_current: bool
@@ -27,12 +30,23 @@ def rsa_signature(body: bytes) -> str:
 
 
 def hmac_signature(secret: str, body: bytes) -> str:
-    """`X-OpenPix-Signature`: base64 of HMAC-SHA1 over the raw body. Deprecated, but there are receivers who check it."""
+    """`X-OpenPix-Signature`: base64 of HMAC-SHA1 over the raw body. Deprecated, but some receivers check it."""
     return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha1)).decode()
 
 
+def headers(endpoint: WebhookEndpoint, body: bytes) -> dict[str, str]:
+    """The headers of every POST to the endpoint: both signatures of `body`, and the endpoint's authorization."""
+    signed = {
+        "x-webhook-signature": rsa_signature(body),
+        "X-OpenPix-Signature": hmac_signature(endpoint.secret, body),
+    }
+    # Receivers written for Woovi read it under either name.
+    authorization = {"Authorization": endpoint.authorization, "x-openpix-authorization": endpoint.authorization}
+    return signed | (authorization if endpoint.authorization else {})
+
+
 def public_keys() -> list[PublicKey]:
-    """The keys by which receivers verify. They accept any that is listed, so that a key can be changed."""
+    """The keys with which receivers verify. They accept every listed key, so that keys can be rotated."""
     key = _private_key(_pem()).public_key()
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -40,7 +54,7 @@ def public_keys() -> list[PublicKey]:
 
 
 def _pem() -> str:
-    """The configured private key, or in development one that is made once and kept in the data directory."""
+    """The configured private key; in development, one that is generated once and kept in the data directory."""
     return settings.WEBHOOK_KEY or env.generated(settings.DATA_DIR / "webhook_key.pem", _new_pem)
 
 

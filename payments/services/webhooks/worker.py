@@ -1,4 +1,4 @@
-"""What a worker does with a hint. One merchant that hangs may hold a few workers of a process, never all of them."""
+"""Work on a hint. A merchant whose server hangs may block a few threads of a worker process, never all of them."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from payments.models import WebhookEndpoint
 from payments.services.webhooks import deliveries
 from woovi import queue
 
-ENDPOINT_AT_ONCE = 4  # tries at a time, in each worker process
-COMPANY_SHARE = 4  # of a process's threads a company has one in so many: it may hang at every one of its endpoints
+ENDPOINT_AT_ONCE = 4  # tries of one endpoint at a time, per worker process
+COMPANY_SHARE = 4  # a company gets a quarter of a process's threads, since all of its endpoints may hang
 BUDGET = 30.0  # seconds after which a worker leaves the rest of a company's deliveries to others
 
 _lock = threading.Lock()
-_endpoints: Counter[int] = Counter()  # how many work on it now
+_endpoints: Counter[int] = Counter()  # threads that work on it now
 _companies: Counter[int] = Counter()
 
 
 def work(delivery_id: int, after: int, endpoint_id: int) -> None:
-    """Try the hinted delivery, and then whatever else is due for its company.
+    """Try the hinted delivery, and then other due deliveries of its company, for up to BUDGET seconds.
 
-    Where enough are at work on the endpoint or the company the hint is let go: those come to its delivery, or the
-    sweep hints it again.
+    Where enough threads work on the endpoint or the company already, the hint is dropped: one of them will find the
+    delivery, or the sweep hints it again.
     """
     company_id = _company(endpoint_id)
     deadline = time.monotonic() + BUDGET
-    found: tuple[int, int, int] | None = (delivery_id, after, endpoint_id)
-    while found and time.monotonic() < deadline:
-        with _turn(company_id, found[2]) as mine:
-            if not mine:
+    due: tuple[int, int, int] | None = (delivery_id, after, endpoint_id)
+    while due and time.monotonic() < deadline:
+        with _slot(company_id, due[2]) as has_slot:
+            if not has_slot:
                 return
-            deliveries.deliver(*found[:2])
-        found = deliveries.next_due(company_id, _full())
+            deliveries.deliver(*due[:2])
+        due = deliveries.next_due(company_id, _full())
 
 
 @functools.lru_cache(maxsize=10_000)
 def _company(endpoint_id: int) -> int:
-    """Whose the endpoint is, for ever."""
+    """The company of the endpoint, which never changes."""
     return WebhookEndpoint.objects.values_list("company_id", flat=True).get(pk=endpoint_id)
 
 
 @contextlib.contextmanager
-def _turn(company_id: int, endpoint_id: int) -> Iterator[bool]:
-    """Whether there was room for one more; it is taken until the block ends."""
+def _slot(company_id: int, endpoint_id: int) -> Iterator[bool]:
+    """Take a slot of the endpoint and the company until the block ends. Yields False where none is free."""
     with _lock:
         free = _endpoints[endpoint_id] < ENDPOINT_AT_ONCE and _companies[company_id] < _company_at_once()
         _count(company_id, endpoint_id, int(free))
@@ -70,6 +70,6 @@ def _count(company_id: int, endpoint_id: int, step: int) -> None:
 
 
 def _full() -> list[int]:
-    """Endpoints that no further try may begin at."""
+    """Endpoints without a free slot."""
     with _lock:
         return [endpoint for endpoint, busy in _endpoints.items() if busy >= ENDPOINT_AT_ONCE]

@@ -1,4 +1,4 @@
-/* What a charge's code needs in the browser, for merchants and shoppers: a countdown and a button that copies. */
+/* The countdown and the copy button of a charge's code, for merchants and shoppers. */
 "use strict";
 (() => {
   const skew = Date.now() - Number(document.body.dataset.now) * 1000;
@@ -17,7 +17,7 @@
   document.addEventListener("htmx:afterRequest", countdown);
   countdown();
 
-  const said = new Map();  // what the button of a source says for a moment, also where a reading swaps the button
+  const said = new Map();  // a button's text for a moment after copying, kept when a reading swaps the button
   function speak() {
     document.querySelectorAll("[data-copy]").forEach((button) => {
       const words = button.dataset.words ??= button.textContent;

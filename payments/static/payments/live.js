@@ -1,11 +1,11 @@
-/* Keeps the page true. A WebSocket tells every event after the page's cursor, once and in order; htmx then reads the
-   shown parts again from the server, which alone knows the figures: nothing here computes a balance or a state. After
-   any outage it goes on behind the last event that it has seen. Says always how fresh the page is. */
+/* Keeps the page up to date. A WebSocket sends every event after the page's cursor, once and in order; htmx then reads
+   the page's parts again from the server. Nothing here computes a balance or a state. After an outage the page continues
+   after the last event that it has seen. The header always says how fresh the page is. */
 "use strict";
 (() => {
   const SILENCE = 60_000;   // ms without a frame (a heartbeat comes every 25 s): the connection is dead
   const LONGEST = 20_000;   // ms, longest wait before the next try
-  const POLL = 5_000;       // ms between two readings while the server itself hears of news late
+  const POLL = 5_000;       // ms between two readings while the server hears of events late
   const GAP = 300;          // ms between two readings, so that a burst of events is one
 
   const pulse = document.getElementById("pulse");
@@ -16,14 +16,14 @@
 
   let socket = null, tries = 0, retry = 0, heard = 0;
   let cursor = Number(pulse.dataset.cursor);    // the number of the last event that this page has seen
-  let leaving = 0;                              // when another page was asked for
-  let slow = false;                             // the server hears of news late
-  let greeted = false, goal = 0;                // what the log's head was said to be
-  let fresh = Date.now(), lost = 0;             // when the page was last read; when the connection went
+  let leaving = 0;                              // time at which the browser began to leave the page
+  let slow = false;                             // the server hears of events late
+  let greeted = false, goal = 0;                // the log's last number, as the server said
+  let fresh = Date.now(), lost = 0;             // times: of the last reading, of losing the connection
   let reading = 0, again = false, failed = false, after = 0;
   const last = new Map();                       // part's id -> its last answer: an equal one is not swapped in
 
-  /* ── what the header says ── */
+  /* ── the header ── */
   function state() {
     if (!navigator.onLine) return "offline";
     if (failed) return "stale";
@@ -43,7 +43,7 @@
     if (banner.textContent !== told) banner.textContent = told;
   }
 
-  /* ── reading anew, one at a time ── */
+  /* ── reading the parts again, one reading at a time ── */
   function read() {
     if (reading) { again = true; return; }
     clearTimeout(after);
@@ -63,7 +63,7 @@
     if (again) read();
     else if (failed) setTimeout(read, 4_000 + Math.random() * 4_000);
   }
-  // A charge's state, for those who hear the page: the badge itself is swapped, so it announces nothing.
+  // A charge's state for screen readers: the badge itself is swapped, so it is not announced.
   function say() {
     const status = document.getElementById("status")?.textContent, said = document.getElementById("said");
     if (said && said.textContent !== status) said.textContent = status;
@@ -98,7 +98,7 @@
     };
     mine.onclose = (event) => {
       if (mine !== socket) return;
-      // Where this page is being left, as after its own log-out, its next page decides.
+      // While the browser leaves this page, as after a log-out here, the next page decides.
       if (event.code === 4401 && Date.now() - leaving > 5_000) { location.assign(`${pulse.dataset.login}?next=${encodeURIComponent(location.pathname + location.search)}`); return; }
       if (event.code === 4429) tries = Math.max(tries, 5);  // too many connections: ask seldom
       lose();
@@ -111,7 +111,7 @@
       goal = frame.head;
       if (lost) read();
     } else if (frame.type === "event" && frame.seq > cursor) {
-      if (frame.seq > cursor + 1) return lose();  // never seen; were it so, we ask again from where we are
+      if (frame.seq > cursor + 1) return lose();  // a gap, which should not happen: connect again from the cursor
       cursor = frame.seq;
       if (frame.topic === "OPENPIX:CHARGE_COMPLETED") toast(frame.payload.charge.value);
       read();
@@ -138,11 +138,11 @@
     socket = null;
     old?.close();
     lost ||= Date.now();
-    // Full jitter: after an outage not everybody comes back in the same moment.
+    // Full jitter: after an outage pages must not all come back at once.
     retry = setTimeout(() => { if (Date.now() - lost > 30_000) read(); connect(); }, Math.random() * Math.min(LONGEST, 500 * 2 ** tries++));
     show();
   }
-  function wake() {
+  function resume() {
     if (document.hidden) return;
     tries = 0;
     if (socket?.readyState === WebSocket.OPEN) read(); else connect();
@@ -154,12 +154,12 @@
     show();
   }, 1000);
   addEventListener("beforeunload", () => { leaving = Date.now(); });
-  addEventListener("online", wake);
+  addEventListener("online", resume);
   addEventListener("offline", () => lose());
-  addEventListener("pageshow", (event) => event.persisted && wake());
-  document.addEventListener("visibilitychange", wake);
+  addEventListener("pageshow", (event) => event.persisted && resume());
+  document.addEventListener("visibilitychange", resume);
 
-  /* ── small helps ── */
+  /* ── menus, and forms that are sent once ── */
   document.addEventListener("click", (event) => {
     document.querySelectorAll("details.menu[open]").forEach((menu) => menu.contains(event.target) || menu.removeAttribute("open"));
   });
@@ -175,6 +175,6 @@
     button.textContent = button.dataset.busy;
   });
 
-  // After htmx, which takes up the page at the same event.
+  // Registered after htmx, which initialises the page at the same event.
   document.addEventListener("DOMContentLoaded", () => { show(); connect(); });
 })();

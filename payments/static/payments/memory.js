@@ -1,9 +1,9 @@
-/* What this tab remembers for its person: what was typed and not sent, over a log-in, a change of language or a time
-   without network; and the list that a charge was opened from. The first is forgotten once another page is open, all of it
-   at log-out, and nobody else who logs in here sees it. */
+/* What this tab remembers for the person who is logged in: text that was typed and not sent, through a log-in, a change
+   of language or a time offline; and the filter of the list that a charge was opened from. The text is forgotten when
+   another page opens, everything at log-out. Nobody else who logs in here sees it. */
 "use strict";
 (() => {
-  const who = document.body.dataset.user ?? "";  // nobody at the log-in
+  const who = document.body.dataset.user ?? "";  // empty on the log-in page
   const recall = (key) => { const kept = JSON.parse(sessionStorage.getItem(key)); return kept?.who === who ? kept.what : null; };
   const keep = (key, what) => sessionStorage.setItem(key, JSON.stringify({who, what}));
 
@@ -21,7 +21,7 @@
     form.addEventListener("input", () => keep(here, Object.fromEntries(
       fields.filter((field) => field.type !== "radio" || field.checked).map((field) => [field.name, field.value]))));
   }
-  // Without network a browser would leave the page for an error of its own.
+  // Without network a browser would replace the page by its own error page.
   const unsent = () => document.querySelectorAll("[data-unsent]");
   document.addEventListener("submit", (event) => {
     if (event.target.action.endsWith("/logout")) sessionStorage.clear();

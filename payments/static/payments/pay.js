@@ -1,12 +1,12 @@
-/* Keeps the shopper's page true. Its part says in its markup how often htmx reads it, and is without that once its state
-   is final. Here: no reading while nobody looks, and a word where it cannot be read. */
+/* Keeps the shopper's page up to date. The part's markup says how often htmx reads it, until its state is final. This script
+   stops readings while the page is hidden, and says when one fails. */
 "use strict";
 (() => {
   const banner = document.getElementById("banner"), said = document.getElementById("said");
   const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", timeZone: "America/Sao_Paulo"});
   let fresh = Date.now();
 
-  const read = () => htmx.trigger("#payment", "read");  // which a part of a final state does not listen to
+  const read = () => htmx.trigger("#payment", "read");  // a part whose state is final does not listen to it
   document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden) event.preventDefault(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) read(); });
   addEventListener("online", read);

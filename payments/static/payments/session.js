@@ -1,4 +1,4 @@
-/* A session that has ended has ended in every tab: the log-in, which is shown only to who has none, tells the others. */
+/* Ends a session in every tab: the log-in page, shown only without a session, sends the other tabs to the log-in too. */
 "use strict";
 (() => {
   const {user, login} = document.body.dataset, tabs = new BroadcastChannel("session");

@@ -112,7 +112,7 @@ def test_a_contradiction_is_resolved_as_the_bank_has_it(operator: Client, contra
     assert Charge.objects.get().refunded == 400
     assert failed() == []
     said = act(operator, "refund", "resolve_contradiction", contradicted.pk, answered="1", reason="again")
-    assert "does not contradict" in said
+    assert "Foi recusado: The bank does not contradict" in said
     assert LogEntry.objects.count() == 1
 
 
@@ -131,6 +131,25 @@ def test_a_confirmed_refund_that_the_bank_never_paid_is_the_merchants_again(bank
     assert making.balances(shop) == before
     assert Charge.objects.get().refunded == 0
     assert failed() == []
+
+
+def test_a_return_of_the_banks_own_that_it_does_not_find_by_its_id_stays_contradicted(bank: BankProcess) -> None:
+    """It told of the return, so not finding it is no answer to how that ended: the money may be gone."""
+    shop = making.company()
+    charge = create(shop, ChargeRequest("a", 1000))
+    told = bank.pay(charge.txid, callback="lost")["endToEndId"]
+    receiving.receive(current().read_received(told))
+    for status in (ReturnStatus.REFUSED, ReturnStatus.DONE):
+        refunds.note_returns(told, (BankReturn("MED0001", "", 400, status),))
+    refund = Refund.objects.get()
+    assert (refund.status, refund.contradicted_at is None) == ("REJECTED", False)
+
+    with pytest.raises(Invalid, match="does not find"):
+        contradictions.resolve(refund)
+
+    refund.refresh_from_db()
+    assert refund.contradicted_at
+    assert failed() == ["a refund ended at the bank as it did here"]
 
 
 def test_while_the_bank_is_away_a_contradiction_stays(bank: BankProcess, contradicted: Refund) -> None:

@@ -112,7 +112,7 @@ def test_answers_are_the_contracts_objects_whole(shop: Merchant) -> None:
     assert got("charge")["charges"] == [contract.charge(charge, shop.company, pix)]
     assert got("charge/a/refund")["refunds"] == [contract.refund(refund)]
     assert got("company") == {"company": contract.company(shop.company)}
-    shown = contract.account(account, shop.company, balances.of(account, shop.company))
+    shown = contract.account(account, shop.company, balances.of_account(account, shop.company))
     assert got("account")["accounts"] == [shown]
     assert got(f"account/{account.public_id}") == {"account": shown}
     assert got("webhook")["webhooks"][0]["id"] == endpoint.public_id

@@ -168,6 +168,12 @@ def test_a_return_that_the_bank_made_is_read_with_what_it_has(told: dict[str, An
     assert pix.returns == (BankReturn("MED-0001", read, 1100, ReturnStatus.REFUSED, "", "MED_FRAUDE"),)
 
 
+@pytest.mark.parametrize(("told", "read"), [(123456, "123456"), (" MED-0001\n", "MED-0001")])
+def test_a_return_that_the_bank_made_has_the_banks_kind_of_id(told: object, read: str) -> None:
+    (pix,) = parse_callback(callback(devolucoes={**RETURN, "id": told}))
+    assert [each.return_id for each in pix.returns] == [read]
+
+
 @given(st.binary() | JSON.map(lambda found: json.dumps({"pix": [found]}).encode()))
 def test_survives_anything(body: bytes) -> None:
     with suppress(ValueError):

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bank_simulator import words
+from bank_simulator import translations
 from payments.bank.port import Bank, SendOrder
 from payments.pix import brcode, ids
 from tests.bank_process import PAYER, BankProcess, eventually
@@ -269,7 +269,7 @@ def test_pages_in_english_by_header_and_by_link(bank_process: BankProcess, brows
     assert '<html lang="pt-BR">' in browser.http.get("/").text
     assert '<html lang="en">' in browser.http.get("/?lang=en").text
     assert '<html lang="en">' in browser.http.get("/paid").text
-    assert words.PT.keys() == words.EN.keys()
+    assert translations.PT.keys() == translations.EN.keys()
 
 
 def test_pages_are_strict_about_scripts_and_forms(bank_process: BankProcess, charge: Charge) -> None:

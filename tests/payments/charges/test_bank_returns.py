@@ -35,7 +35,7 @@ def told() -> BankReceived:
 
 
 def tell(pix: BankReceived, *returns: BankReturn) -> None:
-    assert reconciliation.take([BankReceived(**{**vars(pix), "returns": returns})])
+    assert reconciliation.book_all([BankReceived(**{**vars(pix), "returns": returns})])
 
 
 def back(status: ReturnStatus = DONE, value: int = 300, id_: str = "MED0001", **more: str) -> BankReturn:

@@ -17,8 +17,9 @@ from payments.models import Charge, Company
 from payments.pix import brcode
 from payments.selectors import charges as selected
 from payments.services import charges, reconciliation
-from payments.services.charges import ChargeRequest, create
+from payments.services.charges import ChargeRequest, create, registering
 from payments.services.errors import Duplicate, Invalid, Unavailable
+from payments.services.reconciliation import unfinished
 from tests.bank_process import BankProcess, eventually
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent
@@ -115,12 +116,12 @@ def test_an_answer_that_is_lost_after_the_effect(bank: BankProcess, shop: Compan
     assert created_events() == 2
 
 
-@pytest.mark.parametrize("step", ["_at_bank", "_write"])
+@pytest.mark.parametrize("step", ["_at_bank", "write_event"])
 def test_a_crash_in_any_step_is_healed_by_the_same_request(
     bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(charges, step, lambda *given: 1 / 0)
+        broken.setattr(registering, step, lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             create(shop, ASKED)
     assert Charge.objects.get().registered_at is None
@@ -135,9 +136,9 @@ def test_a_crash_in_any_step_is_healed_by_the_same_request(
 def test_reconciliation_finishes_what_the_bank_has_and_forgets_what_it_has_not(
     bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for step, name in (("_write", "known"), ("_at_bank", "unknown")):
+    for step, name in (("write_event", "known"), ("_at_bank", "unknown")):
         with monkeypatch.context() as broken:
-            broken.setattr(charges, step, lambda *given: 1 / 0)
+            broken.setattr(registering, step, lambda *given: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 create(shop, ChargeRequest(name, 1000))
 
@@ -152,7 +153,7 @@ def test_paid_before_we_knew_that_it_was_registered(
     bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(charges, "_write", lambda *given: 1 / 0)
+        broken.setattr(registering, "write_event", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             create(shop, ASKED)
     charge = Charge.objects.get()
@@ -166,9 +167,9 @@ def test_paid_before_we_knew_that_it_was_registered(
 
 
 def half_made(shop: Company, monkeypatch: pytest.MonkeyPatch, name: str = "pedido-1", step: str = "_at_bank") -> Charge:
-    """A charge whose making died two minutes ago, before the bank had it (or after, in `_write`)."""
+    """A charge whose making died two minutes ago, before the bank had it (or after, in `write_event`)."""
     with monkeypatch.context() as broken:
-        broken.setattr(charges, step, lambda *given: 1 / 0)
+        broken.setattr(registering, step, lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             create(shop, ChargeRequest(name, 1000), now=timezone.now() - timedelta(minutes=2))
     return Charge.objects.get(correlation_id=name)
@@ -186,7 +187,7 @@ def test_a_request_sent_again_keeps_reconciliation_from_forgetting_its_charge(
             return read(self, asked)
         finally:
             with monkeypatch.context() as dying:
-                dying.setattr(charges, "_write", lambda *given: 1 / 0)
+                dying.setattr(registering, "write_event", lambda *given: 1 / 0)
                 with pytest.raises(ZeroDivisionError):
                     create(shop, ChargeRequest("pedido-1", 1000))
 
@@ -200,24 +201,24 @@ def test_a_request_sent_again_keeps_reconciliation_from_forgetting_its_charge(
 def test_a_charge_that_is_forgotten_under_a_request_is_a_clean_answer(
     bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_bank = charges._at_bank
+    at_bank = registering._at_bank
 
     def forgotten(order: Any) -> Any:
         Charge.objects.filter(txid=order.txid).delete()
         return at_bank(order)
 
     with monkeypatch.context() as race:
-        race.setattr(charges, "_at_bank", forgotten)
+        race.setattr(registering, "_at_bank", forgotten)
         with pytest.raises(Unavailable):
             create(shop, ASKED)
     assert create(shop, ASKED).registered_at
 
 
 def test_half_made_charges_take_turns(bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciliation, "BATCH", 2)
+    monkeypatch.setattr(unfinished, "BATCH", 2)
     for name in "abcd":
-        half_made(shop, monkeypatch, name, "_write")
-    monkeypatch.setattr(charges, "register", lambda *given: (_ for _ in ()).throw(Unavailable("stuck")))
+        half_made(shop, monkeypatch, name, "write_event")
+    monkeypatch.setattr(registering, "register", lambda *given: (_ for _ in ()).throw(Unavailable("stuck")))
     asked: list[str] = []
     monkeypatch.setattr(type(current()), "read_charge", lambda self, txid: asked.append(txid))
 
@@ -277,14 +278,14 @@ def test_without_the_condition_many_at_once_write_many_events(
     """The negative control: publishing is not conditional on being the first."""
     bank.faults(latency_ms=100)
     monkeypatch.setattr(Charge, "refresh_from_db", lambda *given, **named: None)
-    published = charges.register
+    published = registering.register
 
     def always(charge: Charge, now: Any = None) -> bool:
         published(charge, now)
         Charge.objects.filter(pk=charge.pk).update(registered_at=None)
         return True
 
-    monkeypatch.setattr(charges, "register", always)
+    monkeypatch.setattr(registering, "register", always)
 
     _at_once(shop, 4)
 

@@ -14,8 +14,8 @@ from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavail
 from payments.bank.session import Session
 from payments.models import Charge, Company, ReceivedPix
 from payments.pix import brcode
-from payments.services import charges, reconciliation
-from payments.services.charges import ChargeRequest, create, receiving
+from payments.services import reconciliation
+from payments.services.charges import ChargeRequest, create, receiving, registering
 from payments.services.errors import Unavailable
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -79,7 +79,7 @@ def test_without_code_and_address_there_is_no_charge_and_the_same_request_goes_o
     bank: BankProcess, shop: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(charges.codes, "of", lambda *given: "")
+        patch.setattr(registering.codes, "br_code", lambda *given: "")
         with pytest.raises(Unavailable):
             create(shop, ChargeRequest("a", 1000))
         assert not Charge.objects.filter(registered_at__isnull=False).exists()
@@ -108,8 +108,12 @@ def test_by_less_than_a_minute_the_banks_clock_is_believed(answers: Answers, sho
 
 
 @pytest.mark.parametrize(
-    "calendar", [{}, None, {"criacao": "ontem", "expiracao": "?"}, {"criacao": None, "expiracao": 0}]
-)
+    "calendar",
+    [
+        {}, None, {"criacao": "ontem", "expiracao": "?"}, {"criacao": None, "expiracao": 0},
+        {"expiracao": True}, {"expiracao": 10**12}, {"expiracao": "9" * 18}, {"expiracao": 1e300},
+    ],
+)  # fmt: skip
 def test_a_calendar_that_cannot_be_read_is_ours(answers: Answers, shop: Company, calendar: Any) -> None:
     answers(lambda cob: cob.update(calendario=calendar))
     charge = create(shop, ChargeRequest("a", 1000, expires_in=3600))
@@ -178,7 +182,7 @@ def test_a_bank_that_refuses_our_address_for_callbacks_stops_no_charge(
     assert ReceivedPix.objects.get().outcome == "SETTLED", "the list has it"
 
     with monkeypatch.context() as later:  # a minute on, the bank is told
-        later.setattr(charges.time, "monotonic", lambda: 1e12)
+        later.setattr(registering.time, "monotonic", lambda: 1e12)
         create(shop, ChargeRequest("c", 1000))
     assert bank.http.get("/sim/faults").is_success
     answer = call(_session(), "GET", f"/webhook/{shop.pix_key}")

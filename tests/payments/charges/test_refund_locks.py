@@ -155,11 +155,13 @@ def test_a_callback_that_waits_too_long_is_told_again(
     told = making.pix(refund.charge, end_to_end_id=refund.received.end_to_end_id, returns=(done,))
     sender = elsewhere(refunds.send, refund.pk)
     assert door.inside.wait(20)
-    assert not reconciliation.take([told])
-    assert [record.levelname for record in caplog.records if record.name.endswith("reconciliation")] == ["WARNING"]
+    assert not reconciliation.book_all([told])
+    assert [record.levelname for record in caplog.records if record.name.endswith("reconciliation.booking")] == [
+        "WARNING"
+    ]
     door.door.set()
     sender.result()
-    assert reconciliation.take([told])
+    assert reconciliation.book_all([told])
     assert booked() == 1
 
 

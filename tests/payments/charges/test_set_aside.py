@@ -14,7 +14,7 @@ from payments.models import BankCursor, Charge, Company, ReceivedPix, Refund, Se
 from payments.services import reconciliation
 from payments.services.charges import BANK_DELAY, ChargeRequest, create, expire_due, receiving
 from payments.services.errors import Invalid
-from payments.services.reconciliation import set_aside
+from payments.services.reconciliation import bank_list, set_aside
 from tests.bank_process import BankProcess
 from tests.payments import making
 
@@ -52,12 +52,12 @@ def test_one_that_fails_is_set_aside_and_booked_later(
     assert (row.txid, row.reason, row.attempts) == (charge.txid, "ZeroDivisionError", 0)
 
     later = now + timedelta(seconds=6)
-    assert set_aside.retry(reconciliation.failures, later) == 0
+    assert set_aside.retry(later) == 0
     row.refresh_from_db()
     assert (row.attempts, row.next_attempt_at) == (1, later + set_aside.FIRST_WAIT)
     patch.undo()
-    assert set_aside.retry(reconciliation.failures, later) == 0, "its time has not come"
-    assert set_aside.retry(reconciliation.failures, later + timedelta(minutes=1)) == 1
+    assert set_aside.retry(later) == 0, "its time has not come"
+    assert set_aside.retry(later + timedelta(minutes=1)) == 1
     charge.refresh_from_db()
     row.refresh_from_db()
     assert (charge.status, row.resolution) == ("COMPLETED", "booked")
@@ -127,14 +127,14 @@ def test_a_cursor_that_is_set_back_is_not_moved_on_by_a_reading_that_began_befor
 ) -> None:
     now = timezone.now()
     BankCursor.objects.create(name="received", read_until=now - timedelta(minutes=5))
-    to, read = now - timedelta(days=3), reconciliation.read_between
+    to, read = now - timedelta(days=3), bank_list.read_between
 
     def meanwhile(*given: Any) -> int:
         assert reconciliation.set_back(to, now) == now - timedelta(minutes=5)
         return read(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reconciliation, "read_between", meanwhile)
+        patch.setattr(bank_list, "read_between", meanwhile)
         reconciliation.read_received(now)
     assert BankCursor.objects.get().read_until == to
     reconciliation.read_received(now)
@@ -179,7 +179,7 @@ def test_one_that_was_set_aside_and_booked_has_its_returns_read(
     now = timezone.now()
     reconciliation.read_received(now)
     patch.undo()
-    assert set_aside.retry(reconciliation.failures, now + timedelta(minutes=1)) == 1
+    assert set_aside.retry(now + timedelta(minutes=1)) == 1
     told = SetAsidePix.objects.get().end_to_end_id
     assert bank.http.post("/sim/return", json={"endToEndId": told, "value": 300}).status_code == 201
 

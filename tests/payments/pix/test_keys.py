@@ -37,7 +37,7 @@ def test_keys_are_normalised(text: str, type_: KeyType, value: str) -> None:
         "12ABC34501DEA5", "+0511999999999", "+5511abc", "+", "+1234567890123456", "@", "a@b", "a b@c.com", "a@-b.com",
         f"{'a' * 70}@b.com.br", "123e4567e89b42d3a456426614174000", "123e4567-e89b-42d3-a456-42661417400g",
         "vendas%loja@exemplo.com", f"a@{'b' * 64}.com", "a@b-.com",  # the DICT's pattern has none of these
-        "\0", "١١١٤٤٤٧٧٧٣٥", "fulano@exemplo.com\0",
+        "\u212a@exemplo.com", "\0", "١١١٤٤٤٧٧٧٣٥", "fulano@exemplo.com\0",
     ],
 )  # fmt: skip
 def test_no_keys(text: str) -> None:

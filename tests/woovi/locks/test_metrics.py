@@ -16,7 +16,7 @@ from woovi.locks import Lock, metrics
 def _from_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "_hours", {})
     monkeypatch.setattr(metrics, "_unwritten", set())
-    monkeypatch.setattr(metrics.later, "call", lambda *_: None)  # no thread: the tests write
+    monkeypatch.setattr(metrics.timer, "call", lambda *_: None)  # no thread: the tests write
 
 
 def at(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -174,3 +175,41 @@ def test_carries_five_thousand_events_a_second() -> None:
     assert not OutboxEvent.objects.filter(relayed_at=None).exists()
     assert rate > 1_000, "far below what it does on an idle machine (5,000 and more), to bear a busy one"
     print(f"{rate:.0f} events/s")
+
+
+@pytest.fixture
+def commits() -> Iterator[Callable[[], list[str]]]:
+    """A function that lists the synchronous_commit of each update of an event, as a trigger in PostgreSQL saw it."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            CREATE TABLE seen_commits (id serial, setting text);
+            CREATE FUNCTION see_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO seen_commits (setting) VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER see_commit AFTER UPDATE ON outbox_outboxevent
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION see_commit();
+        """)
+
+    def seen() -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT setting FROM seen_commits ORDER BY id")
+            return [setting for (setting,) in cursor.fetchall()]
+
+    yield seen
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION see_commit CASCADE; DROP TABLE seen_commits")
+
+
+def fail(events: list[OutboxEvent]) -> None:
+    raise outbox.Unavailable("away")
+
+
+@pytest.mark.parametrize("handler", [lambda events: None, fail], ids=["relayed", "postponed"])
+def test_a_claim_waits_for_the_disk_and_a_mark_does_not(
+    commits: Callable[[], list[str]], handler: Callable[[list[OutboxEvent]], None]
+) -> None:
+    write("x")
+    Relay({"": handler}).once()
+    assert commits() == ["on", "off"]
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",), "the connection's later transactions wait again"

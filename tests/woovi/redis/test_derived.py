@@ -1,8 +1,7 @@
-"""Django's cache, Channels and Celery on each topology that they work on; where not, refused at the start."""
+"""Django's cache and Celery on each topology that they work on; where not, refused at the start."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import subprocess
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 from celery import Celery
-from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.core.cache import caches
 from django.test import override_settings
 
@@ -21,7 +19,7 @@ from woovi import redis
 from woovi.redis.address import parse
 from woovi.redis.derived import kombu_url
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # kombu and channels_redis leave sockets to the GC
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # kombu leaves sockets to the GC
 
 
 @pytest.fixture(autouse=True)
@@ -43,21 +41,6 @@ def test_djangos_cache_goes_through_the_door(topology: Topology) -> None:
         with topology.primaries()[0].ask() as direct:
             assert direct.keys() == [b"django:1:key"]
     assert next(iter(redis.metrics()["django"].values()))["calls"] >= 2
-
-
-@pytest.mark.parametrize("topology", ["valkey", "redis", "sentinel", "cluster"], indirect=True)
-def test_channels_carry_a_message(topology: Topology) -> None:
-    async def run() -> dict[str, object]:
-        layer = RedisPubSubChannelLayer(**redis.channel_layer()["CONFIG"])
-        channel = await layer.new_channel()
-        await layer.group_add("group", channel)
-        await layer.group_send("group", {"type": "wake"})
-        async with asyncio.timeout(5):
-            received: dict[str, object] = await layer.receive(channel)
-        await layer.flush()
-        return received
-
-    assert asyncio.run(run()) == {"type": "wake"}
 
 
 @WORKING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import Any
 
@@ -16,8 +15,6 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # they load every URL: `manage.py check` is the deployment's step
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # A claim or a mark that a crash of PostgreSQL loses is only made again: no need to wait for the disk.
-        os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c synchronous_commit=off"
         relay = Relay.configured()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, relay.stop)

@@ -1,4 +1,4 @@
-"""What is due later is done, whatever else raises and however many others come and go."""
+"""The locks' timer calls what is due, whatever else raises. Here, because in locks/ each test runs on each topology."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 
 from tests.processes import wait_until
 from tests.topologies.topologies import Standalone
-from woovi.later import Later, later
 from woovi.locks import Lock, names
 from woovi.locks.names import Row
+from woovi.locks.timer import Timer, timer
 
 
 @pytest.mark.parametrize("error", [KeyError("lost"), SystemExit(1), KeyboardInterrupt(), GeneratorExit()])
 def test_it_survives_anything_that_it_calls_raises(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
-    mine, done = Later(), threading.Event()
+    mine, done = Timer(), threading.Event()
 
     def fail() -> None:
         raise error
@@ -29,12 +29,12 @@ def test_it_survives_anything_that_it_calls_raises(error: BaseException, caplog:
 
 
 def test_what_is_sooner_comes_first_and_what_is_forgotten_never() -> None:
-    mine, seen = Later(), list[str]()
+    mine, seen = Timer(), list[str]()
     acts = {name: (lambda name=name: seen.append(name)) for name in ("late", "forgotten", "soon")}
     mine.call(acts["late"], 0.2)
     mine.call(acts["forgotten"], 0.1)
     mine.call(acts["soon"], 0.05)
-    mine.forget(acts["forgotten"])
+    mine.cancel(acts["forgotten"])
     wait_until(lambda: len(seen) == 2)
     assert seen == ["soon", "late"]
 
@@ -64,4 +64,4 @@ def test_ten_thousand_leases_of_a_storm_of_threads_and_it_still_renews(valkey: S
         wait_until(lambda: time.monotonic() > began + 0.7)
         lock.check()
         assert client.exists(names.key(Row("storm", 0)))
-    wait_until(lambda: not [act for act in later._due if "extend" in repr(act)])  # nothing is left over
+    wait_until(lambda: not [act for act in timer._due if "extend" in repr(act)])  # nothing is left over

@@ -1,4 +1,4 @@
-"""The one round trip: a prepared call of the database's function, and its refusals in our words."""
+"""Call the database function `ledger_post`, in one round trip, and turn its refusals into LedgerError."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POST = """SELECT ids, replayed FROM ledger_post($1::bigint[], $2::text[], $3::t
 
 
 def call(arguments: tuple[str, ...]) -> list[Posted]:
-    """Run the function. Its answer is read by hand, for a third of what psycopg takes."""
+    """Call `ledger_post` with `packed` arguments. The answer is parsed here, in a third of the time psycopg takes."""
     try:
         result = statements.execute(_POST, *arguments)
     except DatabaseError as error:
@@ -51,7 +51,7 @@ _REFUSED_BY_CONSTRAINT: dict[str, type[LedgerError]] = {
 
 
 def _refusal(cause: BaseException | None) -> LedgerError | None:
-    """The database's refusal in our words; None where it is another error."""
+    """The LedgerError for a refusal by the database; None for any other error."""
     if not isinstance(cause, psycopg.Error):
         return None
     error = _REFUSED_BY_STATE.get(cause.sqlstate or "") or _REFUSED_BY_CONSTRAINT.get(cause.diag.constraint_name or "")

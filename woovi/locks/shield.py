@@ -1,4 +1,4 @@
-"""Finish what was begun, though the task is cancelled meanwhile."""
+"""`asyncio.shield` that also waits: work that was begun is finished although its task is cancelled."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def unbroken(work: Awaitable[T]) -> T:
-    """The answer of `work`, or what it raises. A cancellation is raised after its end.
+async def shielded(work: Awaitable[T]) -> T:
+    """Return the result of `work`, or raise its error. A cancellation is raised once `work` has ended.
 
-    A command that was sent is waited for: cancelled half-way, it might be carried out after the one that undoes it.
+    A command that was sent to Redis must be waited for: if it were cancelled half-way, the server might run it after
+    the command that undoes it.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

@@ -1,4 +1,4 @@
-"""The pages' words in both languages. A test compares their keys; gettext would need a compiled file for two pages."""
+"""The pages' texts in Portuguese and English. Not gettext, which would need a compiled file for four pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is due later, such as a lease to renew or counts to write: one thread a process, for all of it."""
+"""One background thread a process, which calls functions when they are due: leases to renew, metrics to write."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ Act = Callable[[], object]
 log = logging.getLogger(__name__)
 
 
-class Later:
-    """Calls each act once, when it is due, in a thread that must not ask the database.
+class Timer:
+    """Calls each function once, when it is due. The functions must not use the database: they share one thread.
 
-    Whatever an act raises is logged, and stops no other.
+    An exception in one is logged and stops no other.
     """
 
     def __init__(self) -> None:
         self._due: dict[Act, float] = {}
         self._changed = threading.Condition()
-        self._wakes = 0.0
+        self._wakes_at = 0.0
         self._thread: threading.Thread | None = None
 
     def call(self, act: Act, seconds: float) -> None:
-        """Call `act` in `seconds`; if it was to be called already, then instead of that."""
+        """Call `act` in `seconds`. A second request for the same function replaces the first."""
         due = time.monotonic() + seconds
         with self._changed:
             self._due[act] = due
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="woovi-later", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="woovi-timer", daemon=True)
                 self._thread.start()
-            elif due < self._wakes:
+            elif due < self._wakes_at:
                 self._changed.notify()
 
-    def forget(self, act: Act) -> None:
-        """Do not call it, unless that has begun."""
+    def cancel(self, act: Act) -> None:
+        """Do not call `act`, unless its call has begun."""
         with self._changed:
             self._due.pop(act, None)
 
@@ -49,24 +49,24 @@ class Later:
                     log.exception("%r", act)
 
     def _next(self) -> list[Act]:
-        """What is due; else wait for that, or for something more urgent."""
+        """The functions that are due. If there are none, wait until one is or a new one is added, and return []."""
         with self._changed:
             now = time.monotonic()
             due = [act for act, at in self._due.items() if at <= now]
             for act in due:
                 del self._due[act]
             if not due:
-                self._wakes = min(self._due.values(), default=now + 3600)
-                self._changed.wait(self._wakes - now)
+                self._wakes_at = min(self._due.values(), default=now + 3600)
+                self._changed.wait(self._wakes_at - now)
             return due
 
 
-later = Later()
+timer = Timer()
 
 
 def _in_child() -> None:
-    """A forked child has not got the thread, and what was due is its parent's."""
-    later.__init__()  # type: ignore[misc]
+    """A forked child has no timer thread, and its parent's functions are not its own."""
+    timer.__init__()  # type: ignore[misc]
 
 
 os.register_at_fork(after_in_child=_in_child)

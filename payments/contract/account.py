@@ -1,0 +1,40 @@
+"""A company and its accounts."""
+
+from __future__ import annotations
+
+from payments.contract.parts import Json
+from payments.models import Account, Company
+from payments.selectors.balances import Balance
+
+BRANCH = "0001"  # the only one
+
+
+def company(company: Company) -> Json:
+    """The company as `GET /company` shows it."""
+    return {
+        "officialName": company.official_name,
+        "tradeName": company.trade_name,
+        "taxID": company.tax_id,
+        "correlationID": str(company.correlation_id),
+    }
+
+
+def account(account: Account, company: Company, balance: Balance) -> Json:
+    """An account with its balance in centavos. The account number is made of its id; no bank knows it."""
+    return {
+        "accountId": account.public_id,
+        "isDefault": account.is_default,
+        "balance": {
+            "total": balance.total,
+            "blocked": balance.pending,
+            "available": balance.available,
+            "blockedBySecurity": 0,
+            "blockedByWithdrawSafety": 0,
+        },
+        "taxId": company.tax_id,
+        "officialName": company.official_name,
+        "tradeName": company.trade_name,
+        "branch": BRANCH,
+        "account": f"{int(account.public_id, 16) % 10**10:010d}",
+        "accountName": account.name or company.trade_name,
+    }

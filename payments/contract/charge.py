@@ -1,0 +1,68 @@
+"""A charge, its customer and its payer."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from payments.contract.parts import Json, global_id, tax_id, time
+from payments.models import Charge, Company, ReceivedPix
+
+
+def customer(stored: Json) -> Json:
+    """A customer as the merchant sent it, with its tax id as an object."""
+    return {**stored, **({"taxID": tax_id(stored["taxID"])} if stored.get("taxID") else {})}
+
+
+def payer(received: ReceivedPix) -> Json:
+    """Who paid the Pix: name and tax id, as far as the bank told them."""
+    return {
+        **({"name": received.payer_name} if received.payer_name else {}),
+        **({"taxID": tax_id(received.payer_tax_id)} if received.payer_tax_id else {}),
+    }
+
+
+def payment_link_url(charge: Charge) -> str:
+    """The address of the page where the shopper pays the charge."""
+    return f"{settings.PUBLIC_URL}/pay/{charge.payment_link_id}"
+
+
+def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None) -> Json:
+    """A charge; `settled` is the Pix that paid it."""
+    image = f"{settings.PUBLIC_URL}/openpix/charge/brcode/image/{charge.payment_link_id}.png"
+    shared: Json = {
+        "value": charge.value,
+        "fee": charge.fee,
+        "status": charge.status,
+        "brCode": charge.br_code,
+        "transactionID": charge.txid,
+        "identifier": charge.txid,
+        "qrCodeImage": image,
+        "additionalInfo": charge.additional_info,
+    }
+    shown: Json = {
+        **shared,
+        "type": "DYNAMIC",
+        "comment": charge.comment,
+        "correlationID": charge.correlation_id,
+        "paymentLinkID": str(charge.payment_link_id),
+        "paymentLinkUrl": payment_link_url(charge),
+        "globalID": global_id("Charge", charge.public_id),
+        "pixKey": company.pix_key,
+        "createdAt": time(charge.created_at),
+        "updatedAt": time(charge.updated_at),
+        "expiresIn": charge.expires_in,
+        "expiresDate": time(charge.expires_at),
+        "discount": 0,
+        "valueWithDiscount": charge.value,
+        "ensureSameTaxID": charge.ensure_same_tax_id,
+        "paymentMethods": {"pix": {**shared, "method": "PIX_COB", "txId": charge.txid}},
+    }
+    if charge.customer:
+        shown["customer"] = customer(charge.customer)
+    if charge.paid_at:
+        shown["paidAt"] = time(charge.paid_at)
+    if settled and (who := payer(settled)):
+        shown["payer"] = who
+    if charge.refunded:  # not in Woovi's API: centavos returned or being returned, by the merchant or the bank
+        shown["refunded"] = charge.refunded
+    return shown

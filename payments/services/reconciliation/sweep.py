@@ -1,0 +1,21 @@
+"""The regular sweep (task `payments.reconcile`): debts, unfinished charges, the bank's list, expiry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from payments.services.charges import debts, expiring
+from payments.services.reconciliation import bank_list, set_aside, unfinished
+
+
+def run(now: datetime | None = None) -> None:
+    """Do all of it, in an order in which no paid charge expires: the bank's list is read before charges expire.
+
+    Raises BankError where the bank does not answer.
+    """
+    debts.collect()
+    unfinished.finish_charges(now)
+    bank_list.read_received(now)
+    set_aside.retry(now)
+    while expiring.expire_due(now) == expiring.EXPIRE_BATCH:
+        pass
