@@ -33,6 +33,20 @@ REFUSALS = [
     ("the delivery is not finished", _("It is under way already: nothing was sent.")),
     (r"\w+ must be from (?P<lowest>\d+) to (?P<highest>\d+)", _("It must be from %(lowest)s to %(highest)s.")),
     ("fee_minimum must not be above fee_maximum", _("The lowest fee must not be above the highest.")),
+    ("Only a day that is over can be compared", _("Only a day that is over can be compared.")),
+    ("This difference is not open any more", _("This difference is not open any more.")),
+    ("The cursor can be set back only, by at most 90 days", _("It can only be set back, by at most 90 days.")),
+    ("The bank does not contradict this refund", _("The bank does not contradict this refund.")),
+    ("Somebody else is at this refund", _("Another process works on this refund. Try again.")),
+    ("The charge would have more returned than was paid", _("More would be returned of the charge than was paid.")),
+    ("The bank does not find its own return", _("The bank does not find its own return: ask it.")),
+    ("The bank does not answer", _("The bank does not answer. Nothing was changed.")),
+    ("The return is still under way at the bank", _("The return is still under way at the bank.")),
+    ("This refund was corrected once before", _("This refund was corrected before, and the bank says otherwise again: ask it.")),
+    ("This Pix is resolved already", _("This Pix is resolved already.")),
+    ("Only a refused return out of suspense can be tried again", _("Only a refused return out of suspense can be tried again.")),
+    ("Nothing of this Pix is left to return", _("Nothing of this Pix is left to return.")),
+    ("Suspense does not have this value any more", _("Suspense does not have this value any more.")),
 ]  # fmt: skip
 
 

@@ -59,14 +59,14 @@ class RefundActions(_ActionsWithReason):
     @admin.action(description=_("Return out of suspense again"), permissions=["act"])
     def retry_suspense(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:
         def act(refund: Refund, reason: str) -> str:
-            return f"Asked for again, as refund {suspense.retry(refund).public_id}."
+            return _("Asked for again, as refund %(id)s.") % {"id": suspense.retry(refund).public_id}
 
         return self.each(request, refunds, "retry_suspense", str(_("Return this money to its payers again?")), act)
 
     @admin.action(description=_("Resolve a contradiction: book what the bank says"), permissions=["act"])
     def resolve_contradiction(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:
         def act(refund: Refund, reason: str) -> str:
-            return f"The bank was asked: it is {contradictions.resolve(refund).status} now."
+            return _("The bank was asked: it is %(status)s now.") % {"status": contradictions.resolve(refund).status}
 
         return self.each(request, refunds, "resolve_contradiction", str(_("Ask the bank, and book what it says?")), act)
 
@@ -94,7 +94,8 @@ class CursorActions(_ActionsWithReason):
             except ServiceError as error:
                 refused(request, cursor, error)
                 continue
-            done = f"Set back from {was.isoformat()} to {given['read_until'].isoformat()}."
+            times = {"was": was.isoformat(), "now": given["read_until"].isoformat()}
+            done = _("Set back from %(was)s to %(now)s.") % times
             self.log_change(request, cursor, f"{done} Reason: {given['reason']}")
             messages.success(request, done)
         return None
@@ -115,7 +116,7 @@ class SetAsidePixAdmin(_ActionsWithReason, Record):
     def resolve(self, request: HttpRequest, rows: QuerySet[SetAsidePix]) -> HttpResponse | None:
         def act(row: SetAsidePix, reason: str) -> str:
             set_aside.resolve(row, reason)
-            return "Resolved: it is not tried again."
+            return str(_("Resolved: it is not tried again."))
 
         return self.each(request, rows, "resolve", str(_("Leave these Pix as they are?")), act)
 
@@ -152,6 +153,6 @@ class BankDifferenceAdmin(_ActionsWithReason, Record):
     def resolve(self, request: HttpRequest, rows: QuerySet[BankDifference]) -> HttpResponse | None:
         def act(row: BankDifference, reason: str) -> str:
             bank_days.resolve(row, reason)
-            return "Resolved."
+            return str(_("Resolved."))
 
         return self.each(request, rows, "resolve", str(_("Are these differences explained, or made right?")), act)

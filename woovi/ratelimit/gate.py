@@ -42,6 +42,7 @@ def gate(app: App) -> App:
     lasting = frozenset(settings.RATE_LIMIT_STREAMS)
     importance: Callable[[str, Mapping[bytes, bytes]], Importance] = import_string(settings.RATE_LIMIT_IMPORTANCE)
 
+    # One function, longer than others: the steps share what they found out, and each ends the request where it refuses.
     async def guarded(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await app(scope, receive, send)

@@ -77,16 +77,20 @@ def parse(variable: str, url: str) -> Address:
         raise ImproperlyConfigured(f"{variable}: {error}") from None
 
 
-def _parse(url: str) -> Address:
-    parts = urlsplit(url)
-    scheme = parts.scheme.replace("valkey", "redis", 1)
-    base, _, kind = scheme.partition("+")
-    topology: Topology = "standalone" if not kind else "sentinel" if kind == "sentinel" else "cluster"
+def _scheme(name: str) -> tuple[str, Topology]:
+    """The base ("redis", "rediss" or "unix") and the topology that a URL's scheme names."""
+    base, _, kind = name.replace("valkey", "redis", 1).partition("+")
     if (base, kind) != ("unix", "") and (base not in {"redis", "rediss"} or kind not in {"", "sentinel", "cluster"}):
         raise ValueError(
-            f"{parts.scheme or 'nothing'}:// is none of redis:// rediss:// unix:// valkey:// valkeys:// "
+            f"{name or 'nothing'}:// is none of redis:// rediss:// unix:// valkey:// valkeys:// "
             "redis+sentinel:// redis+cluster:// embedded://"
         )
+    return base, "standalone" if not kind else "sentinel" if kind == "sentinel" else "cluster"
+
+
+def _parse(url: str) -> Address:
+    parts = urlsplit(url)
+    base, topology = _scheme(parts.scheme)
     if parts.fragment:
         raise ValueError("has a '#': write it as %23 in a password")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))

@@ -68,7 +68,7 @@ def test_a_return_out_of_suspense_is_tried_again_once(operator: Client, stuck: R
     assert (again.value, again.automatic, again.return_id != stuck.return_id) == (1000, True, True)
     assert "the payer asked" in LogEntry.objects.get().change_message
     said = act(operator, "refund", "retry_suspense", stuck.pk, answered="1", reason="again")
-    assert "another return is under way" in said
+    assert "não resta nada a devolver" in said
     assert refunds.send(again.pk).status == "CONFIRMED"
     assert making.balances(stuck.company)["SUSPENSE"] == 0
     with pytest.raises(Invalid):
@@ -112,7 +112,7 @@ def test_a_contradiction_is_resolved_as_the_bank_has_it(operator: Client, contra
     assert Charge.objects.get().refunded == 400
     assert failed() == []
     said = act(operator, "refund", "resolve_contradiction", contradicted.pk, answered="1", reason="again")
-    assert "Foi recusado: The bank does not contradict" in said
+    assert "O banco não contradiz esta devolução" in said
     assert LogEntry.objects.count() == 1
 
 
@@ -183,7 +183,8 @@ def test_a_difference_and_a_pix_set_aside_are_resolved_once(operator: Client) ->
     for model, pk in (("bankdifference", row.pk), ("setasidepix", aside.pk)):
         act(operator, model, "resolve", pk, answered="1", reason="a fee")
         assert (
-            "already" in (said := act(operator, model, "resolve", pk, answered="1", reason="b")) or "any more" in said
+            "já está resolvido" in (said := act(operator, model, "resolve", pk, answered="1", reason="b"))
+            or "já não está aberta" in said
         )
     row.refresh_from_db()
     aside.refresh_from_db()

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+import socket
 import sys
 import time
 import urllib.error
@@ -55,11 +56,8 @@ class Command(BaseCommand):
         self.stopping = True
 
     def run(self, mark: Path, lock: IO[str]) -> None:
-        host, wanted = env.text("HOST", "127.0.0.1"), env.integer("PORT", 8000, 0, 65_535)
-        try:
-            listener = listen(host, wanted)
-        except OSError as error:
-            raise CommandError(f"cannot listen on {host}:{wanted}: {error.strerror}") from error
+        wanted = env.integer("PORT", 8000, 0, 65_535)
+        listener = _listen(env.text("HOST", "127.0.0.1"), wanted)
         port = listener.getsockname()[1]
         simulated = not env.text("BANK_URL", "")
         urls = Urls(
@@ -71,16 +69,7 @@ class Command(BaseCommand):
         log = Log(sys.stdout, [OWN, *(child.name for child in children)])
         if wanted not in {0, port}:
             log.line(OWN, f"port {wanted} is in use: taking {port}")
-        try:
-            connection.ensure_connection()
-        except OperationalError as error:
-            where = connection.settings_dict
-            raise CommandError(
-                f"no database at {where['HOST']}:{where['PORT'] or 5432} (DATABASE_URL): {error}"
-            ) from error
-        call_command("migrate", verbosity=0, interactive=False)
-        demo = _demo()
-        connection.close_pool()  # type: ignore[attr-defined]
+        demo = _prepare_database()
 
         def write_mark(pids: dict[str, int]) -> None:
             if self.answering:
@@ -164,6 +153,27 @@ def _alive(pid: str) -> bool:
 def _after(port: int) -> int:
     """Where the search for the bank's port begins: apart from it for every clone, since no two have the same port."""
     return port + 100 if port + 100 < 65_536 else port - 100
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def _prepare_database() -> dict[str, str]:
+    """Migrate and seed the database. Returns the demo's log-ins, as `_demo`."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        where = connection.settings_dict
+        message = f"no database at {where['HOST']}:{where['PORT'] or 5432} (DATABASE_URL): {error}"
+        raise CommandError(message) from error
+    call_command("migrate", verbosity=0, interactive=False)
+    demo = _demo()
+    connection.close_pool()  # type: ignore[attr-defined]
+    return demo
 
 
 def _demo() -> dict[str, str]:
