@@ -30,6 +30,7 @@ class Server:
     """
 
     proxy: Proxy | None = None
+    was_frozen = False  # since it was started
 
     def __init__(self, binary: str, folder: Path, *, sentinel: str = "", proxied: bool = False, **options: str) -> None:
         self.binary, self.options = binary, options
@@ -67,6 +68,7 @@ class Server:
                 stderr=log,
                 preexec_fn=in_child(signal.SIGKILL, None),  # goes with the tests, however they end
             )
+        self.was_frozen = False
         wait_until(self.answers)
 
     def ask(self) -> redis.Redis:
@@ -84,6 +86,7 @@ class Server:
             return False
 
     def freeze(self) -> None:
+        self.was_frozen = True
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from pathlib import Path
+from typing import ClassVar
 
 import redis
 from redis.cluster import key_slot
@@ -61,7 +63,13 @@ class Sentinels(Topology):
     """A primary, a replica and three Sentinels, of which two must agree."""
 
     name = "sentinel"
-    DOWN_AFTER = 500  # milliseconds without an answer
+    # All in milliseconds. A Sentinel counts silence from the last answer before a link broke, so it pings far more often than
+    # DOWN_AFTER, or a new link seems dead. It promotes no replica whose INFO is older than five pings, and asks for INFO once a
+    # second during a failover, so it pings less than five times a second. FAILOVER_TIMEOUT is above that second too, and no
+    # longer, as votes that were split are repeated after twice this time.
+    DOWN_AFTER = 1000
+    FAILOVER_TIMEOUT = 2000
+    PERIODS: ClassVar = {"ping-period": 300, "info-period": 200, "publish-period": 200}  # else 1, 10 and 2 s
 
     def __init__(self, folder: Path, proxied: bool = False) -> None:
         binary, options = valkey(), {"repl-diskless-sync-delay": "0"}
@@ -70,7 +78,7 @@ class Sentinels(Topology):
         self.data = [first, second]
         text = f"""sentinel monitor {PRIMARY} 127.0.0.1 {first.port} 2
 sentinel down-after-milliseconds {PRIMARY} {self.DOWN_AFTER}
-sentinel failover-timeout {PRIMARY} 1000
+sentinel failover-timeout {PRIMARY} {self.FAILOVER_TIMEOUT}
 """
         self.sentinels = [Server(binary, folder, sentinel=text) for _ in range(3)]
         for each in self.sentinels:
@@ -97,29 +105,25 @@ sentinel failover-timeout {PRIMARY} 1000
     def hand_over(self) -> Server:
         """Let the Sentinels make the replica the primary while both live. Returns the old one, a replica now."""
         old = self.primary()
-        wait_until(self._promotes)
-        wait_until(lambda: self._demoted(old))
+        wait_until(lambda: self._handed_over(old))
         return old
 
-    def _demoted(self, server: Server) -> bool:
-        try:
-            return self.primary() is not server and self.role(server) == "slave"
-        except redis.exceptions.RedisError:  # its Sentinels close everybody's connections to it
-            return False
-
-    def _promotes(self) -> bool:
-        try:
+    def _handed_over(self, old: Server) -> bool:
+        """Whether `old` is a replica. Asks for it again where it is still the primary: Sentinels may give up halfway."""
+        with contextlib.suppress(redis.exceptions.RedisError):  # it has no replica yet, is at it, or closes connections
+            if self.primary() is not old:
+                return self.role(old) == "slave"
             with self.sentinels[0].ask() as client:
-                return bool(client.sentinel_failover(PRIMARY))
-        except redis.exceptions.ResponseError:  # it has not heard from the replica yet, or is at it already
-            return False
+                client.sentinel_failover(PRIMARY)
+        return False
 
     def heal(self) -> None:
         for server in self.servers:
             if server.alive:
                 server.thaw()
         for sentinel in self.sentinels:
-            if not sentinel.alive:
+            if sentinel.was_frozen or not sentinel.alive:  # after 2 s without its clock it fails nothing over for 30 s
+                sentinel.kill()
                 sentinel.start()
                 self._hurry(sentinel)
         primary = self.primary()
@@ -132,9 +136,9 @@ sentinel failover-timeout {PRIMARY} 1000
         super().heal()
 
     def _hurry(self, sentinel: Server) -> None:
-        """Look often: a Sentinel notices some changes within ten seconds otherwise."""
+        words = [word for period in self.PERIODS.items() for word in period]
         with sentinel.ask() as client:
-            client.execute_command("SENTINEL", "DEBUG", "info-period", "200", "publish-period", "200")
+            client.execute_command("SENTINEL", "DEBUG", *words)
 
     def _settled(self) -> bool:
         """One primary, which all Sentinels name, with its replica in line, and every Sentinel knows the others."""
@@ -150,9 +154,10 @@ sentinel failover-timeout {PRIMARY} 1000
 
     def _named(self, sentinel: Server) -> tuple[int, int, int]:
         with sentinel.ask() as client:
-            state = client.sentinel_master(PRIMARY)
+            state, replicas = client.sentinel_master(PRIMARY), client.sentinel_slaves(PRIMARY)
         fine = not (state["is_odown"] or state["is_sdown"] or "failover_in_progress" in state["flags"])
-        return state["port"], int(fine and state["num-slaves"] >= 1), state["num-other-sentinels"]
+        ready = [each for each in replicas if each["flags"] == "slave" and each["master-link-status"] == "ok"]
+        return state["port"], int(fine and len(ready) == 1), state["num-other-sentinels"]
 
     def role(self, server: Server) -> str:
         with server.ask() as client:
