@@ -35,6 +35,8 @@ LAST_TASKS = 5.0  # seconds that a worker's tasks have when it is told to end; t
 
 
 class Connection(kombu.Connection):
+    """A connection to the broker that is tried again every second."""
+
     def ensure_connection(self, *args: Any, **options: Any) -> Any:
         """Try again every second. kombu waits two seconds longer each time, up to thirty: so long a worker stays deaf."""
         options |= {"interval_start": 1, "interval_step": 0, "interval_max": 1}
@@ -42,6 +44,8 @@ class Connection(kombu.Connection):
 
 
 class Broker(AMQP):
+    """Makes such connections."""
+
     Connection = Connection
 
 

@@ -84,6 +84,7 @@ def generated(path: Path, make: Callable[[], str]) -> str:
 
 
 def flag(name: str, default: bool) -> bool:
+    """Whether the variable is true, by 1, true, yes, 0, false or no."""
     value = given(name).lower()
     if value in {"", "1", "true", "yes", "0", "false", "no"}:
         return default if not value else value in {"1", "true", "yes"}
@@ -91,6 +92,7 @@ def flag(name: str, default: bool) -> bool:
 
 
 def integer(name: str, default: int, minimum: int = 0, maximum: int = 2**31) -> int:
+    """The variable's value, a whole number from `minimum` to `maximum`."""
     value = given(name)
     try:
         number = int(value) if value else default
@@ -102,6 +104,7 @@ def integer(name: str, default: int, minimum: int = 0, maximum: int = 2**31) -> 
 
 
 def choice(name: str, choices: Sequence[str], default: str) -> str:
+    """The variable's value, which must be one of `choices`."""
     value = given(name) or default
     if value not in choices:
         return fault(f"{name} must be one of {', '.join(choices)}, not {value!r}", default)
@@ -125,6 +128,7 @@ def networks(name: str, default: str) -> list[str]:
 
 
 def http_url(name: str, default: str) -> str:
+    """The variable's value, an http or https address without query, without its last slash."""
     value = text(name, default).rstrip("/")
     try:
         parts = urlsplit(value)

@@ -15,6 +15,8 @@ COMPANY_IDS = ("company__tax_id__exact", "company__public_id__exact")
 
 @admin.register(Charge)
 class ChargeAdmin(Record):
+    """Charges, with links to their Pix, refunds and entries."""
+
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "paid_at")
     list_filter = ("status",)
     list_select_related = ("company",)
@@ -51,6 +53,8 @@ class ChargeAdmin(Record):
 
 @admin.register(ReceivedPix)
 class ReceivedPixAdmin(Record):
+    """Received Pix, with their outcome and entries."""
+
     list_display = ("end_to_end_id", "paid_at", "company", "worth", "outcome", "charge_link", "payer_tax_id")
     list_filter = ("outcome",)
     list_select_related = ("company", "charge")
@@ -82,6 +86,8 @@ class ReceivedPixAdmin(Record):
 
 @admin.register(Refund)
 class RefundAdmin(RefundActions, Record):
+    """Refunds, with what operators may do about one that went wrong."""
+
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic", "by_bank")
     list_filter = ("status", "automatic", "by_bank")
     list_select_related = ("company",)
@@ -128,6 +134,8 @@ class RefundAdmin(RefundActions, Record):
 
 @admin.register(BankCursor)
 class BankCursorAdmin(CursorActions, Record):
+    """How far the bank's list was read; operators set it back."""
+
     list_display = ("name", "read_until")
     search_fields = ("name__exact",)
     search_help_text = _("The list's name")

@@ -17,6 +17,8 @@ RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewUser(AdminUserCreationForm):  # type: ignore[type-arg]
+    """The form of a new user, who logs in by e-mail."""
+
     class Meta:
         model = User
         fields = ("email", "company")

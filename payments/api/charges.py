@@ -81,6 +81,8 @@ def _without_empty_lines(lines: object) -> object:
 
 
 class ChargeBody(Body):
+    """A charge to create."""
+
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
@@ -116,6 +118,8 @@ class ChargeBody(Body):
 
 
 class ChargeFilter(Page):
+    """The query of the list of charges."""
+
     start: Annotated[Timestamp | None, Field(description="Created then or later (ISO 8601).")] = None
     end: Annotated[Timestamp | None, Field(description="Created then or before (ISO 8601).")] = None
     status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
@@ -124,6 +128,8 @@ class ChargeFilter(Page):
 
 
 class RefundBody(Body):
+    """A refund to request."""
+
     model_config = ConfigDict(
         json_schema_extra={"example": {"correlationID": "devolucao-1", "value": 500, "comment": "Troca"}}
     )

@@ -33,6 +33,8 @@ class Endpoint(Body):
 
 
 class WebhookBody(Body):
+    """The body that registers a webhook."""
+
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
@@ -61,12 +63,16 @@ class Change(Body):
 
 
 class ChangeBody(Body):
+    """The body that changes a webhook."""
+
     model_config = ConfigDict(json_schema_extra={"example": {"webhook": {"isActive": False}}})
 
     webhook: Change
 
 
 class WebhookFilter(Page):
+    """The query of the list of webhooks."""
+
     url: Text = ""
 
 

@@ -56,6 +56,8 @@ class Backend(httpcore.SyncBackend):
 
 
 class Stream(httpcore.NetworkStream):
+    """A network stream whose every read and write ends by the deadline."""
+
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self.inner = inner
 

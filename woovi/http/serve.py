@@ -15,6 +15,7 @@ from woovi.http.websocket import WebSocket
 
 
 def main() -> None:
+    """Serve HTTP and WebSockets until SIGTERM."""
     config = uvicorn.Config(
         "woovi.asgi:application",
         lifespan="off",

@@ -30,6 +30,8 @@ def framed(text: bytes) -> bytes:
 
 
 class WebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, which lets the application write prepared frames."""
+
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if self.handshake_initiated and not self.close_sent:

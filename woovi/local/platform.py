@@ -16,6 +16,8 @@ ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # woovi
 
 @dataclass(frozen=True)
 class Urls:
+    """Addresses of the running platform."""
+
     web: str
     bank: str
 

@@ -34,6 +34,8 @@ class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(LimitPolicy)
 class LimitPolicyAdmin(Audited):
+    """Policies by plan and subject, with who is limited now."""
+
     list_display = ("name", "plan", "subject", "limit", "per", "burst", "mode", "without_redis")
     list_filter = ("mode", "plan")
     search_fields = ("name", "plan", "subject")
@@ -133,6 +135,8 @@ def _row(policy: Policy, counts: dict[str, int]) -> dict[str, Any]:
 
 @admin.register(LimitPlan)
 class LimitPlanAdmin(Audited):
+    """Which subjects are on which plan."""
+
     list_display = ("subject", "plan")
     list_filter = ("plan",)
     search_fields = ("subject",)
@@ -140,6 +144,8 @@ class LimitPlanAdmin(Audited):
 
 @admin.register(LimitEntry)
 class LimitEntryAdmin(Audited):
+    """Allowed and denied subjects and networks."""
+
     list_display = ("kind", "who", "until", "reason", "created_at")
     list_filter = ("kind",)
     search_fields = ("who", "reason")

@@ -41,6 +41,8 @@ class Sketch:
 
 
 class Flood:
+    """Refuses networks that flood this process, without asking Redis."""
+
     def __init__(self) -> None:
         self._sketch = Sketch()
         self._full = 0.0

@@ -97,10 +97,12 @@ def take_call(asks: Sequence[Ask], reservation: str = "", lifetime: int = 0) -> 
 
 
 def reservation_key(asks: Sequence[Ask], reservation: str) -> str:
+    """The Redis key of a reservation, in the slot of its subject."""
     return f"rl:{{{asks[0].subject.digest}}}:r:{reservation}"
 
 
 def take_steps(asks: tuple[Ask, ...], slots: bool, reservation: str = "", lifetime: int = 0) -> Steps[Decision]:
+    """The steps of `take`: what is decided here, and what is asked of Redis."""
     for ask in asks:
         if ask.policy.mode == "off":
             asks = tuple(each for each in asks if each.policy.mode != "off")

