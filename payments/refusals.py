@@ -50,7 +50,7 @@ REFUSALS = [
 ]  # fmt: skip
 
 
-def said(error: ServiceError) -> str:
+def translated(error: ServiceError) -> str:
     """The refusal in the reader's language. A message without a sentence here is shown as it is."""
     for pattern, words in REFUSALS:
         if match := re.match(pattern, error.message):

@@ -22,12 +22,12 @@ _gathered: list[str] | None = None
 
 
 def gather() -> None:
-    """From now on a fault is noted and its default taken, until `tell`: somebody who starts it sees all at once."""
+    """From now on a fault is noted and its default taken, until `refuse_faults`: a person sees all of them at once."""
     global _gathered
     _gathered = []
 
 
-def tell(*more: str) -> None:
+def refuse_faults(*more: str) -> None:
     """End `gather`. Raises ImproperlyConfigured with all faults, a line each, where there are any."""
     global _gathered
     faults, _gathered = [*(_gathered or []), *more], None
@@ -111,14 +111,14 @@ def choice(name: str, choices: Sequence[str], default: str) -> str:
     return value
 
 
-def words(name: str, default: str) -> list[str]:
+def comma_separated(name: str, default: str) -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
 def networks(name: str, default: str) -> list[str]:
     """A list of addresses and networks in CIDR notation."""
-    found = words(name, default)
+    found = comma_separated(name, default)
     try:
         for each in found:
             ip_network(each, strict=False)

@@ -12,12 +12,12 @@ from payments.admin import (
     ledger,
     locks,
     log,
+    model_names,
     money,
     outbox,
     people,
     pix_keys,
     webhooks,
-    words,
 )
 
 __all__ = [
@@ -27,15 +27,15 @@ __all__ = [
     "ledger",
     "locks",
     "log",
+    "model_names",
     "money",
     "outbox",
     "people",
     "pix_keys",
     "webhooks",
-    "words",
 ]
 
-words.translate()
+model_names.translate()
 admin.site.enable_nav_sidebar = False  # its quarter of the screen is the columns'
 admin.site.site_header = _("Woovi operations")
 admin.site.site_title = _("Woovi operations")

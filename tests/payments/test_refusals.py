@@ -10,7 +10,7 @@ import pytest
 from django.utils import translation
 
 from payments import refusals
-from payments.refusals import said
+from payments.refusals import translated
 from payments.services import companies
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
@@ -58,4 +58,4 @@ def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
 def test_it_is_said_in_the_readers_language(error: Invalid, english: str, portuguese: str) -> None:
     for language, words in (("en", english), ("pt-br", portuguese)):
         with translation.override(language):
-            assert said(error).replace("\u00a0", " ").startswith(words)
+            assert translated(error).replace("\u00a0", " ").startswith(words)

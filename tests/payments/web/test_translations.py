@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from payments.admin import words
+from payments.admin import model_names
 from payments.admin.caches import known
 
 FOLDER = Path(settings.LOCALE_PATHS[0]) / "pt_BR" / "LC_MESSAGES"
@@ -44,7 +44,7 @@ def used() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
                 found.add(ast.literal_eval(node.args[0]))
-    return found | words.sources | {str(cache.staleness) for cache in known().values()}
+    return found | model_names.sources | {str(cache.staleness) for cache in known().values()}
 
 
 def test_nothing_is_left_untranslated() -> None:
