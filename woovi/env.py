@@ -1,4 +1,4 @@
-"""Settings from the environment, typed. Nonsense stops the start with a line that names the variable."""
+"""Typed settings from the environment. A wrong value stops the start with a line that names the variable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _gathered: list[str] | None = None
 
 
 def gather() -> None:
-    """From now on a fault is noted and its default taken, until `refuse_faults`: a person sees all of them at once."""
+    """Collect faults and use defaults until `refuse_faults`, so that a person sees all faults at once."""
     global _gathered
     _gathered = []
 
@@ -36,7 +36,7 @@ def refuse_faults(*more: str) -> None:
 
 
 def fault(message: str, instead: T) -> T:
-    """Raise ImproperlyConfigured; or, while they are gathered, note it and go on with `instead`."""
+    """Raise ImproperlyConfigured. Between `gather` and `refuse_faults`, note the fault and return `instead`."""
     if _gathered is None:
         raise ImproperlyConfigured(message)
     _gathered.append(message)

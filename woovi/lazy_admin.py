@@ -1,4 +1,4 @@
-"""Django's admin, whose pages are imported with the URLs and by its checks, and not by every command and worker."""
+"""Django's admin. Its pages are imported with the URLs and by its checks, not by every command and worker."""
 
 from __future__ import annotations
 

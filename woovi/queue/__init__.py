@@ -6,7 +6,7 @@
 
     queue.send([("deliver_webhook", {"delivery_id": 7})])
 
-Who only sends tasks, or only might, does not pay for Celery's import.
+A process that only sends tasks imports Celery with the first one.
 """
 
 from __future__ import annotations
