@@ -2,7 +2,6 @@
 
 celery -A woovi worker -Q webhooks     # threads: the tasks wait for merchants and banks, they do not compute
 celery -A woovi worker -Q bank -c 4    # a worker of its own: a bank that hangs must not keep webhooks waiting
-celery -A woovi beat
 
 Workers run with `--without-gossip --without-mingle --without-heartbeat`. Discovering other workers costs every new
 connection three seconds, and their heartbeats block while Redis does not answer.
@@ -22,12 +21,11 @@ from typing import Any
 import kombu
 from celery import Celery
 from celery.app.amqp import AMQP
-from celery.signals import beat_init, celeryd_init, worker_shutting_down
+from celery.signals import celeryd_init, worker_shutting_down
 from celery.worker import state
 from django.conf import settings
 
 from woovi.local import embedded
-from woovi.schedule import SCHEDULE
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +58,11 @@ app.conf.update(
     # Acknowledged at the start, since messages are hints: sweeps repeat what a crashed worker began.
     task_acks_late=False,
     task_default_queue="webhooks",
-    # A hanging bank can block four threads at most: the beat's messages expire before the next ones come, and a sweep
+    # A hanging bank can block four threads at most: the messages of periodic jobs expire before the next ones come, and a sweep
     # stops after its time. Two sweeps at once repeat each other's work, which is harmless.
     task_routes={
         f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund", "compare_bank")
     },
-    beat_schedule=SCHEDULE,
     task_serializer="json",
     worker_pool="threads",
     worker_concurrency=32,
@@ -80,7 +77,7 @@ app.autodiscover_tasks()
 
 
 def _begin(**options: Any) -> None:
-    """Set up a worker or beat. Not at import, since mypy and the checks import this module too."""
+    """Set up a worker. Not at import, since mypy and the checks import this module too."""
     embedded.ensure()
     if isinstance(threads := options.get("options", {}).get("concurrency"), int):
         app.conf.worker_concurrency = threads  # `-c`; woovi.queue.threads reads it
@@ -99,5 +96,4 @@ def _cut_off(*_: object) -> None:
 
 
 celeryd_init.connect(_begin)
-beat_init.connect(_begin)
 worker_shutting_down.connect(_bound_the_end)

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "woovi.redis",
     "woovi.local",
     "woovi.outbox",
+    "woovi.queue",
     "woovi.ratelimit",
     "payments",
     "realtime",
@@ -244,6 +245,6 @@ OUTBOX_HANDLERS = {
     "OPENPIX:": "payments.services.webhooks.deliveries.fan_out",
 }
 QUEUE_APP, QUEUE_PREFIX = "woovi.celery.app", "payments."
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+QUEUE_PERIODIC = "woovi.schedule.SCHEDULE"
 
 env.refuse_faults(*production.faults(globals(), redis.ROLES))

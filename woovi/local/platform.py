@@ -45,13 +45,11 @@ def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
         # Celery's, where we are root: its messages are JSON, and the engines and the demo are this machine's own.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
-    celery = ("-m", "celery", "--app", "woovi", "--quiet")
-    worker = (*celery, "worker", "--loglevel", "WARNING", *ALONE)
+    worker = ("-m", "celery", "--app", "woovi", "--quiet", "worker", "--loglevel", "WARNING", *ALONE)
     children = [
         python("web", "-m", "woovi.http.serve", str(listener), inherits=(listener,)),
         python("worker", *worker, "--queues", "webhooks", "--hostname", "webhooks@%h"),
         python("bank-worker", *worker, "--queues", "bank", "--concurrency", "4", "--hostname", "bank@%h"),
-        python("beat", *celery, "beat", "--loglevel", "WARNING"),
         python("relay", "manage.py", "relay"),
     ]
     if simulated:

@@ -36,7 +36,7 @@ NAME = "up"  # how this process is named in the log
 
 
 class Command(BaseCommand):
-    help = "Migrates, seeds the demo company, and runs web, worker, beat, relay and the bank simulator until Ctrl-C."
+    help = "Migrates, seeds the demo company, and runs web, worker, relay and the bank simulator until Ctrl-C."
     requires_system_checks = "__all__"
 
     stopping = False
