@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.utils import timezone
 
 from tests.processes import Process
@@ -78,6 +80,14 @@ def test_the_database_away_leaves_the_last_ones_in_force(monkeypatch: pytest.Mon
     fresh = store.Store()
     monkeypatch.setattr(store, "read", away)
     assert fresh.current().policy(NAME) == store.shipped()[NAME]
+
+
+def test_a_task_that_looks_keeps_no_connection(transactional_db: None) -> None:
+    """No request's end gives it back in front of Django, nor notices there that PostgreSQL was restarted."""
+    connection.close()
+    asyncio.run(store.Store().acurrent())
+    stats = connection.pool.get_stats()  # type: ignore[attr-defined]
+    assert stats["pool_size"] == stats["pool_available"] > 0
 
 
 OTHER = """
