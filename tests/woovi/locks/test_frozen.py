@@ -65,6 +65,7 @@ def topology(sentinel: Sentinels) -> Sentinels:
     return sentinel
 
 
+@pytest.mark.in_time
 def test_a_stopped_primary_all_waiters_are_served_or_refused_in_time(topology: Sentinels, threads: Threads) -> None:
     served, refused, inside = list[float](), list[float](), threading.Semaphore()
     holding = Lock(A, lease=3).acquire()
