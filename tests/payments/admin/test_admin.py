@@ -66,8 +66,7 @@ def rows(response: Any) -> list[Any]:
 
 
 @pytest.fixture
-def operator(client: Client, db: None, settings: Any) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def operator(client: Client, db: None) -> Client:
     client.force_login(User.objects.create_superuser("op@example.com", "x"))
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client

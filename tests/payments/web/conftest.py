@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.test import Client
 
@@ -17,8 +15,7 @@ def company(db: None) -> Company:
 
 
 @pytest.fixture
-def user(company: Company, settings: Any) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow ones are for real passwords
+def user(company: Company) -> User:
     return User.objects.create_user("ana@example.com", PASSWORD, company=company)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from tests.woovi.ratelimit.test_middleware import site
 from tests.woovi.ratelimit.test_without_redis import commands
@@ -63,6 +64,7 @@ async def statuses(site: Site, peers: list[str], **fields: Any) -> list[int]:
     return [(await site.ask(peer, **fields))["status"] for peer in peers]
 
 
+@on_valkey
 def test_a_network_that_floods_is_refused_without_redis(topology: Topology) -> None:
     async def run() -> None:
         site = Site()
@@ -188,6 +190,7 @@ def test_a_page_for_browsers_and_json_for_programs() -> None:
     asyncio.run(run())
 
 
+@on_valkey
 def test_handshakes_are_limited(topology: Topology) -> None:
     async def run() -> None:
         site = Site()
