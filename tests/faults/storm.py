@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from woovi.local.embedded.layout import Layout, database_url
 from woovi.local.running import System
 
-PAYERS = 8  # processes
+PAYERS = 8
 VALUE = 1_000  # centavos of each charge
 SETTLE_SECONDS = 90.0
 
@@ -69,7 +69,7 @@ def create_charges(system: System, inbox: Inbox, count: int) -> dict[str, str]:
 
 
 def pay(bank: str, codes: list[str]) -> None:
-    """One payer process: pays its codes, each one's callback sent twice by the bank, some overtaken by later ones."""
+    """One payer: pays its codes, each one's callback sent twice by the bank, some overtaken by later ones."""
     with httpx.Client(base_url=bank, timeout=30) as http:
         for code in codes:
             payer = {"name": "Maria Silva", "taxID": "52998224725"}
@@ -121,7 +121,8 @@ def blow(system: System, inbox: Inbox, charges: dict[str, str], seconds: float, 
         wind.start()
     try:
         codes = list(charges.values())
-        with ProcessPoolExecutor(PAYERS) as pool:
+        # Not in processes: one that is forked while other threads run may hang in a lock of theirs.
+        with ThreadPoolExecutor(PAYERS) as pool:
             list(pool.map(pay, [system["bank"]] * PAYERS, [codes[n::PAYERS] for n in range(PAYERS)]))
         stop.wait(max(0.0, end - time.monotonic()))
     finally:
