@@ -25,7 +25,7 @@ TENANT = "1"
 
 @pytest.fixture(autouse=True)
 def _everywhere(topology: Topology) -> None:
-    """Each test of the room runs on each topology."""
+    """Each test of the room runs on each topology, unless it is marked `on_valkey`."""
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -14,6 +15,7 @@ from django.utils import timezone
 from tests.processes import Process
 from tests.topologies.topologies import Standalone
 from woovi import redis
+from woovi.local import embedded
 from woovi.ratelimit import Ask, Subject, local, store, take, version
 from woovi.ratelimit.address import parse
 from woovi.ratelimit.models import LimitEntry, LimitPlan, LimitPolicy
@@ -82,12 +84,23 @@ def test_the_database_away_leaves_the_last_ones_in_force(monkeypatch: pytest.Mon
     assert fresh.current().policy(NAME) == store.shipped()[NAME]
 
 
-def test_a_task_that_looks_keeps_no_connection(transactional_db: None) -> None:
-    """No request's end gives it back in front of Django, nor notices there that PostgreSQL was restarted."""
+def test_a_task_that_looks_keeps_no_connection_and_so_none_that_broke(transactional_db: None) -> None:
+    """In front of Django no request's end gives it back, or notices that PostgreSQL was restarted."""
+    fresh = store.Store()
+
+    async def look() -> int:
+        fresh._looked = fresh._read = -version.AGE
+        return (await fresh.acurrent()).policy(NAME).limit
+
+    row(limit=3)
+    assert asyncio.run(look()) == 3
     connection.close()
-    asyncio.run(store.Store().acurrent())
     stats = connection.pool.get_stats()  # type: ignore[attr-defined]
     assert stats["pool_size"] == stats["pool_available"] > 0
+    with psycopg.connect(embedded.database_url(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname LIKE 'test_%'")
+    LimitPolicy.objects.update(limit=4)
+    assert asyncio.run(look()) == 4
 
 
 OTHER = """
