@@ -80,6 +80,7 @@ async def hub(log: None) -> AsyncIterator[Hub]:
     made = Hub()
     yield made
     await settled()
+    await sync_to_async(connection.close)()  # the one of the thread in which this loop's queries ran
     gc.collect()  # what was left unclosed is this test's
 
 
