@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import TransactionTestCase
 
 from payments import bank
@@ -36,8 +36,14 @@ def _emptied_past_the_ledgers_guards() -> None:
     def empty(self: TransactionTestCase) -> None:
         tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - KEPT
         deletions = [f"DELETE FROM {connection.ops.quote_name(table)}" for table in sorted(tables)]
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(";".join([*SETTINGS, *deletions]))
+        for tries_left in (2, 1, 0):
+            try:
+                with transaction.atomic(), connection.cursor() as cursor:
+                    cursor.execute(";".join([*SETTINGS, *deletions]))
+                return
+            except OperationalError:  # a deadlock with a process that has not ended yet what the test began
+                if not tries_left:
+                    raise
 
     TransactionTestCase._fixture_teardown = empty  # type: ignore[method-assign]
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WORKERS = 4
 
 PREAMBLE = """
-import os, sys, django
+import atexit, io, os, sys, django
 django.setup()
 from django.db import DatabaseError
 from payments.services import ledger
@@ -39,6 +39,8 @@ else:
     print("ready", flush=True)
     sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(count)))
 os.read(0, 1)
+sys.stdout = io.StringIO()
+atexit.register(lambda: os.write(1, sys.stdout.getvalue().encode()))  # in one piece, however Python buffers
 """
 
 
