@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from payments.bank import pace
 from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
 from woovi import database
 from woovi.cache import LoadFailed
@@ -36,6 +37,7 @@ class Session:
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             limits=httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=4.0),
         )
+        self._name = f"{url} {client_id}"
         self._basic = httpx.BasicAuth(client_id, secret)
         self._tokens = OAuth2TokenCache(
             "bank.token", self._fetch_token, identity=(url, client_id, secret), lease=timeout + CONNECT_SECONDS + 1
@@ -54,7 +56,10 @@ class Session:
             RuntimeError: a database transaction is open.
         """
         database.let_go()
+        pace.take_turn(self._name)
         answer = self._send(method, path, body, query)
+        if answer.status_code == 429:
+            pace.told(self._name, answer.headers.get("Retry-After", ""))
         if answer.is_success:
             return _json(answer, _label(method, path))
         raise _error(answer, _label(method, path))

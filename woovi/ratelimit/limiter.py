@@ -17,7 +17,8 @@ from woovi.ratelimit import local, metrics
 from woovi.ratelimit.policy import Ask, Decision
 
 LUA = Path(__file__).parent / "lua"
-TAKE, SETTLE, ENTER, DISTINCT = (redis.Script(LUA / f"{name}.lua") for name in ("take", "settle", "enter", "distinct"))
+NAMES = ("take", "settle", "enter", "distinct", "alarm", "block")
+TAKE, SETTLE, ENTER, DISTINCT, ALARM, BLOCK = (redis.Script(LUA / f"{name}.lua") for name in NAMES)
 
 Call = tuple[redis.Script, Sequence[str], Sequence[str | int]]
 T = TypeVar("T")

@@ -22,6 +22,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from payments import bank, contract
+from payments.bank import pace
 from payments.bank.port import BankError, BankNotFound, BankRefused, BankReturn, BankUnavailable, ReturnStatus
 from payments.models import Account, Charge, Company, ReceivedPix, Refund
 from payments.services import ledger
@@ -180,10 +181,11 @@ def _send(lock: SplitLock, now: datetime) -> Refund:
     # Before the call: after a crash in it, the bank may have the request.
     Refund.objects.filter(pk=refund.pk).update(checked_at=now)
     try:
-        answer = _read(refund) if asked_before or refund.by_bank else None
-        if answer is None:
-            lock.check()
-            answer = _ask(refund, now)
+        with pace.acting_for(refund.company_id):
+            answer = _read(refund) if asked_before or refund.by_bank else None
+            if answer is None:
+                lock.check()
+                answer = _ask(refund, now)
     except BankError as error:
         log.warning("Refund %s stays open: %s", refund.pk, error)
         return refund
