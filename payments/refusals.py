@@ -47,6 +47,10 @@ REFUSALS = [
     ("Only a refused return out of suspense can be tried again", _("Only a refused return out of suspense can be tried again.")),
     ("Nothing of this Pix is left to return", _("Nothing of this Pix is left to return.")),
     ("Suspense does not have this value any more", _("Suspense does not have this value any more.")),
+    ("The code is wrong", _("This code is wrong, or was used before.")),
+    ("Only superusers may change another operator", _("Only superusers may change another operator.")),
+    ("The second factor is off already", _("The second factor is off already.")),
+    ("The second factor is on already", _("The second factor is on already.")),
 ]  # fmt: skip
 
 

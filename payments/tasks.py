@@ -63,6 +63,12 @@ def mail_new_device(user_id: int, address: str, at: str) -> None:
     devices.mail(user_id, address, at)
 
 
+@shared_task(name="payments.mail_log_in_code", ignore_result=True)
+def mail_log_in_code(user_id: int, nonce: str) -> None:
+    """Mail a user the code of a log-in."""
+    devices.mail_code(user_id, nonce)
+
+
 @shared_task(name="payments.prune", ignore_result=True)
 def prune() -> None:
     """Delete old data. Runs every night."""

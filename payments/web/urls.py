@@ -8,7 +8,7 @@ from django.urls import path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from payments.web import charges, dashboard, pay, refunds, sessions
+from payments.web import charges, dashboard, pay, refunds, second_factor, sessions
 
 app_name = "web"
 urlpatterns = [
@@ -22,6 +22,8 @@ urlpatterns = [
     path("pay/<uuid:payment_link_id>", pay.show, name="pay"),
     re_path(r"^pay(?:/|$)", pay.missing),
     path("login", sessions.Login.as_view(), name="login"),
+    path("login/code", sessions.code, name="login-code"),
+    path("second-factor", second_factor.show, name="second-factor"),
     path("logout", LogoutView.as_view(), name="logout"),
     path("language", set_language, name="language"),
     # Browsers ask for it where a page, such as the admin's, names no icon.

@@ -60,7 +60,7 @@ def log_in(page: Page) -> None:
     page.goto("/admin/login/?next=/admin/payments/rowlock/")
     page.fill("#id_username", "op@example.com")
     page.fill("#id_password", PASSWORD)
-    page.click("input[type=submit]")
+    page.click("form.card button")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_an_operator_sees_every_column(make_person: Callable[..., Person], open_
     page.goto("/admin/login/")
     page.fill("#id_username", "op@example.com")
     page.fill("#id_password", PASSWORD)
-    page.click("input[type=submit]")
+    page.click("form.card button")
     cut = {}
     for model, one in admin.site._registry.items():
         if model._meta.app_label in {"payments", "outbox"} and type(one).change_list_template:

@@ -168,9 +168,7 @@ def change(monkeypatch: pytest.MonkeyPatch, name: str, burst: int) -> None:
     monkeypatch.setattr(store._store, "_limits", store.Limits({**now, name: changed}))
 
 
-@pytest.mark.parametrize(
-    ("reason", "of_user", "of_participant"), [("DICT_LOOKUP", 1, 1), ("NOT_FOUND_PIX_KEY", 20, 3)]
-)
+@pytest.mark.parametrize(("reason", "of_user", "of_participant"), [("DICT_LOOKUP", 1, 1), ("NOT_FOUND_PIX_KEY", 20, 3)])
 def test_a_look_up_is_charged_as_the_dict_will(
     shop: Merchant, settings: Any, monkeypatch: pytest.MonkeyPatch, reason: str, of_user: int, of_participant: int
 ) -> None:

@@ -18,6 +18,7 @@ ALLOWED = {
     "payments/services/webhooks/deliveries.py::sweep": "a queue, as above",
     "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
+    "payments/services/second_factor.py::switch_on": "settings, no money: a person's form, one short transaction",
     "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "
     "transaction",
     "payments/services/charges/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",

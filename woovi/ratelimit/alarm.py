@@ -11,11 +11,12 @@ import logging
 
 from woovi.ratelimit import limiter, metrics, store
 from woovi.ratelimit.limiter import AWAY, Steps
-from woovi.ratelimit.policy import MICRO
+from woovi.ratelimit.policy import MICRO, Ask
+from woovi.ratelimit.subject import Subject
 
 log = logging.getLogger(__name__)
 
-POLICY, KEY = "login.alarm", "rl:{login}:alarm"
+POLICY = "login.alarm"
 
 
 def note(failed: bool) -> None:
@@ -31,6 +32,11 @@ def seconds() -> float:
     return limiter.run(lambda _: _count(0, 0))[0] / MICRO if _enforced() else 0.0
 
 
+def key() -> str:
+    """The key in Redis."""
+    return Ask(store.current().policy(POLICY), Subject("world", "all")).key + ":a"
+
+
 def _enforced() -> bool:
     return store.current().policy(POLICY).mode == "enforce"
 
@@ -40,7 +46,7 @@ def _count(log_ins: int, failed: int) -> Steps[tuple[int, int]]:
     if policy.mode == "off":
         return 0, 0
     try:
-        left, began = yield limiter.ALARM, [KEY], [log_ins, failed, round(policy.per * MICRO), policy.limit]
+        left, began = yield limiter.ALARM, [key()], [log_ins, failed, round(policy.per * MICRO), policy.limit]
     except AWAY:
         return 0, 0
     return left, began

@@ -36,7 +36,9 @@ def register(charge: Charge, now: datetime | None = None) -> bool:
         with pace.acting_for(charge.company_id):
             _announce_callback(charge.company.pix_key)
             registered = _at_bank(_order(charge))
-            br_code = codes.br_code(charge, registered) or codes.br_code(charge, bank.current().read_charge(charge.txid))
+            br_code = codes.br_code(charge, registered) or codes.br_code(
+                charge, bank.current().read_charge(charge.txid)
+            )
     except BankRefused as error:
         raise Invalid(f"The bank refused the charge: {error.code}") from error
     except BankError as error:

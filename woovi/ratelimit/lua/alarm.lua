@@ -1,6 +1,6 @@
 -- Count one log-in, and say whether an unusual share of all log-ins fails.
 --
--- KEYS     1 rl:{login}:alarm  hash, lives for two days: at (microseconds), failed, all (faded by the window),
+-- KEYS     1 rl:{world}:login.alarm:a  hash, lives for two days: at (microseconds), failed, all (faded by the window),
 --            usual_failed, usual_all (faded by a day), till (microseconds: the end of the alarm)
 -- ARGV     1 log-ins to count (0 = only look)   2 how many of them failed   3 window (microseconds)
 --          4 failures below which there is no alarm
