@@ -36,11 +36,15 @@ POLICIES = [
     Policy("login.world", "world", 100, 600),
     Policy("login.alarm", "world", 30, 600),  # from so many failures, if they are unusually many of all log-ins
     Policy("login.delay", "address", 1, 10, blocks=(2, 4, 8, 16, 32, 64, 128, 300)),  # strangers', during the alarm
+    Policy("reset.address", "address", 5, HOUR),
+    Policy("reset.network", "network", 20, HOUR),
     # Brute force: one account, one second factor, one AppID.
     Policy("login.account", "account", 5, QUARTER, blocks=BLOCKS),
     Policy("login.device", "device", 5, QUARTER, blocks=BLOCKS),
     Policy("login.code", "account", 5, QUARTER, blocks=BLOCKS),
     Policy("login.code.device", "device", 5, QUARTER, blocks=BLOCKS),
+    Policy("reset.account", "account", 3, HOUR),  # mails to one mailbox
+    Policy("reset.device", "device", 3, HOUR),
     Policy("appid.address", "address", 20, QUARTER),
     Policy("appid.network", "network", 100, QUARTER),
     # Scraping and enumeration.

@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import devices, reconciliation, retention
+from payments.services import devices, passwords, reconciliation, retention
 from payments.services.charges import refunds
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
@@ -67,6 +67,12 @@ def mail_new_device(user_id: int, address: str, at: str) -> None:
 def mail_log_in_code(user_id: int, nonce: str) -> None:
     """Mail a user the code of a log-in."""
     devices.mail_code(user_id, nonce)
+
+
+@shared_task(name="payments.mail_password_link", ignore_result=True)
+def mail_password_link(user_id: int) -> None:
+    """Mail a user the link by which another password is chosen."""
+    passwords.mail_link(user_id)
 
 
 @shared_task(name="payments.prune", ignore_result=True)

@@ -77,7 +77,7 @@ def new_recovery_codes(user: User) -> list[str]:
 
 def recovery_codes_left(user: User) -> int:
     """How many of them are not used yet."""
-    return StaticToken.objects.filter(device__user=user).count()
+    return int(StaticToken.objects.filter(device__user=user).count())
 
 
 def check(user: User, code: str) -> bool:
@@ -94,7 +94,7 @@ def check(user: User, code: str) -> bool:
 def switch_off(user: User) -> bool:
     """Ask for no code any more. Returns False where it was off."""
     StaticDevice.objects.filter(user=user).delete()
-    return TOTPDevice.objects.filter(user=user).delete()[0] > 0
+    return bool(TOTPDevice.objects.filter(user=user).delete()[0])
 
 
 def send_code(user: User) -> str:

@@ -8,7 +8,7 @@ from django.urls import path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from payments.web import charges, dashboard, pay, refunds, second_factor, sessions
+from payments.web import charges, dashboard, passwords, pay, refunds, second_factor, sessions
 
 app_name = "web"
 urlpatterns = [
@@ -23,6 +23,8 @@ urlpatterns = [
     re_path(r"^pay(?:/|$)", pay.missing),
     path("login", sessions.Login.as_view(), name="login"),
     path("login/code", sessions.code, name="login-code"),
+    path("password", passwords.forgotten, name="password"),
+    path("password/<uidb64>/<token>", passwords.Choose.as_view(), name="password-choose"),
     path("second-factor", second_factor.show, name="second-factor"),
     path("logout", LogoutView.as_view(), name="logout"),
     path("language", set_language, name="language"),
