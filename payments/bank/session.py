@@ -79,6 +79,8 @@ class Session:
             answer = self._client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=self._basic)
         except httpx.HTTPError as error:
             raise BankUnavailable(type(error).__name__, "no access token") from None
+        if answer.status_code == 429:
+            pace.told(self._name, answer.headers.get("Retry-After", ""))
         try:
             fields = answer.json() if answer.is_success else {}
             seconds = fields.get("expires_in")

@@ -91,10 +91,11 @@ def check(user: User, code: str) -> bool:
 
 
 @transaction.atomic
-def switch_off(user: User) -> bool:
-    """Ask for no code any more. Returns False where it was off."""
+def switch_off(user: User) -> None:
+    """Ask for no code any more. Raises Invalid where it was off."""
     StaticDevice.objects.filter(user=user).delete()
-    return bool(TOTPDevice.objects.filter(user=user).delete()[0])
+    if not TOTPDevice.objects.filter(user=user).delete()[0]:
+        raise Invalid("The second factor is off already", "code")
 
 
 def send_code(user: User) -> str:

@@ -106,6 +106,7 @@ def test_without_redis_who_was_told_obeys_and_others_go_on(name: str, valkey: St
 @pytest.mark.django_db
 def test_the_banks_429_is_obeyed_and_then_over(connected: Bank, bank_process: BankProcess) -> None:
     txid = ids.new_txid()
+    assert is_unknown(connected, txid)  # and there is a token
     bank_process.faults(too_many_percent=100)
     with pytest.raises(BankUnavailable, match="LimiteDeRequisicoes"):
         connected.read_charge(txid)

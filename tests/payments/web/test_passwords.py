@@ -61,7 +61,8 @@ def test_common_and_easy_passwords_are_refused(user: User, mailoutbox: list[Any]
 
 def test_an_unknown_e_mail_is_answered_and_queued_the_same(user: User, mailoutbox: list[Any]) -> None:
     known, unknown = ask(browser()), ask(browser(), "nobody@example.com")
-    assert known.content.replace(b"ana", b"") == unknown.content.replace(b"nobody", b"")
+    first_page, second_page = (re.sub(rb'value="\w{64}"', b"", answer.content) for answer in (known, unknown))  # CSRF
+    assert first_page == second_page
     first, second = OutboxEvent.objects.order_by("id").values_list("payload", flat=True)
     assert (first, second) == ({"user_id": user.pk}, {"user_id": 0})
     passwords.mail_link(**second)

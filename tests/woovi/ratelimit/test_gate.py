@@ -155,6 +155,25 @@ def test_strangers_wait_in_line_and_who_is_known_goes_past_it(settings: Any) -> 
     asyncio.run(run())
 
 
+def test_in_a_flood_strangers_come_in_one_at_a_time(settings: Any) -> None:
+    settings.RATE_LIMIT_STRANGERS = 4
+
+    async def most_inside(flood: int) -> int:
+        """How many of ten strangers are let in at once, after so many others within a moment."""
+        site = Site()
+        await statuses(site, [f"{n // 250 + 1}.{n % 250}.0.1" for n in range(flood)])
+        site.hold, site.reached = asyncio.Event(), 0
+        crowd = [asyncio.create_task(site.ask(f"{n}.9.0.1")) for n in range(100, 200)]
+        await asyncio.sleep(0)
+        inside = site.reached
+        site.hold.set()
+        await asyncio.gather(*crowd)
+        return inside
+
+    assert asyncio.run(most_inside(flood=600)) <= 1
+    assert asyncio.run(most_inside(flood=50)) == 4  # the negative control
+
+
 def test_who_waits_in_line_too_long_is_told_to_come_back() -> None:
     async def run() -> None:
         line = Line(1, patience=0.01)

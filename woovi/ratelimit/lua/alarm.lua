@@ -29,9 +29,12 @@ if not before then
   local fade = math.exp(-passed / DAY)
   usual_failed, usual_all = usual_failed * fade + ARGV[2], usual_all * fade + ARGV[1]
 end
-local usual = usual_failed / math.max(usual_all, 1)
+-- What was usual before this window; of fewer than a hundred log-ins nothing is said.
+local older_failed, older_all = math.max(usual_failed - failed, 0), usual_all - all
+local usual = older_all >= 100 and older_failed / older_all or 0
 local unusual = math.min(math.max(0.5, 3 * usual), 0.9)
-if failed >= tonumber(ARGV[4]) and failed >= unusual * all then till = now + window end
+-- Rounded, because the first of thirty has faded a little when the thirtieth comes.
+if failed + 0.5 >= tonumber(ARGV[4]) and failed >= unusual * all then till = now + window end
 
 redis.call('HSET', KEYS[1], 'at', string.format('%.0f', now), 'failed', failed, 'all', all,
   'usual_failed', usual_failed, 'usual_all', usual_all, 'till', string.format('%.0f', till))
