@@ -69,6 +69,12 @@ def mail_log_in_code(user_id: int, nonce: str) -> None:
     devices.mail_code(user_id, nonce)
 
 
+@shared_task(name="payments.mail_second_factor", ignore_result=True)
+def mail_second_factor(user_id: int, on: bool) -> None:
+    """Mail a user whose second factor was switched on or off."""
+    devices.mail_second_factor(user_id, on)
+
+
 @shared_task(name="payments.mail_password_link", ignore_result=True)
 def mail_password_link(user_id: int) -> None:
     """Mail a user the link by which another password is chosen."""

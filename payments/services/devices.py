@@ -1,4 +1,4 @@
-"""Mail to users about their log-ins: one from a browser that is new to their account, and the code that it needs."""
+"""Mail to users about their log-ins: a browser that is new to their account, a code for it, a changed second factor."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ CODE_TEXT = """Para entrar na sua conta {email}, digite o código {code}. Ele va
 Se não foi você, alguém tem a sua senha: troque-a agora.
 """
 
+FACTOR_SUBJECT = "Segundo fator da sua conta"
+FACTOR_TEXT = """O segundo fator da sua conta {email} foi {done}.
+
+Se não foi você, troque sua senha agora e fale conosco.
+"""
+
 
 @receiver(new_device)
 def queue_mail(sender: object, user: User, request: HttpRequest, **_: Any) -> None:
@@ -53,3 +59,11 @@ def mail_code(user_id: int, nonce: str) -> None:
     user = User.objects.get(pk=user_id)
     text = CODE_TEXT.format(email=user.email, code=second_factor.mailed_code(user_id, nonce))
     send_mail(CODE_SUBJECT, text, None, [user.email])
+
+
+def mail_second_factor(user_id: int, on: bool) -> None:
+    """Tell a user that the second factor was switched on or off."""
+    user = User.objects.get(pk=user_id)
+    send_mail(
+        FACTOR_SUBJECT, FACTOR_TEXT.format(email=user.email, done="ligado" if on else "desligado"), None, [user.email]
+    )

@@ -62,6 +62,7 @@ def switch_on(user: User, secret: str, code: str) -> list[str]:
     device = TOTPDevice(user=user, key=secret, name="phone")
     if not device.verify_token(_digits(code)):  # saves it
         raise Invalid("The code is wrong", "code")
+    _queue_mail(user, on=True)
     return new_recovery_codes(user)
 
 
@@ -96,6 +97,12 @@ def switch_off(user: User) -> None:
     StaticDevice.objects.filter(user=user).delete()
     if not TOTPDevice.objects.filter(user=user).delete()[0]:
         raise Invalid("The second factor is off already", "code")
+    _queue_mail(user, on=False)
+
+
+def _queue_mail(user: User, on: bool) -> None:
+    """Tell the user, who may not be the one that did it."""
+    outbox.write("task:mail_second_factor", str(user.company_id or ""), {"user_id": user.pk, "on": on})
 
 
 def send_code(user: User) -> str:

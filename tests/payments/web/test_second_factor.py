@@ -202,7 +202,7 @@ def shown_secret(merchant: Client) -> str:
     return base64.b32decode(secret.replace(" ", "")).hex()
 
 
-def test_it_is_switched_on_and_off(merchant: Client, user: User) -> None:
+def test_it_is_switched_on_and_off(merchant: Client, user: User, mailoutbox: list[Any]) -> None:
     secret = shown_secret(merchant)
     assert shown_secret(merchant) == secret, "a reload keeps it"
     form = {"password": PASSWORD, "code": phone(secret, -1)}
@@ -214,6 +214,8 @@ def test_it_is_switched_on_and_off(merchant: Client, user: User) -> None:
     codes = re.findall(r"<li>([a-z2-7-]{19})</li>", page)
     assert len(codes) == 10
     assert second_factor.is_on(user)
+    devices.mail_second_factor(**OutboxEvent.objects.get(topic="task:mail_second_factor").payload)
+    assert "foi ligado" in mailoutbox[0].body
     assert codes[0] not in merchant.get("/second-factor").content.decode()
     other = merchant.post("/second-factor", {"code": phone(secret), "recovery": "on"}).content.decode()
     assert codes[0] not in other
