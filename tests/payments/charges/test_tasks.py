@@ -31,6 +31,9 @@ def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
         "payments.compare_bank": "bank",
         "payments.deliver_webhook": "webhooks",
         "payments.mail_new_device": "webhooks",
+        "payments.mail_log_in_code": "webhooks",
+        "payments.mail_password_link": "webhooks",
+        "payments.mail_second_factor": "webhooks",
         "payments.prune": "webhooks",
         "payments.sweep_webhooks": "webhooks",
     }

@@ -57,16 +57,16 @@ def test_what_is_unusual(valkey: Standalone, failed: int, right: int, on: bool) 
 
 def test_what_was_usual_yesterday_is_not_unusual(valkey: Standalone) -> None:
     """A site where 28 of 100 log-ins fail: six of ten are not three times as many, nine of ten are unusual anywhere."""
-    usual = {"usual_failed": 2_800, "usual_all": 10_000}
     with valkey.servers[0].ask() as client:
-        client.hset(alarm.key(), mapping=usual)
+        now = client.time()[0] * 1_000_000
+        client.hset(alarm.key(), mapping={"at": now, "usual_failed": 2_800, "usual_all": 10_000})
         note(failed=60, right=40)
         assert alarm.seconds() == 0
         client.delete(alarm.key())
         note(failed=60, right=40)  # the negative control: without the memory of a day it would be
         assert alarm.seconds() > 0
         client.delete(alarm.key())
-        client.hset(alarm.key(), mapping={"usual_failed": 9_000, "usual_all": 10_000})
+        client.hset(alarm.key(), mapping={"at": now, "usual_failed": 9_000, "usual_all": 10_000})
         note(failed=60, right=2)
         assert alarm.seconds() > 0
 
@@ -111,7 +111,7 @@ def waits(valkey: Standalone) -> list[float]:
     with valkey.servers[0].ask() as client:
         now = client.time()
         ends = [int(client.get(key).split(b":")[1]) / 1e6 for key in client.keys(f"rl:*:{DELAY}:b")]
-        return [end - now[0] for end in ends]
+        return [end - now[0] - now[1] / 1e6 for end in ends]
 
 
 def end_waits(valkey: Standalone) -> None:

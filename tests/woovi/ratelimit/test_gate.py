@@ -15,7 +15,7 @@ from woovi.ratelimit import store
 from woovi.ratelimit.address import Networks
 from woovi.ratelimit.flood import Sketch
 from woovi.ratelimit.gate import gate
-from woovi.ratelimit.places import Line
+from woovi.ratelimit.line import Line
 
 __all__ = ["site"]
 
@@ -159,11 +159,11 @@ def test_in_a_flood_strangers_come_in_one_at_a_time(settings: Any) -> None:
     settings.RATE_LIMIT_STRANGERS = 4
 
     async def most_inside(flood: int) -> int:
-        """How many of ten strangers are let in at once, after so many others within a moment."""
+        """How many of sixty strangers are let in at once, after so many others within a moment."""
         site = Site()
         await statuses(site, [f"{n // 250 + 1}.{n % 250}.0.1" for n in range(flood)])
         site.hold, site.reached = asyncio.Event(), 0
-        crowd = [asyncio.create_task(site.ask(f"{n}.9.0.1")) for n in range(100, 200)]
+        crowd = [asyncio.create_task(site.ask(f"{n}.9.0.1")) for n in range(131, 191)]
         await asyncio.sleep(0)
         inside = site.reached
         site.hold.set()
@@ -176,9 +176,43 @@ def test_in_a_flood_strangers_come_in_one_at_a_time(settings: Any) -> None:
 
 def test_who_waits_in_line_too_long_is_told_to_come_back() -> None:
     async def run() -> None:
-        line = Line(1, patience=0.01)
+        line = Line(lambda: 1, patience=0.01)
         assert await line.enter()
         assert not await line.enter()
+        line.leave()
+        assert await line.enter()
+
+    asyncio.run(run())
+
+
+def test_a_place_in_line_is_never_lost() -> None:
+    """Whoever gives up or is cut off, in whatever moment, takes no place with it; and who came first is served first."""
+
+    async def run() -> None:
+        room = 2
+        line = Line(lambda: room, patience=5)
+        assert [await line.enter() for _ in range(2)] == [True, True]
+        served: list[int] = []
+
+        async def one(number: int) -> None:
+            if await line.enter():
+                served.append(number)
+
+        crowd = [asyncio.create_task(one(number)) for number in range(6)]
+        await asyncio.sleep(0)
+        crowd[1].cancel()  # waits
+        line.leave()
+        crowd[0].cancel()  # was given its turn, and has not heard of it: the next one gets it
+        await asyncio.sleep(0.01)
+        assert served == [2]
+        room = 1  # a flood
+        line.leave()
+        await asyncio.sleep(0.01)
+        assert served == [2]
+        for _ in range(3):
+            line.leave()
+            await asyncio.sleep(0.01)
+        assert served == [2, 3, 4, 5]
         line.leave()
         assert await line.enter()
 
