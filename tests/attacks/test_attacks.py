@@ -21,7 +21,7 @@ from payments.models import User
 from payments.services import companies, second_factor
 from tests.attacks.attacker import Attack, Request, code, log_in, send
 from tests.payments import making
-from tests.payments.web.test_second_factor import phone
+from tests.payments.web.log_in import phone
 from tests.processes import Process, free_port, wait_until
 from tests.topologies.topologies import Standalone
 from tests.woovi.ratelimit.test_without_redis import commands

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Person, shoot
-from tests.payments.web.conftest import PASSWORD
-from tests.payments.web.test_second_factor import phone
+from tests.payments.web.log_in import PASSWORD, phone
 
 
 def test_a_person_switches_it_on_and_logs_in_with_it(make_person: Callable[..., Person]) -> None:
@@ -20,7 +19,7 @@ def test_a_person_switches_it_on_and_logs_in_with_it(make_person: Callable[..., 
     secret = base64.b32decode(page.inner_text("#secret").replace(" ", "")).hex()
     shoot(page, "second-factor-off")
     page.fill("#id_password", PASSWORD)
-    page.fill("#id_code", phone(secret, -1))
+    page.fill("#id_code", phone(secret))
     page.click("form.card button")
     expect(page.locator("#codes li")).to_have_count(10)
     recovery = page.locator("#codes li").first.inner_text()

@@ -5,8 +5,9 @@ from django.test import Client
 
 from payments.models import Company, User
 from tests.payments import making
+from tests.payments.web.log_in import PASSWORD, Owner
 
-PASSWORD = "correct horse battery"
+__all__ = ["PASSWORD"]
 
 
 @pytest.fixture
@@ -25,3 +26,8 @@ def merchant(client: Client, user: User) -> Client:
     client.force_login(user)
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
+
+
+@pytest.fixture
+def owner(user: User) -> Owner:
+    return Owner(user)

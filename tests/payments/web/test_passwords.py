@@ -11,8 +11,7 @@ from django.test import Client
 
 from payments.models import User
 from payments.services import passwords, second_factor
-from tests.payments.web.conftest import PASSWORD
-from tests.payments.web.test_second_factor import Owner, browser, give_password
+from tests.payments.web.log_in import PASSWORD, Owner, browser, give_password
 from woovi.outbox.models import OutboxEvent
 
 NEW = "another good password"
