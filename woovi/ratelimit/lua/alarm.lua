@@ -8,7 +8,7 @@
 --
 -- A count fades by e in a window, so it is about what came in the last one. Failures are unusual where they are more than
 -- half of the log-ins and three times their usual share; nine tenths always are, so that a patient attacker cannot teach
--- us that failing is usual. During an alarm nothing is learnt. Not idempotent: a lost reply counts one log-in twice.
+-- us that failing is usual. During an alarm nothing is learnt. Not idempotent; the door never sends a call again.
 -- Failure policy: open, no alarm.
 
 local DAY = 86400000000
