@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from payments.models import User
-from payments.refusals import said
+from payments.refusals import translated
 from payments.services import second_factor
 from payments.services.errors import ServiceError
 from payments.web.sessions import CodeForm
@@ -91,7 +91,7 @@ def _done(request: HttpRequest, form: CodeForm, act: Callable[[str], Any]) -> An
         if done:
             tried.succeeded()
     if not done:
-        form.add_error("code", said(refusal) if refusal else _("This code is wrong, or was used before."))
+        form.add_error("code", translated(refusal) if refusal else _("This code is wrong, or was used before."))
     return done
 
 
