@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from payments.bank.directory import Directory
+
 
 class BankError(Exception):
     """The bank did not do as asked. `code` is the bank's or ours; `detail` may be logged."""
@@ -180,5 +182,5 @@ class Sending(Protocol):
     def statement(self, start: datetime, end: datetime) -> Iterator[StatementLine]: ...
 
 
-class Bank(Receiving, Sending, Protocol):
+class Bank(Receiving, Sending, Directory, Protocol):
     """A whole bank. `payments.bank.current()` gives the configured one."""

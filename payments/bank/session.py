@@ -55,18 +55,31 @@ class Session:
             BankError: as `payments.bank.port` describes. The message never holds a token, a secret or a Pix key.
             RuntimeError: a database transaction is open.
         """
+        return self._exchange(method, path, json=body, params=query)[0]
+
+    def read(self, path: str, headers: dict[str, str]) -> tuple[Any, str]:
+        """`GET` with these headers: the JSON of the answer and its Cache-Control. Raises as `call`.
+
+        For the DICT. Its 429 is about look-ups, and stops no other call.
+        """
+        answer, given = self._exchange("GET", path, stops_all=False, headers=headers)
+        return answer, given.get("Cache-Control", "")
+
+    def _exchange(
+        self, method: str, path: str, *, stops_all: bool = True, **request: Any
+    ) -> tuple[Any, httpx.Headers]:
         database.let_go()
         pace.take_turn(self._name)
-        answer = self._send(method, path, body, query)
-        if answer.status_code == 429:
+        answer = self._send(method, path, request)
+        if answer.status_code == 429 and stops_all:
             pace.told(self._name, answer.headers.get("Retry-After", ""))
         if answer.is_success:
-            return _json(answer, _label(method, path))
+            return _json(answer, _label(method, path)), answer.headers
         raise _error(answer, _label(method, path))
 
-    def _send(self, method: str, path: str, body: object, query: dict[str, str] | None) -> httpx.Response:
+    def _send(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
         try:
-            return self._client.request(method, path, json=body, params=query, auth=self._auth)
+            return self._client.request(method, path, auth=self._auth, **request)
         except LoadFailed as error:
             raise BankUnavailable("NoToken", error.reason) from None
         except httpx.HTTPError as error:

@@ -168,7 +168,7 @@ def sent(body: Any) -> BankSent:
         end_to_end_id=_matching(_END_TO_END, body["endToEndId"]),
         value=centavos(body["valor"]),
         status=SendStatus(body["status"]),
-        reason=_clean_text(body.get("motivo"), 140),
+        reason=clean_text(body.get("motivo"), 140),
     )
 
 
@@ -255,10 +255,10 @@ def _text_or_empty(text: object, longest: int) -> str:
     """Free text. A number is written out; anything else but text counts as empty."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         text = str(text)
-    return _clean_text(text, longest) if isinstance(text, str) else ""
+    return clean_text(text, longest) if isinstance(text, str) else ""
 
 
-def _clean_text(text: object, longest: int) -> str:
+def clean_text(text: object, longest: int) -> str:
     """Free text for a database column: without NUL and lone surrogates, at most `longest` characters."""
     if text is None:
         return ""
