@@ -256,6 +256,47 @@ class TokenMovements(TypedDict):
     pageInfo: PageInfo
 
 
+class KeyOwner(TypedDict):
+    """Who has the key. A CPF and the account are masked."""
+
+    name: Annotated[str, Field(examples=["Ana Souza"])]
+    taxID: Annotated[str, Field(examples=["111.***.***-35"])]
+    psp: Annotated[str, Field(description="ISPB of the account's bank.", examples=["18236120"])]
+    branch: Annotated[str, Field(examples=["****"])]
+    account: Annotated[str, Field(examples=["**********"])]
+
+
+class KeyCheck(TypedDict):
+    """Who has a Pix key."""
+
+    pixKey: Annotated[str, Field(description="As the DICT writes it.", examples=["ana@exemplo.com"])]
+    type: Literal["CPF", "CNPJ", "EMAIL", "PHONE", "EVP"]
+    pixKeyEndToEndId: Annotated[
+        str, Field(description="For a payment to the key.", examples=["E54811417202603021731a1B2c3D4e5F"])
+    ]
+    owner: KeyOwner
+
+
+class KeyRefusal(Error):
+    """Why there is no answer about the key."""
+
+    errorCode: NotRequired[Annotated[str, Field(examples=["PIX_KEY_INFO_NOT_FOUND"])]]
+
+
+class Psp(TypedDict):
+    """A participant of Pix."""
+
+    name: Annotated[str, Field(examples=["BCO DO BRASIL S.A."])]
+    ispb: Annotated[str, Field(examples=["00000000"])]
+    code: Annotated[str, Field(description="The ISPB again.", examples=["00000000"])]
+    compe: Annotated[str | None, Field(description="Null where it has none.", examples=["001"])]
+
+
+class Psps(TypedDict):
+    success: Literal[True]
+    psps: list[Psp]
+
+
 class Webhook(TypedDict):
     """A URL that wants one kind of event."""
 
@@ -311,6 +352,8 @@ class Deleted(TypedDict):
 OPEN: dict[int, Any] = {HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests, HTTPStatus.SERVICE_UNAVAILABLE: Error}
 COMMON = {HTTPStatus.BAD_REQUEST: Error, HTTPStatus.UNAUTHORIZED: Unauthorized, **OPEN}
 WITH_BODY = {**COMMON, HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Error, HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Error}
+KEY = {**COMMON, HTTPStatus.BAD_REQUEST: KeyRefusal, HTTPStatus.NOT_FOUND: KeyRefusal}
+KEY_WITH_BODY = {**WITH_BODY, HTTPStatus.NOT_FOUND: Error}
 
 
 def of(answer: Any, errors: dict[int, Any] = COMMON) -> dict[int, Any]:

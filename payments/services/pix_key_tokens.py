@@ -3,7 +3,7 @@
 Source: Woovi, `docs/payment/pix-key-token-bucket.md`. The bucket holds 500 tokens and gains 20 a minute. A key that is
 found costs 1 token. A key that is not found, is invalid, or for which the DICT had no time costs 20. Below 20 tokens a
 look-up is refused before the DICT is asked. A Pix approved to a looked-up key gives back 2. Answers from a cache, and
-the platform's own keys, cost nothing. Operators may change the size and the rate in the policy `pix.keys`.
+the platform's own keys, cost nothing, nor does a bank that is down. Operators may change the size and the rate in the policy `pix.keys`.
 
 20 tokens are reserved before the DICT is asked, and settled afterwards. So of forty look-ups at once, only as many pass
 as the bucket can pay for at 20 each. Woovi counts afterwards.
@@ -30,7 +30,14 @@ from woovi.ratelimit import Ask, give_back, reserve, store, take
 
 POLICY, PARTICIPANT = "pix.keys", "dict.participant"
 WORST, WORST_OF_PARTICIPANT = 20, 3
-COSTS = {"DICT_LOOKUP": 1, "NOT_FOUND_PIX_KEY": WORST, "INVALID_PIX_KEY": WORST, "TOO_MANY_REQUESTS": WORST}
+NOT_ASKED = ""  # the DICT gave no answer; there is no movement then
+COSTS = {
+    "DICT_LOOKUP": 1,
+    "NOT_FOUND_PIX_KEY": WORST,
+    "INVALID_PIX_KEY": WORST,
+    "TOO_MANY_REQUESTS": WORST,
+    NOT_ASKED: 0,
+}
 REWARD, REWARD_REASON = 2, "DICT_MESSAGE_REFUND"
 REFUSAL = "You tried to consult many Pix keys that do not exist."
 FULL = "The directory of Pix keys takes no more look-ups now. Try again later."
@@ -62,7 +69,8 @@ def lookup(company: Company, pix_key: str) -> Iterator[Lookup]:
         cost = COSTS[asked.reason]
         reserved.settle(cost)  # of the participant's three it keeps as many
         before = left + WORST
-        _write(company, Operation.REMOVE, asked.reason, before, before - cost, pix_key, asked.end_to_end_id)
+        if cost:
+            _write(company, Operation.REMOVE, asked.reason, before, before - cost, pix_key, asked.end_to_end_id)
 
 
 def _of_dict(company: Company, pix_key: str, cost: int, of_participant: int) -> tuple[Ask, ...]:
