@@ -34,7 +34,9 @@ class CheckBody(Body):
 
 
 @router.get(
-    "/pix-keys/{pix_key}/check", summary="See who has a Pix key", response=answers.of(answers.KeyCheck, answers.KEY)
+    "/pix-keys/{pix_key}/check",
+    summary="Get the owner of a Pix key",
+    response=answers.of(answers.KeyCheck, answers.KEY),
 )
 def check(request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI-encoded).")]) -> Json | HttpResponse:
     """Who has a key, from the DICT or from its answer a moment ago. Only a look-up in the DICT costs tokens."""
@@ -45,7 +47,9 @@ def check(request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI
 
 
 @router.post(
-    "/pix-keys/check", summary="See who has a Pix key", response=answers.of(answers.KeyCheck, answers.KEY_WITH_BODY)
+    "/pix-keys/check",
+    summary="Get the owner of a Pix key",
+    response=answers.of(answers.KeyCheck, answers.KEY_WITH_BODY),
 )
 def check_body(request: HttpRequest, body: CheckBody) -> Json | HttpResponse:
     """The same with the key in the body, which keeps it out of logs of addresses. Errors have no `errorCode`."""

@@ -109,7 +109,7 @@ _participants = ReadThroughCache(
 )  # fmt: skip
 _account = ReadThroughCache(
     "bank.account", _load_account, key=("bank",), ttl=HOUR, stale_while_revalidate=DAY, stale_if_error=30 * DAY,
-    lease=LEASE, failure_pause=5, local_ttl=1, warm=_this_bank,
+    lease=LEASE, failure_pause=5, warm=_this_bank,
     staleness="an hour old, or a day while it is refreshed; a month while the bank is down, then an error",
 )  # fmt: skip
 _charge = ReadThroughCache(
