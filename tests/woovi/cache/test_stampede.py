@@ -14,6 +14,8 @@ import pytest
 from tests.processes import Process, wait_until
 from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
+from tests.woovi.cache.test_readthrough import age
+from woovi.cache import ReadThroughCache
 
 PROCESSES, READERS = 4, 50
 
@@ -38,6 +40,11 @@ def waits(folder: Path) -> list[float]:
     return sorted(wait for each in found for wait in each)
 
 
+def read(folder: Path) -> set[str]:
+    """Every value that somebody was given."""
+    return {value for path in folder.glob("*.read") for value in json.loads(path.read_text())}
+
+
 @on_valkey
 @pytest.mark.parametrize("way", ["threads", "tasks"])
 def test_one_load(everywhere: Topology, tmp_path: Path, way: str) -> None:
@@ -45,6 +52,20 @@ def test_one_load(everywhere: Topology, tmp_path: Path, way: str) -> None:
         readers.wait_for("done", 60)
     assert len(loads(tmp_path)) == 1
     assert len(waits(tmp_path)) == PROCESSES * READERS
+    assert read(tmp_path) == {"value"}
+
+
+@pytest.mark.parametrize(("stale", "given"), [(600, {"old"}), (0, {"value"})], ids=["served", "control"])
+def test_nobody_waits_when_an_entry_ends(server: Topology, tmp_path: Path, stale: int, given: set[str]) -> None:
+    """One of the two hundred refreshes it, and all of them have the old value; without staleness all of them wait."""
+    before = ReadThroughCache("stampede", lambda **_: "old", key=("id",), ttl=60, stale_while_revalidate=stale)
+    before.get(id=1)
+    age(before, 61, id=1)
+    with crowd(tmp_path, server, "threads") as readers:
+        readers.wait_for("done", 60)
+    assert read(tmp_path) == given
+    assert len(loads(tmp_path)) == 1
+    assert before.get(id=1) == "value"
 
 
 def test_a_loader_that_is_killed_is_followed_by_one(everywhere: Topology, tmp_path: Path) -> None:
