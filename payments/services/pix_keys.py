@@ -20,6 +20,7 @@ from payments.pix.keys import PixKey
 from payments.selectors import bank_reads
 from payments.services import pix_key_tokens
 from payments.services.errors import Invalid, NotFound, TooMany, Unavailable
+from woovi import database
 from woovi.cache import Loaded, LoadFailed, ReadThroughCache
 
 STALE_IF_ERROR = 3600.0  # seconds
@@ -69,7 +70,10 @@ def look_up(company: Company, text: str) -> KeyOwner:
         KeyRefused: not a key, its account is suspected of fraud, or the DICT refuses.
         TooMany: the company is out of tokens, or the DICT takes no more questions now.
         Unavailable: the bank does not answer.
+        RuntimeError: a database transaction is open, also where the answer is known: the next one may not be.
     """
+    if database.in_transaction("default"):
+        raise RuntimeError("the DICT must not be asked inside a database transaction")
     key = _parsed(text)
     try:
         owner = Company.objects.filter(pix_key=key.value).first()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from payments.bank import directory_wire
 from payments.models import PixKeyMovement
@@ -112,6 +113,12 @@ def test_an_answer_is_no_ones_but_who_paid_for_it(shop: Merchant, rival: Merchan
     pix_keys.look_up(shop.company, KEY)
     pix_keys.look_up(rival.company, KEY)
     assert (left(shop), left(rival)) == (499, 499)
+
+
+def test_it_is_not_for_the_inside_of_a_transaction(shop: Merchant) -> None:
+    with pytest.raises(RuntimeError, match="inside a database transaction"), transaction.atomic():
+        pix_keys.look_up(shop.company, KEY)
+    assert left(shop) == 500
 
 
 def test_out_of_tokens_only_known_keys_are_answered(shop: Merchant) -> None:

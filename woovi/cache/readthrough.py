@@ -45,7 +45,8 @@ class ReadThroughCache(Loading):
         ttl: seconds that a value is fresh, less a random part of up to `jitter` of it.
         stale_while_revalidate: seconds after `ttl` in which it is still served, while one caller refreshes it in the background.
         stale_if_error: seconds after `ttl` in which it is served if a load fails.
-        negative_ttl: by class of exception that means "there is none" (never a time-out): seconds to remember it.
+        negative_ttl: by class of exception that is an answer, such as "there is none" (never a time-out): seconds to remember
+            it; 0 for a refusal that is raised as it is, neither remembered nor followed by a pause.
         early_refresh: XFetch's beta; 1 is right, 0 refreshes at the end only. Source: Vattani, Chierichetti, Lowenstein,
             "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015.
         lease: seconds that a load may take before another caller loads too.

@@ -273,6 +273,17 @@ def test_there_is_none_is_remembered_by_its_class(source: Source) -> None:
     assert len(source.calls) == 3
 
 
+def test_a_refusal_may_be_told_and_not_remembered(source: Source) -> None:
+    made = cache(source, negative_ttl={Missing: 0}, failure_pause=60)
+    source.value = Missing("no tokens left")
+    for times in (1, 2):
+        with pytest.raises(Missing, match="no tokens left"):
+            made.get(tenant=1, id="a")
+        assert len(source.calls) == times
+    source.value = "v2"
+    assert made.get(tenant=1, id="a") == "v2"  # no pause, as after a failure
+
+
 async def test_a_task_that_is_stopped_leaves_the_load_to_others() -> None:
     entered, release = asyncio.Event(), asyncio.Event()
     calls = []
