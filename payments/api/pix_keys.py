@@ -28,6 +28,8 @@ Json = dict[str, Any]
 
 
 class CheckBody(Body):
+    """The Pix key to look up."""
+
     model_config = ConfigDict(json_schema_extra={"example": {"pixKey": "ana@exemplo.com"}})
 
     pixKey: Text255

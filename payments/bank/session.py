@@ -65,9 +65,7 @@ class Session:
         answer, given = self._exchange("GET", path, stops_all=False, headers=headers)
         return answer, given.get("Cache-Control", "")
 
-    def _exchange(
-        self, method: str, path: str, *, stops_all: bool = True, **request: Any
-    ) -> tuple[Any, httpx.Headers]:
+    def _exchange(self, method: str, path: str, *, stops_all: bool = True, **request: Any) -> tuple[Any, httpx.Headers]:
         database.let_go()
         pace.take_turn(self._name)
         answer = self._send(method, path, request)
