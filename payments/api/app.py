@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from payments.api import accounts, charges, pix_keys, psps, webhooks
+from payments.api import accounts, charges, customers, pix_keys, psps, refunds, transactions, webhooks
 from payments.api.auth import AppID
 from payments.api.documentation import Documentation
 from payments.api.fields import StrictParser
@@ -28,6 +28,9 @@ api = NinjaAPI(
 )
 api.add_router("", charges.router)
 api.add_router("", accounts.router)
+api.add_router("", customers.router)
+api.add_router("", refunds.router)
+api.add_router("", transactions.router)
 api.add_router("", pix_keys.router)
 api.add_router("", psps.router)
 api.add_router("", webhooks.router)

@@ -6,8 +6,25 @@ never null. Source: Woovi's OpenAPI description.
 
 from payments.contract.account import account, company
 from payments.contract.charge import charge, payer, payment_link_url
+from payments.contract.customer import customer
 from payments.contract.event import event
 from payments.contract.parts import time
 from payments.contract.pix import pix, refund
+from payments.contract.transaction import payment, pix_refund, refund_transaction, statement_line
 
-__all__ = ["account", "charge", "company", "event", "payer", "payment_link_url", "pix", "refund", "time"]
+__all__ = [
+    "account",
+    "charge",
+    "company",
+    "customer",
+    "event",
+    "payer",
+    "payment",
+    "payment_link_url",
+    "pix",
+    "pix_refund",
+    "refund",
+    "refund_transaction",
+    "statement_line",
+    "time",
+]

@@ -3,6 +3,7 @@
 from payments.models.cache import Cache
 from payments.models.charge import BankCursor, Charge, ReceivedPix, Refund
 from payments.models.company import Application, Company, User
+from payments.models.customer import Customer
 from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
 from payments.models.pix_key import PixKeyMovement
@@ -18,6 +19,7 @@ __all__ = [
     "Cache",
     "Charge",
     "Company",
+    "Customer",
     "Entry",
     "LedgerTransaction",
     "PixKeyMovement",

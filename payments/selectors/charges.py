@@ -12,6 +12,7 @@ from django.db.models import BigIntegerField, OuterRef, Prefetch, QuerySet, Subq
 from django.db.models.functions import Coalesce
 
 from payments.models import Charge, Company, ReceivedPix, Refund
+from payments.selectors.periods import between
 
 # The states that pages show. In the API a charge stays COMPLETED when it is refunded.
 STATES = ("ACTIVE", "COMPLETED", "PARTLY_REFUNDED", "REFUNDED", "EXPIRED")
@@ -73,14 +74,8 @@ def listing(
     company: Company, *, status: str | None = None, start: datetime | None = None, end: datetime | None = None
 ) -> QuerySet[Charge]:
     """The company's charges, newest first, created from `start` to `end` (both included)."""
-    charges = _visible(company).order_by("-created_at", "-id")
-    if status:
-        charges = charges.filter(status=status)
-    if start:
-        charges = charges.filter(created_at__gte=start)
-    if end:
-        charges = charges.filter(created_at__lte=end)
-    return charges
+    charges = _visible(company).filter(between("created_at", start, end)).order_by("-created_at", "-id")
+    return charges.filter(status=status) if status else charges
 
 
 def with_returned(charges: QuerySet[Charge]) -> QuerySet[Charge]:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from payments.models import Refund
+from payments.services import customers
 from payments.services.charges import refunds
 from tests.bank_process import BankProcess, eventually
 from tests.payments import making
@@ -90,6 +91,7 @@ def test_awkward_ids_are_read_from_the_raw_path(correlation_id: str) -> None:
     """Through ASGI, as served: there the path comes encoded too."""
     shop = merchant()
     charge = making.charge(shop.company, correlation_id=correlation_id)
+    customers.create(shop.company, customers.CustomerRequest("Ana", correlation_id, making.ANA))
     segment = quote(correlation_id, safe="").replace(".", "%2E")
 
     async def ask(*paths: str) -> list[Any]:
@@ -98,10 +100,12 @@ def test_awkward_ids_are_read_from_the_raw_path(correlation_id: str) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
             return [(await client.get(path)).json() for path in paths]
 
-    read, refunds_of = asyncio.run(ask(f"/api/v1/charge/{segment}", f"/api/v1/charge/{segment}/refund/"))
+    paths = (f"/api/v1/charge/{segment}", f"/api/v1/charge/{segment}/refund/", f"/api/v1/customer/{segment}")
+    read, refunds_of, customer = asyncio.run(ask(*paths))
 
     assert read["charge"]["transactionID"] == charge.txid
     assert refunds_of["refunds"] == []
+    assert customer["customer"]["correlationID"] == correlation_id
 
 
 def test_a_bank_that_is_away_is_503_and_the_same_request_goes_on(
