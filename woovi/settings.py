@@ -214,6 +214,7 @@ WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
 RETAIN_WEBHOOKS_DAYS = env.integer("RETAIN_WEBHOOKS_DAYS", 30, 1, 3_650)
 RETAIN_PERSONAL_DAYS = env.integer("RETAIN_PERSONAL_DAYS", 90, 1, 3_650)
 WEBHOOK_KEY = env.text("WEBHOOK_KEY", None if PRODUCTION else "")  # PEM of the RSA key; development makes one
+WEBHOOK_IPS = env.networks("WEBHOOK_IPS", "")  # where our webhooks come from, as receivers see it
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", not PRODUCTION)  # endpoints on loopback and private networks
 
 # Mail to people, of which there is little. Without a server it goes to the worker's standard output.

@@ -44,6 +44,7 @@ KNOWN = frozenset(
         "WEBHOOK_BACKOFF",
         "WEBHOOK_TIMEOUT",
         "WEBHOOK_ALLOW_PRIVATE",
+        "WEBHOOK_IPS",
         "EMAIL_HOST",
         "EMAIL_PORT",
         "EMAIL_HOST_USER",

@@ -421,6 +421,10 @@ class WebhookEvents(TypedDict):
     events: list[WebhookEvent]
 
 
+class WebhookIps(TypedDict):
+    ips: Annotated[list[str], Field(examples=[["203.0.113.7"]])]
+
+
 class PublicKey(TypedDict):
     key_identifier: Annotated[str, Field(description="SHA-256 of the key's DER, in hex.")]
     key: Annotated[str, Field(description="PEM.")]

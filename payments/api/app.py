@@ -38,6 +38,11 @@ api.add_router("", webhooks.router)
 
 @api.exception_handler(AuthenticationError)
 def _unauthorized(request: HttpRequest, problem: AuthenticationError) -> HttpResponse:
+    return unauthorized(request)
+
+
+def unauthorized(request: HttpRequest) -> HttpResponse:
+    """The answer to a missing or wrong AppID."""
     return api.create_response(request, {"data": None, "errors": [{"message": "appID inválido"}]}, status=401)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import P, PathEx, Query, Router
 from pydantic import ConfigDict
@@ -105,6 +106,12 @@ def listing(request: HttpRequest, filters: Query[WebhookFilter]) -> Json:
 def events(request: HttpRequest) -> Json:
     """The events that an endpoint may ask for: those that happen here."""
     return {"events": [{"name": name} for name in webhooks.EVENTS]}
+
+
+@router.get("/webhook/ips", summary="List where webhooks come from", response=answers.of(answers.WebhookIps))
+def ips(request: HttpRequest) -> Json:
+    """The addresses that a receiver may let through. Empty where the platform's operator has not said."""
+    return {"ips": settings.WEBHOOK_IPS}
 
 
 @router.get(

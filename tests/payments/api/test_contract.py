@@ -210,6 +210,7 @@ ENDPOINTS = [
     ("GET", "/api/v1/webhook"),
     ("POST", "/api/v1/webhook"),
     ("GET", "/api/v1/webhook/events"),
+    ("GET", "/api/v1/webhook/ips"),
     ("PATCH", "/api/v1/webhook/1"),
     ("DELETE", "/api/v1/webhook/1"),
 ]
@@ -273,7 +274,7 @@ def test_a_rival_sees_and_changes_nothing(
             answer = rival.get(where) if method == "GET" else rival.delete(where)
         assert answer.status_code in {200, 400, 503}  # 503: no bank runs here
         assert not [secret for secret in secrets if secret in answer.content.decode()]
-        if path.count("/") > 3 and not path.endswith(("/logs", "/tokens", "/events", "/check")):
+        if path.count("/") > 3 and not path.endswith(("/logs", "/tokens", "/events", "/ips", "/check")):
             assert answer.status_code == 400
     assert paid.refunds.count() == 1
     assert Customer.objects.get(correlation_id="cliente-1").updated_at == before
