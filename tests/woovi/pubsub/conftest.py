@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from tests.topologies.topologies import Topology
 from woovi import outbox
@@ -80,7 +80,7 @@ async def hub(log: None) -> AsyncIterator[Hub]:
     made = Hub()
     yield made
     await settled()
-    await sync_to_async(connection.close)()  # the one of the thread in which this loop's queries ran
+    await sync_to_async(connections.close_all)()  # the one of the thread in which this loop's queries ran
     gc.collect()  # what was left unclosed is this test's
 
 
