@@ -270,4 +270,42 @@ CHARGES = [
     ),
 ]
 
-ALL = [*LEDGER, *CHARGES]
+PAYMENTS = [
+    Check(
+        "a payment that was approved holds its value, and its hold ended as it did",
+        """
+        SELECT p.id FROM payments_payment p
+        LEFT JOIN payments_ledgertransaction h ON h.id = p.hold_id
+        LEFT JOIN payments_ledgertransaction t ON t.resolves_id = h.id
+        WHERE (p.hold_id IS NULL) <> (p.status IN ('CREATED', 'DENIED', 'REMOVED'))
+           OR (p.hold_id IS NOT NULL AND (
+               h.id IS NULL OR h.company_id <> p.company_id
+               OR p.value <> (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id)
+               OR t.kind IS DISTINCT FROM
+                  CASE p.status WHEN 'CONFIRMED' THEN 'payment' WHEN 'FAILED' THEN 'payment_void' END))""",
+    ),
+    Check(
+        "a payment that is confirmed has left the bank once, and no other has",
+        """
+        SELECT coalesce(p.id::text, t.correlation_id) FROM payments_payment p
+        FULL JOIN (SELECT * FROM payments_ledgertransaction WHERE kind = 'payment') t
+            ON t.company_id = p.company_id AND t.correlation_id = p.public_id
+        LEFT JOIN (
+            SELECT e.transaction_id, sum(e.amount) AS value FROM payments_entry e
+            JOIN payments_account a ON a.id = e.account_id WHERE a.kind = 'CLEARING' GROUP BY e.transaction_id
+        ) out ON out.transaction_id = t.id
+        WHERE p.id IS NULL OR coalesce(out.value, 0) <> CASE p.status WHEN 'CONFIRMED' THEN p.value ELSE 0 END""",
+    ),
+    Check(
+        "a hold for a payment has its payment",
+        """
+        SELECT h.id FROM payments_ledgertransaction h LEFT JOIN payments_payment p ON p.hold_id = h.id
+        WHERE h.kind = 'payment_hold' AND p.id IS NULL""",
+    ),
+    Check(
+        "a payment ended at the bank as it did here",
+        "SELECT id FROM payments_payment WHERE contradicted_at IS NOT NULL",
+    ),
+]
+
+ALL = [*LEDGER, *CHARGES, *PAYMENTS]

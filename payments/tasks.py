@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import devices, reconciliation, retention
+from payments.services import devices, payments, reconciliation, retention
 from payments.services.charges import refunds
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
@@ -25,6 +25,18 @@ def send_refund(refund_id: int) -> None:
 def check_refunds() -> None:
     """Ask the bank about refunds that are still open. Runs by the clock."""
     refunds.check_open()
+
+
+@shared_task(name="payments.send_payment", ignore_result=True)
+def send_payment(payment_id: int) -> None:
+    """Ask the bank for one payment. Started by the outbox."""
+    payments.send(payment_id)
+
+
+@shared_task(name="payments.check_payments", ignore_result=True)
+def check_payments() -> None:
+    """Ask the bank about payments that are still open. Runs by the clock."""
+    payments.check_open()
 
 
 @shared_task(name="payments.reconcile", ignore_result=True)

@@ -8,6 +8,20 @@ from payments.contract.account import account, company
 from payments.contract.charge import charge, payer, payment_link_url
 from payments.contract.event import event
 from payments.contract.parts import time
+from payments.contract.payment import destination, movement, payment
 from payments.contract.pix import pix, refund
 
-__all__ = ["account", "charge", "company", "event", "payer", "payment_link_url", "pix", "refund", "time"]
+__all__ = [
+    "account",
+    "charge",
+    "company",
+    "destination",
+    "event",
+    "movement",
+    "payer",
+    "payment",
+    "payment_link_url",
+    "pix",
+    "refund",
+    "time",
+]

@@ -5,6 +5,7 @@ from payments.models.charge import BankCursor, Charge, ReceivedPix, Refund
 from payments.models.company import Application, Company, User
 from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
+from payments.models.payment import Payment
 from payments.models.pix_key import PixKeyMovement
 from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -20,6 +21,7 @@ __all__ = [
     "Company",
     "Entry",
     "LedgerTransaction",
+    "Payment",
     "PixKeyMovement",
     "ReceivedPix",
     "Refund",

@@ -1,0 +1,87 @@
+"""A payment: a Pix that a company sends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from payments.models.base import PublicIdField
+from payments.models.company import Company
+from payments.models.ledger import LedgerTransaction
+from woovi.locks import FencedModel
+
+
+class Payment(FencedModel):
+    """A payment of `value` centavos. CREATED → APPROVED → PROCESSING → CONFIRMED | FAILED; or CREATED → DENIED | REMOVED.
+
+    `public_id` is also its id at the bank, so the bank carries it out once, however often it is asked. `hold` reserves
+    the value from the approval until the bank has answered. A payment is `unknown_since` the bank did not answer: then
+    it is looked up before anything else, and never sent under another id.
+    """
+
+    class Type(models.TextChoices):
+        PIX_KEY = "PIX_KEY"
+        QR_CODE = "QR_CODE"
+        MANUAL = "MANUAL"
+
+    class Status(models.TextChoices):
+        CREATED = "CREATED"
+        APPROVED = "APPROVED"
+        PROCESSING = "PROCESSING"
+        CONFIRMED = "CONFIRMED"
+        FAILED = "FAILED"
+        DENIED = "DENIED"
+        REMOVED = "REMOVED"
+
+    OPEN = (Status.APPROVED, Status.PROCESSING)  # money is held, and the bank may have been asked
+
+    public_id = PublicIdField()
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="payments", db_index=False)
+    correlation_id = models.CharField(max_length=255)
+    type = models.CharField(max_length=7, choices=Type)
+    value = models.BigIntegerField()
+    pix_key = models.CharField(max_length=77, blank=True)
+    qr_code = models.CharField(max_length=512, blank=True)
+    account = models.JSONField(null=True)  # of MANUAL: {"holder", "account", "psp"}, as the contract has them
+    comment = models.CharField(max_length=140, blank=True)
+    metadata = models.JSONField(null=True)  # the company's own, shown to nobody else
+    status = models.CharField(max_length=10, choices=Status, default=Status.CREATED)
+    end_to_end_id = models.CharField(max_length=32, blank=True, db_index=True)
+    error_code = models.CharField(max_length=60, blank=True)  # the contract's, where it failed
+    reason = models.CharField(max_length=200, blank=True)  # why it failed, in the bank's words
+    hold = models.ForeignKey(
+        LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    asked_at = models.DateTimeField(null=True)  # when the bank was last asked
+    unknown_since = models.DateTimeField(null=True)
+    contradicted_at = models.DateTimeField(null=True)  # when the bank reported the opposite end; see check_ledger
+    created_at = models.DateTimeField(default=timezone.now)
+    approved_at = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "correlation_id"], name="payment_correlation_id_once"),
+            models.CheckConstraint(name="payment_value_positive", condition=Q(value__gt=0)),
+            models.CheckConstraint(
+                name="payment_approved_holds",
+                condition=Q(status__in=["CREATED", "DENIED", "REMOVED"]) | Q(hold__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "-id"], name="payments_of_company"),
+            models.Index(
+                fields=["created_at"], name="payment_open", condition=Q(status__in=["APPROVED", "PROCESSING"])
+            ),
+        ]
+
+    @property
+    def moved_at(self) -> datetime:
+        """When the bank ended it, or when it was approved."""
+        return self.resolved_at or self.approved_at or self.created_at
+
+    def __str__(self) -> str:
+        return f"{self.correlation_id} {self.status}"
