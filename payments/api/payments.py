@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from django.http import HttpRequest
 from ninja import P, PathEx, Query, Router
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from payments import contract, limits
 from payments.api import answers
@@ -28,12 +29,12 @@ Identifier = PathEx[str, P(description="The payment's correlationID (URI-encoded
 MOST_METADATA = 30  # keys
 
 
-class TaxID(Body):
+class ReceiverTaxID(Body):
     type: Text255 | None = None
     taxID: Text255
 
     @model_validator(mode="after")
-    def _valid(self) -> TaxID:
+    def _valid(self) -> ReceiverTaxID:
         try:
             self.taxID = keys.parse_tax_id(self.taxID)
         except keys.InvalidKey as error:
@@ -42,24 +43,35 @@ class TaxID(Body):
         return self
 
 
-class Holder(Body):
+class Receiver(Body):
     """Who holds the account."""
 
     name: Annotated[Text, Field(max_length=200)]
-    taxID: TaxID
+    taxID: ReceiverTaxID
 
 
-class BankAccount(Body):
+class ReceiverAccount(Body):
     account: Annotated[Text, StringConstraints(pattern=r"^[0-9A-Za-z]{1,20}$")]
     branch: Annotated[Text, StringConstraints(pattern=r"^[0-9]{4}$")]
     accountType: Annotated[Literal["CACC", "SLRY", "SVGS", "TRAN"], CAPITALS]
 
 
-class Psp(Body):
+class ReceiverBank(Body):
     """The account's bank."""
 
     id: Annotated[Text, StringConstraints(pattern=r"^[0-9A-Z]{8}$")]
     name: Text255 | None = None
+
+
+def _ispb_alone(value: object) -> object:
+    """Woovi's description has the bank as text, its example as an object."""
+    return {"id": value} if isinstance(value, str) else value
+
+
+def _storable(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+    if "\\u0000" in json.dumps(metadata):
+        raise ValueError("must not contain NUL")
+    return metadata
 
 
 class PaymentBody(Body):
@@ -82,13 +94,13 @@ class PaymentBody(Body):
     destinationAlias: Annotated[Text255 | None, Field(description="The Pix key to pay.")] = None
     destinationAliasType: Annotated[Literal["CPF", "CNPJ", "EMAIL", "PHONE", "RANDOM"] | None, CAPITALS] = None
     qrCode: Annotated[Text | None, Field(max_length=512, description="The BR Code to pay.")] = None
-    holder: Holder | None = None
-    account: BankAccount | None = None
-    psp: Psp | None = None
+    holder: Receiver | None = None
+    account: ReceiverAccount | None = None
+    psp: Annotated[ReceiverBank | None, BeforeValidator(_ispb_alone)] = None
     comment: Annotated[Text140 | None, Field(description="Shown to the receiver.")] = None
     pixKeyEndToEndId: Text255 | None = None
     sourceAccountId: Text255 | None = None
-    metadata: Annotated[dict[str, Any] | None, Field(max_length=MOST_METADATA)] = None
+    metadata: Annotated[dict[str, Any] | None, Field(max_length=MOST_METADATA), AfterValidator(_storable)] = None
     autoApprove: Annotated[bool, Field(description="Approve it in the same call.")] = False
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from payments.refusals import said
 from payments.services import companies
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
+from payments.services.payments import approving, sending
 from payments.services.reconciliation import bank_days, bank_list, contradictions, set_aside, suspense
 from payments.services.webhooks import deliveries
 
@@ -35,7 +36,9 @@ def told_by(module: object) -> list[str]:
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
     services = (creating, registering, companies, refunds, deliveries)
     operators = (bank_days, bank_list, contradictions, set_aside, suspense)
-    told = [text for service in (*services, *operators) for text in told_by(service)]
+    outgoing = (approving, sending)
+    told = [text for service in (*services, *operators, *outgoing) for text in told_by(service)]
+    told += approving.DECIDED.values()
     assert [
         text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
     ]

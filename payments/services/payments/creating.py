@@ -5,6 +5,7 @@ A look-up of the key in the DICT would come here, before the row is written.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,8 @@ from payments.services.errors import Duplicate, Invalid
 MAX_VALUE = 999_999_999_999  # centavos: what the Pix API's ten digits of reais hold
 ALREADY = "Já existe um pagamento com o correlationID fornecido"  # Woovi's own words
 Type = Payment.Type
+# Eleven digits alone stay refused: with a + before them they would be somebody else's phone, in another country.
+_BRAZILIAN = re.compile(r"55[0-9]{10,11}")
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ def _receiver(company: Company, order: PaymentOrder) -> dict[str, Any]:
 
 
 def read_key(text: str, kind: str = "") -> keys.PixKey:
-    """A key as the merchant wrote it. Where `kind` says PHONE, the `+` may be missing. Raises Invalid."""
-    if kind == "PHONE" and not text.strip().startswith("+"):
+    """A key as the merchant wrote it. Before a Brazilian phone with its 55, the `+` may be missing. Raises Invalid."""
+    if kind == "PHONE" and _BRAZILIAN.fullmatch(text.strip()):
         text = f"+{text.strip()}"
     try:
         key = keys.parse(text)

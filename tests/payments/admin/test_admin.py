@@ -24,6 +24,7 @@ from payments.models import (
     Company,
     Entry,
     LedgerTransaction,
+    Payment,
     PixKeyMovement,
     ReceivedPix,
     Refund,
@@ -34,9 +35,10 @@ from payments.models import (
 )
 from payments.models.operations import RetentionMark
 from payments.pix import keys
-from payments.services import companies
+from payments.services import companies, payments
 from payments.services.charges import receiving, refunds
 from payments.services.errors import Invalid
+from payments.services.payments import PaymentOrder
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent
 
@@ -47,6 +49,7 @@ FACTS = [
     Entry,
     LedgerTransaction,
     OutboxEvent,
+    Payment,
     PixKeyMovement,
     ReceivedPix,
     Refund,
@@ -82,6 +85,8 @@ def world(owner: Company) -> dict[type, Any]:
         charge.refresh_from_db()
     assert received is not None
     refund = refunds.request(owner, charge, f"refund-{owner.pk}", 1_000)
+    payments.create(owner, PaymentOrder(f"payment-{owner.pk}", 500, pix_key="ana@exemplo.com"))
+    payment = payments.approve(owner, f"payment-{owner.pk}")
     event = OutboxEvent.objects.filter(topic__startswith="OPENPIX:").latest("id")
     endpoint = WebhookEndpoint.objects.create(
         company=owner, name="shop", event=event.topic, url="https://shop.example/x", secret="s3cret-of-webhook"
@@ -98,6 +103,7 @@ def world(owner: Company) -> dict[type, Any]:
         Entry: transaction.entries.first(),
         LedgerTransaction: transaction,
         OutboxEvent: event,
+        Payment: payment,
         PixKeyMovement: PixKeyMovement.objects.create(
             company=owner, operation="REMOVE", reason="DICT_LOOKUP", tokens=1, tokens_before=500, tokens_after=499
         ),
@@ -162,6 +168,7 @@ def test_everything_is_found_by_any_of_its_ids(operator: Client) -> None:
         Entry: [one[LedgerTransaction].correlation_id, one[Account].public_id],
         LedgerTransaction: [one[LedgerTransaction].correlation_id, company.tax_id],
         OutboxEvent: [event.event_id],
+        Payment: [one[Payment].public_id, one[Payment].correlation_id, one[Payment].end_to_end_id],
         ReceivedPix: [received.end_to_end_id, received.txid, charge.correlation_id, company.tax_id],
         Refund: [refund.public_id, refund.correlation_id, refund.return_id, received.end_to_end_id],
         User: [one[User].email, company.tax_id],

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from payments.models import Account, Charge, ReceivedPix
+from payments.models import Account, Charge, Payment, ReceivedPix
 from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
@@ -188,6 +188,10 @@ ENDPOINTS = [
     ("GET", "/api/v1/charge/pedido-1"),
     ("GET", "/api/v1/charge/pedido-1/refund"),
     ("POST", "/api/v1/charge/pedido-1/refund"),
+    ("GET", "/api/v1/payment"),
+    ("POST", "/api/v1/payment"),
+    ("POST", "/api/v1/payment/approve"),
+    ("GET", "/api/v1/payment/pedido-1"),
     ("GET", "/api/v1/company"),
     ("GET", "/api/v1/account"),
     ("GET", "/api/v1/account/{account}"),
@@ -251,6 +255,7 @@ def test_a_rival_sees_and_changes_nothing(
         if "/charge/" in path or account in where:
             assert answer.status_code == 400
     assert not paid.refunds.exists()
+    assert not Payment.objects.exists()
 
 
 def told(*pixes: dict[str, Any]) -> bytes:
