@@ -277,7 +277,7 @@ PAYMENTS = [
         SELECT p.id FROM payments_payment p
         LEFT JOIN payments_ledgertransaction h ON h.id = p.hold_id
         LEFT JOIN payments_ledgertransaction t ON t.resolves_id = h.id
-        WHERE (p.hold_id IS NULL) <> (p.status IN ('CREATED', 'DENIED', 'REMOVED'))
+        WHERE (p.hold_id IS NULL) <> (p.batch_id IS NOT NULL OR p.status IN ('CREATED', 'DENIED', 'REMOVED'))
            OR (p.hold_id IS NOT NULL AND (
                h.id IS NULL OR h.company_id <> p.company_id
                OR p.value <> (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id)
@@ -305,6 +305,37 @@ PAYMENTS = [
     Check(
         "a payment ended at the bank as it did here",
         "SELECT id FROM payments_payment WHERE contradicted_at IS NOT NULL",
+    ),
+    Check(
+        "a batch counts its rows that have ended, and reserves what the others need",
+        """
+        SELECT b.id FROM payments_payoutbatch b
+        LEFT JOIN (
+            SELECT batch_id, count(*) FILTER (WHERE p.status = 'CONFIRMED') AS confirmed,
+                   count(*) FILTER (WHERE p.status = 'FAILED' AND p.round = b.round) AS failed,
+                   sum(p.value) FILTER (WHERE p.status = 'CONFIRMED') AS paid,
+                   coalesce(sum(p.value) FILTER (WHERE p.status = 'FAILED' AND p.round = b.round), 0) AS given_up,
+                   coalesce(sum(p.value) FILTER (WHERE p.status IN ('PROCESSING', 'QUARANTINED')), 0) AS open
+            FROM payments_payment p JOIN payments_payoutbatch b ON b.id = p.batch_id GROUP BY batch_id
+        ) p ON p.batch_id = b.id
+        WHERE (b.confirmed, b.failed) IS DISTINCT FROM (coalesce(p.confirmed, 0), coalesce(p.failed, 0))
+           OR (b.status IN ('RUNNING', 'PAUSED')
+               AND b.reserved <> b.total - coalesce(p.paid, 0) - coalesce(p.given_up, 0))
+           OR (b.status IN ('DONE', 'PARTIAL') AND b.reserved <> coalesce(p.open, 0))
+           OR (b.status IN ('DRAFT', 'VALIDATED', 'AWAITING_APPROVAL') AND b.reserved <> 0)
+           OR (b.status = 'DONE' AND (b.confirmed, p.paid) IS DISTINCT FROM (b.rows, b.total))""",
+    ),
+    Check(
+        "a batch's hold is open, and of what it reserves",
+        """
+        SELECT coalesce(b.id, h.id) FROM payments_payoutbatch b
+        FULL JOIN (
+            SELECT h.id, h.company_id, (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id) AS value
+            FROM payments_ledgertransaction h WHERE h.kind = 'payout_hold'
+              AND NOT EXISTS (SELECT FROM payments_ledgertransaction r WHERE r.resolves_id = h.id)
+        ) h ON h.id = b.hold_id
+        WHERE (b.hold_id IS NOT NULL OR h.id IS NOT NULL) AND (b.id IS NULL OR h.id IS NULL
+           OR b.reserved <> h.value OR b.company_id <> h.company_id)""",
     ),
 ]
 

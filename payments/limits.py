@@ -44,6 +44,9 @@ POLICIES = [
     Policy("pay.links", "address", 300, HOUR),
     Policy("api.lookups", "company", 6_000, MINUTE, burst=2_400),
     Policy("pix.keys", "taxid", 20, MINUTE, burst=500),
+    # Calls to the bank, by all workers together: of everybody's batches, and of one company's.
+    Policy("bank.calls", "world", 60_000, MINUTE, burst=1_000),
+    Policy("bank.company", "company", 48_000, MINUTE, burst=800),
     Policy("api.rows", "company", 60_000, MINUTE, burst=120_000),
 ]
 NOT_FOUND = 20  # cost of a look-up that finds nothing; one that finds something costs 1

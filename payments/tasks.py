@@ -7,10 +7,11 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import devices, payments, reconciliation, retention
+from payments.services import batches, devices, payments, reconciliation, retention
 from payments.services.charges import refunds
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
+from woovi import queue
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,20 @@ def send_payment(payment_id: int) -> None:
 def check_payments() -> None:
     """Ask the bank about payments that are still open. Runs by the clock."""
     payments.check_open()
+
+
+@shared_task(name="payments.pay_batches", ignore_result=True)
+def pay_batches() -> None:
+    """Pay chunks of batches for some seconds, then hint another worker. Started by the outbox."""
+    if batches.pay():
+        queue.send([("pay_batches", {})])
+
+
+@shared_task(name="payments.sweep_batches", ignore_result=True)
+def sweep_batches() -> None:
+    """Hint batches that nobody pays, and ask about rows whose end is unknown. Runs by the clock."""
+    batches.sweep()
+    batches.check_open()
 
 
 @shared_task(name="payments.reconcile", ignore_result=True)

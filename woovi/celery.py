@@ -3,6 +3,7 @@
 celery -A woovi worker -Q webhooks     # threads: the tasks wait for merchants and banks, they do not compute
 celery -A woovi worker -Q bank -c 4    # a worker of its own: a bank that hangs must not keep webhooks waiting
 celery -A woovi worker -Q payments -c 8   # payments, which wait for nothing else
+celery -A woovi worker -Q batches -c 2    # payout batches
 celery -A woovi beat
 
 Workers get `--without-gossip --without-mingle --without-heartbeat`: looking for each other takes three seconds of every
@@ -62,7 +63,8 @@ app.conf.update(
     task_routes={
         f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund", "compare_bank")
     }
-    | {f"payments.{name}": {"queue": "payments"} for name in ("send_payment", "check_payments")},
+    | {f"payments.{name}": {"queue": "payments"} for name in ("send_payment", "check_payments")}
+    | {f"payments.{name}": {"queue": "batches"} for name in ("pay_batches", "sweep_batches")},
     beat_schedule=SCHEDULE,
     task_serializer="json",
     worker_pool="threads",

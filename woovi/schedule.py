@@ -10,6 +10,7 @@ from celery.schedules import crontab
 SCHEDULE: dict[str, dict[str, Any]] = {
     "reconcile": {"task": "payments.reconcile", "schedule": 5, "options": {"expires": 5}},
     "check-refunds": {"task": "payments.check_refunds", "schedule": 5, "options": {"expires": 5}},
+    "sweep-batches": {"task": "payments.sweep_batches", "schedule": 5, "options": {"expires": 5}},
     "check-payments": {"task": "payments.check_payments", "schedule": 2, "options": {"expires": 2}},
     # 3:30 in São Paulo: yesterday is over, and banks list late
     "compare-bank": {

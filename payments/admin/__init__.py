@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin import (
+    batches,
     caches,
     charges,
     companies,
@@ -22,6 +23,7 @@ from payments.admin import (
 )
 
 __all__ = [
+    "batches",
     "caches",
     "charges",
     "companies",

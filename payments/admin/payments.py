@@ -14,7 +14,7 @@ from payments.admin.charges import COMPANY_IDS
 from payments.admin.confirm import confirmed, on_each
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import LedgerTransaction, Payment
-from payments.services import payments
+from payments.services import batches, payments
 
 
 class UnknownFilter(admin.SimpleListFilter):
@@ -41,13 +41,14 @@ class PaymentAdmin(Record):
         "public_id__exact",
         "correlation_id__exact",
         "end_to_end_id__exact",
+        "batch__public_id__exact",
         *COMPANY_IDS,
     )
-    search_help_text = _("Payment id, correlation id, end-to-end id, or the company's id or tax id")
+    search_help_text = _("Payment id, correlation id, end-to-end id, the batch's id, or the company's id or tax id")
     ordering = ("-id",)
     exclude = ("value", "hold")
     readonly_fields = ("worth", "hold_link", "entries")
-    actions = ("ask_bank", "deny", "remove")
+    actions = ("ask_bank", "give_up", "deny", "remove")
 
     worth = reais("value", _("Value"))
 
@@ -64,7 +65,18 @@ class PaymentAdmin(Record):
 
     @admin.action(description=_("Ask the bank"), permissions=["act"])
     def ask_bank(self, request: HttpRequest, rows: QuerySet[Payment]) -> None:
-        on_each(self, request, rows, lambda payment: f"The bank was asked. Now {payments.ask(payment)}.")
+        def act(payment: Payment) -> str:
+            return f"The bank was asked. Now {batches.ask(payment) if payment.batch_id else payments.ask(payment)}."
+
+        on_each(self, request, rows, act)
+
+    @admin.action(description=_("Give up, if the bank does not have it"), permissions=["act"])
+    def give_up(self, request: HttpRequest, rows: QuerySet[Payment]) -> HttpResponse | None:
+        question = _("End these payments in quarantine as failed, if the bank does not have them?")
+        if page := confirmed(self, request, rows, "give_up", question):
+            return page
+        on_each(self, request, rows, lambda payment: f"Given up. {batches.give_up(payment)}")
+        return None
 
     @admin.action(description=_("Deny"), permissions=["act"])
     def deny(self, request: HttpRequest, rows: QuerySet[Payment]) -> HttpResponse | None:

@@ -36,7 +36,12 @@ class BankNotOffered(BankError):
 
 
 class BankUnavailable(BankError):
-    """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again."""
+    """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again.
+
+    `retry_after`: seconds after which the bank wants to be asked again, where it says so.
+    """
+
+    retry_after: float | None = None
 
 
 class BankUnknown(BankError):

@@ -101,6 +101,11 @@ def _json(answer: httpx.Response, label: str) -> Any:
         raise BankUnknown("BrokenAnswer", f"{label}: HTTP {answer.status_code} without JSON") from None
 
 
+def _seconds(text: str) -> float | None:
+    """Retry-After in seconds. Its other form, a date (RFC 9110 §10.2.3), is taken as none: clocks differ."""
+    return float(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
+
+
 def _error(answer: httpx.Response, label: str) -> BankError:
     """The port's error for a failed answer. Reads RFC 7807 where the bank sends it."""
     status = answer.status_code
@@ -112,7 +117,9 @@ def _error(answer: httpx.Response, label: str) -> BankError:
     code = str(problem.get("type", "")).rpartition("/")[2] or f"HTTP {status}"
     detail = f"{label}: HTTP {status} {str(problem.get('detail', ''))[:300]}".strip()
     if status in {401, 403, 429, 503}:  # 401, 403: our credentials and scopes, not the instruction
-        return BankUnavailable(code, detail)
+        error = BankUnavailable(code, detail)
+        error.retry_after = _seconds(answer.headers.get("Retry-After", ""))
+        return error
     if status == 404:
         return BankNotFound(code, detail)
     if 400 <= status < 500 and status != 408:

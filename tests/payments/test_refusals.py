@@ -12,6 +12,7 @@ from django.utils import translation
 from payments import refusals
 from payments.refusals import said
 from payments.services import companies
+from payments.services.batches import lifecycle, unknown
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
 from payments.services.payments import approving, sending
@@ -36,9 +37,9 @@ def told_by(module: object) -> list[str]:
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
     services = (creating, registering, companies, refunds, deliveries)
     operators = (bank_days, bank_list, contradictions, set_aside, suspense)
-    outgoing = (approving, sending)
+    outgoing = (approving, sending, lifecycle, unknown)
     told = [text for service in (*services, *operators, *outgoing) for text in told_by(service)]
-    told += approving.DECIDED.values()
+    told += [*approving.DECIDED.values(), approving.CONFIRMED]
     assert [
         text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
     ]

@@ -17,6 +17,7 @@ from woovi.locks import LockNotAvailable, StaleFence
 
 Status = Payment.Status
 # Woovi's words for a payment that does not wait for an approval.
+CONFIRMED = "Payment already confirmed"
 DECIDED = {Status.DENIED: "Payment denied", Status.REMOVED: "Payment not found"}
 
 
@@ -82,4 +83,4 @@ def _end(payment: Payment, status: Payment.Status, reason: str, now: datetime | 
 
 def _refuse_unless_created(payment: Payment) -> None:
     if payment.status != Status.CREATED:
-        raise Invalid(DECIDED.get(Status(payment.status), "Payment already confirmed"), "correlationID")
+        raise Invalid(DECIDED.get(Status(payment.status), CONFIRMED), "correlationID")

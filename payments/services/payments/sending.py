@@ -65,7 +65,7 @@ def _send(lock: SplitLock, now: datetime) -> Payment:
         answer = read(payment.public_id) if asked_before else None
         if answer is None:
             lock.check()
-            answer = order_of(payment)
+            answer = place(order_of(payment))
     except BankError as error:
         log.warning("Payment %s stays open: %s", payment.pk, error)
         if isinstance(error, BankUnknown):
@@ -83,12 +83,23 @@ def read(send_id: str) -> BankSent | None:
         return None
 
 
-def order_of(payment: Payment) -> BankSent:
-    """Send the payment. A final refusal is returned as REFUSED; whatever may still change is raised as BankError."""
+def place(order: SendOrder) -> BankSent:
+    """Send a Pix. A final refusal is returned as REFUSED; whatever may still change is raised as BankError."""
+    try:
+        return bank.current().send_pix(order)
+    except BankRefused as error:
+        # "Id already used" is a refusal too. Only if the bank has no payment under this id is it refused.
+        if answer := read(order.send_id):
+            return answer
+        return BankSent(order.send_id, "", order.value, SendStatus.REFUSED, f"{error.code} - {error.detail}")
+
+
+def order_of(payment: Payment) -> SendOrder:
+    """What the bank is asked for."""
     account = payment.account and _account(payment)
     # With a code or an account, the key is left out: it would be a second receiver.
     key = payment.pix_key if payment.type == Payment.Type.PIX_KEY else ""
-    order = SendOrder(
+    return SendOrder(
         payment.public_id,
         payment.value,
         pix_key=key,
@@ -97,13 +108,6 @@ def order_of(payment: Payment) -> BankSent:
         payer_message=payment.comment,
         end_to_end_id=payment.end_to_end_id,
     )
-    try:
-        return bank.current().send_pix(order)
-    except BankRefused as error:
-        # "Id already used" is a refusal too. Only if the bank has no payment under this id is it refused.
-        if answer := read(payment.public_id):
-            return answer
-        return BankSent(payment.public_id, "", payment.value, SendStatus.REFUSED, f"{error.code} - {error.detail}")
 
 
 def _account(payment: Payment) -> BankAccount:
@@ -119,9 +123,9 @@ def _account(payment: Payment) -> BankAccount:
 
 
 def check_open(now: datetime | None = None) -> int:
-    """Ask the bank about open payments, least recently asked first. Returns how many were tried."""
+    """Ask the bank about open payments that are in no batch, least recently asked first. Returns how many were tried."""
     now = now or timezone.now()
-    due = Payment.objects.filter(status__in=Payment.OPEN, approved_at__lt=now - CHECK_AFTER)
+    due = Payment.objects.filter(batch=None, status__in=Payment.OPEN, approved_at__lt=now - CHECK_AFTER)
     due = due.filter(Q(asked_at=None) | Q(asked_at__lt=now - CHECK_AFTER))
     ordered = due.order_by(F("asked_at").asc(nulls_first=True), "created_at")
     asked, deadline = 0, time.monotonic() + CHECK_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,10 @@ from payments.models import (
     Entry,
     LedgerTransaction,
     Payment,
+    PayoutBatch,
+    PayoutChunk,
+    PayoutProblem,
+    PayoutRow,
     PixKeyMovement,
     ReceivedPix,
     Refund,
@@ -35,7 +40,7 @@ from payments.models import (
 )
 from payments.models.operations import RetentionMark
 from payments.pix import keys
-from payments.services import companies, payments
+from payments.services import batches, companies, payments
 from payments.services.charges import receiving, refunds
 from payments.services.errors import Invalid
 from payments.services.payments import PaymentOrder
@@ -50,6 +55,10 @@ FACTS = [
     LedgerTransaction,
     OutboxEvent,
     Payment,
+    PayoutBatch,
+    PayoutChunk,
+    PayoutProblem,
+    PayoutRow,
     PixKeyMovement,
     ReceivedPix,
     Refund,
@@ -93,6 +102,9 @@ def world(owner: Company) -> dict[type, Any]:
     )
     delivery = WebhookDelivery.objects.create(endpoint=endpoint, event=event, status="FAILED", attempts=8)
     transaction = LedgerTransaction.objects.filter(company=owner).latest("id")
+    maker = User.objects.create_user(f"maker{owner.pk}@example.com", company=owner)
+    file = f"id;chave;valor\nid-{owner.pk};ana@exemplo.com;1,00\nb;nobody;1,00\n"
+    batch = batches.upload(owner, maker, f"folha-{owner.pk}.csv", io.BytesIO(file.encode()))
     person = User.objects.create_user(f"user{owner.pk}@example.com", "x", company=owner)
     return {
         Account: owner.accounts.get(kind="MERCHANT"),
@@ -104,6 +116,10 @@ def world(owner: Company) -> dict[type, Any]:
         LedgerTransaction: transaction,
         OutboxEvent: event,
         Payment: payment,
+        PayoutBatch: batch,
+        PayoutChunk: batch.chunks.get(),
+        PayoutProblem: batch.found.get(),
+        PayoutRow: batch.lines.get(),
         PixKeyMovement: PixKeyMovement.objects.create(
             company=owner, operation="REMOVE", reason="DICT_LOOKUP", tokens=1, tokens_before=500, tokens_after=499
         ),
@@ -169,6 +185,10 @@ def test_everything_is_found_by_any_of_its_ids(operator: Client) -> None:
         LedgerTransaction: [one[LedgerTransaction].correlation_id, company.tax_id],
         OutboxEvent: [event.event_id],
         Payment: [one[Payment].public_id, one[Payment].correlation_id, one[Payment].end_to_end_id],
+        PayoutBatch: [one[PayoutBatch].public_id, one[PayoutBatch].name],
+        PayoutRow: [one[PayoutBatch].public_id, one[PayoutRow].reference],
+        PayoutProblem: [one[PayoutBatch].public_id],
+        PayoutChunk: [one[PayoutBatch].public_id],
         ReceivedPix: [received.end_to_end_id, received.txid, charge.correlation_id, company.tax_id],
         Refund: [refund.public_id, refund.correlation_id, refund.return_id, received.end_to_end_id],
         User: [one[User].email, company.tax_id],
