@@ -90,7 +90,7 @@ def _write(batch: PayoutBatch, results: Sequence[Result], now: datetime) -> list
         integers([result.is_unknown for result in results]),
     )
     owner = (batch.company_id, batch.pk, batch.round, batch.approved_at, now)
-    return statements.fetch(_WRITE, *columns, *owner)  # type: ignore[return-value]
+    return statements.fetch(_WRITE, *columns, *owner)
 
 
 def _book(batch: PayoutBatch, payments: list[int]) -> None:
