@@ -95,6 +95,11 @@ class Payment(FencedModel):
         ]
         indexes = [
             models.Index(fields=["company", "-id"], name="payments_of_company"),
+            models.Index(
+                fields=["id"],
+                name="payment_in_trouble",
+                condition=Q(status="QUARANTINED") | Q(contradicted_at__isnull=False),
+            ),
             models.Index(fields=["end_to_end_id"], name="payment_by_end_to_end_id"),
             models.Index(
                 fields=["company", "correlation_id"], name="payment_by_reference", condition=Q(batch__isnull=False)
