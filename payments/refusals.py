@@ -51,7 +51,7 @@ REFUSALS = [
     ("Who uploaded a batch does not approve it", _("Who uploaded a batch does not approve it.")),
     ("The approver is of another company", _("Only people of the company approve its batches.")),
     ("The batch is not the one that was shown", _("The batch was changed since it was shown. Look at it again.")),
-    ("The batch is [A-Z_]+$", _("The batch is not in a state for this.")),
+    (r"The batch is \w+$", _("The batch is not in a state for this.")),
     ("The balance does not cover the batch", _("The balance does not cover the batch.")),
     ("The failed rows are not those that were shown", _("Other rows have failed by now. Look at them again.")),
     ("No row has failed", _("No row has failed.")),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.admin.charges import COMPANY_IDS
 from payments.admin.confirm import confirmed, on_each
 from payments.admin.records import Record, link, reais, rows_link
-from payments.models import LedgerTransaction, Payment, PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
+from payments.models import Payment, PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.services import batches
 
 
@@ -71,11 +71,9 @@ class PayoutBatchAdmin(Record):
     def chunks(self, batch: PayoutBatch) -> SafeString:
         return rows_link(PayoutChunk, _("Chunks"), q=batch.public_id)
 
-    @admin.display(description=_("Ledger"))
+    @admin.display(description=_("Hold in the ledger"))
     def entries(self, batch: PayoutBatch) -> SafeString | str:
-        return (
-            link(batch.hold) if batch.hold_id else rows_link(LedgerTransaction, _("Transactions"), kind="payout_hold")
-        )
+        return link(batch.hold)
 
     def _each(
         self, request: HttpRequest, rows: QuerySet[PayoutBatch], action: str, question: Any,
