@@ -99,7 +99,7 @@ def sent(row: Sent) -> dict[str, Any]:
         "idEnvio": row.send_id,
         "endToEndId": row.end_to_end_id,
         "valor": reais(row.value),
-        "favorecido": {"chave": row.pix_key},
+        "favorecido": {"chave": row.pix_key} if row.pix_key else {"conta": row.account},
         "horario": {"solicitacao": moment(row.requested_at)},
         "status": row.status,
     }

@@ -54,8 +54,8 @@ POLICIES = [
     Policy("pix.keys", "taxid", 20, MINUTE, burst=500),
     Policy("api.rows", "company", 60_000, MINUTE, burst=120_000),
     # What we ask of others: our calls to the bank (payments.bank.pace), and to the DICT (payments.services.pix_key_tokens).
-    Policy("bank.calls", "bank", 30_000, MINUTE, burst=10_000, blocks=(1,)),  # blocks: the bank's Retry-After is one
-    Policy("bank.company", "company", 12_000, MINUTE, burst=6_000),
+    Policy("bank.calls", "bank", 60_000, MINUTE, burst=10_000, blocks=(1,)),  # blocks: the bank's Retry-After is one
+    Policy("bank.company", "company", 48_000, MINUTE, burst=6_000),
     Policy("dict.user.pf", "taxid", 2, MINUTE, burst=100),
     Policy("dict.user.pj", "taxid", 20, MINUTE, burst=1_000),
     Policy("dict.user-v2.pf", "taxid", 2, MINUTE, burst=100),

@@ -7,10 +7,11 @@ import logging
 from celery import shared_task
 
 from payments.bank.port import BankError
-from payments.services import devices, passwords, reconciliation, retention
+from payments.services import batches, devices, passwords, payments, reconciliation, retention
 from payments.services.charges import refunds
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
+from woovi import queue
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,32 @@ def send_refund(refund_id: int) -> None:
 def check_refunds() -> None:
     """Ask the bank about refunds that are still open. Runs by the clock."""
     refunds.check_open()
+
+
+@shared_task(name="payments.send_payment", ignore_result=True)
+def send_payment(payment_id: int) -> None:
+    """Ask the bank for one payment. Started by the outbox."""
+    payments.send(payment_id)
+
+
+@shared_task(name="payments.check_payments", ignore_result=True)
+def check_payments() -> None:
+    """Ask the bank about payments that are still open. Runs by the clock."""
+    payments.check_open()
+
+
+@shared_task(name="payments.pay_batches", ignore_result=True)
+def pay_batches() -> None:
+    """Pay chunks of batches for some seconds, then hint another worker. Started by the outbox."""
+    if batches.pay():
+        queue.send([("pay_batches", {})])
+
+
+@shared_task(name="payments.sweep_batches", ignore_result=True)
+def sweep_batches() -> None:
+    """Hint batches that nobody pays, and ask about rows whose end is unknown. Runs by the clock."""
+    batches.sweep()
+    batches.check_open()
 
 
 @shared_task(name="payments.reconcile", ignore_result=True)

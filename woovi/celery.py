@@ -2,6 +2,8 @@
 
 celery -A woovi worker -Q webhooks     # threads: the tasks wait for merchants and banks, they do not compute
 celery -A woovi worker -Q bank -c 4    # a worker of its own: a bank that hangs must not keep webhooks waiting
+celery -A woovi worker -Q payments -c 8   # payments, which wait for nothing else
+celery -A woovi worker -Q batches -c 2    # payout batches
 
 Workers run with `--without-gossip --without-mingle --without-heartbeat`. Discovering other workers costs every new
 connection three seconds, and their heartbeats block while Redis does not answer.
@@ -62,7 +64,9 @@ app.conf.update(
     # stops after its time. Two sweeps at once repeat each other's work, which is harmless.
     task_routes={
         f"payments.{name}": {"queue": "bank"} for name in ("reconcile", "check_refunds", "send_refund", "compare_bank")
-    },
+    }
+    | {f"payments.{name}": {"queue": "payments"} for name in ("send_payment", "check_payments")}
+    | {f"payments.{name}": {"queue": "batches"} for name in ("pay_batches", "sweep_batches")},
     task_serializer="json",
     worker_pool="threads",
     worker_concurrency=32,

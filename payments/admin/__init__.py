@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin import (
+    batches,
     caches,
     charges,
     companies,
@@ -17,12 +18,14 @@ from payments.admin import (
     model_names,
     money,
     outbox,
+    payments,
     people,
     pix_keys,
     webhooks,
 )
 
 __all__ = [
+    "batches",
     "caches",
     "charges",
     "companies",
@@ -34,6 +37,7 @@ __all__ = [
     "model_names",
     "money",
     "outbox",
+    "payments",
     "people",
     "pix_keys",
     "webhooks",

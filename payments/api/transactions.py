@@ -81,4 +81,8 @@ def statement(request: HttpRequest, period: Query[Period]) -> list[Json]:
 
 
 def _as_json(row: ReceivedPix | Refund, owner: Company) -> Json:
-    return contract.payment(row, owner) if isinstance(row, ReceivedPix) else contract.refund_transaction(row, owner)
+    return (
+        contract.pix_transaction(row, owner)
+        if isinstance(row, ReceivedPix)
+        else contract.refund_transaction(row, owner)
+    )

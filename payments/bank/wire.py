@@ -81,9 +81,30 @@ def charge_body(order: ChargeOrder) -> dict[str, Any]:
 
 def send_body(order: SendOrder) -> dict[str, Any]:
     """The body of the simulator's `PUT /sim/pix/{idEnvio}`."""
-    target = {"copiaECola": order.br_code} if order.br_code else {"chave": order.pix_key}
-    body: dict[str, Any] = {"valor": reais(order.value), "favorecido": target}
-    return {**body, "mensagem": order.payer_message} if order.payer_message else body
+    body: dict[str, Any] = {"valor": reais(order.value), "favorecido": _receiver(order)}
+    if order.payer_message:
+        body["mensagem"] = order.payer_message
+    if order.end_to_end_id:
+        body["endToEndId"] = order.end_to_end_id
+    return body
+
+
+def _receiver(order: SendOrder) -> dict[str, Any]:
+    if order.br_code:
+        return {"copiaECola": order.br_code}
+    if order.account is None:
+        return {"chave": order.pix_key}
+    account, holder = order.account, order.account.holder
+    return {
+        "conta": {
+            "ispb": account.ispb,
+            "agencia": account.branch,
+            "conta": account.number,
+            "tipo": account.type,
+            "nome": holder.name,
+            "cpf" if len(holder.tax_id) == 11 else "cnpj": holder.tax_id,
+        }
+    }
 
 
 def readable(

@@ -12,7 +12,7 @@ from payments.selectors.transactions import StatementLine
 REFUND_STATUS = {"IN_PROCESSING": "IN_PROCESSING", "CONFIRMED": "REFUNDED", "REJECTED": "NOT_ACCOMPLISHED"}
 
 
-def payment(received: ReceivedPix, company: Company) -> Json:
+def pix_transaction(received: ReceivedPix, company: Company) -> Json:
     """A received Pix; its status tells whether some or all of it went back."""
     paid = received.charge if received.outcome == ReceivedPix.Outcome.SETTLED else None
     shown = pix(received, company, paid)

@@ -6,6 +6,8 @@ from payments.models.company import Application, Company, User
 from payments.models.customer import Customer
 from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
+from payments.models.payment import Payment
+from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.models.pix_key import PixKeyMovement
 from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -22,6 +24,11 @@ __all__ = [
     "Customer",
     "Entry",
     "LedgerTransaction",
+    "Payment",
+    "PayoutBatch",
+    "PayoutChunk",
+    "PayoutProblem",
+    "PayoutRow",
     "PixKeyMovement",
     "ReceivedPix",
     "Refund",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -12,6 +10,7 @@ from django.db.models import BigIntegerField, OuterRef, Prefetch, QuerySet, Subq
 from django.db.models.functions import Coalesce
 
 from payments.models import Charge, Company, ReceivedPix, Refund
+from payments.selectors.ids import bare_id
 from payments.selectors.periods import between
 
 # The states that pages show. In the API a charge stays COMPLETED when it is refunded.
@@ -50,18 +49,9 @@ def find(company: Company, identifier: str) -> Charge | None:
     charges = _visible(company)
     return (
         charges.filter(correlation_id=identifier).first()
-        or charges.filter(public_id=_public_id(identifier)).first()
+        or charges.filter(public_id=bare_id("Charge", identifier)).first()
         or charges.filter(txid=identifier).first()
     )
-
-
-def _public_id(identifier: str) -> str:
-    """The public id in a global id (base64 of `Charge:<24 hex>`); any other identifier unchanged."""
-    try:
-        kind, _, public_id = base64.b64decode(identifier, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        return identifier
-    return public_id if kind == "Charge" and public_id and "\0" not in public_id else identifier
 
 
 def by_payment_link(payment_link_id: UUID) -> Charge | None:

@@ -13,8 +13,10 @@ from payments import refusals
 from payments.admin import second_factor as second_factor_admin
 from payments.refusals import translated
 from payments.services import companies, pix_keys, second_factor
+from payments.services.batches import lifecycle, unknown
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
+from payments.services.payments import approving, sending
 from payments.services.reconciliation import bank_days, bank_list, contradictions, set_aside, suspense
 from payments.services.webhooks import deliveries
 
@@ -36,7 +38,9 @@ def told_by(module: object) -> list[str]:
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
     services = (creating, registering, companies, refunds, deliveries, pix_keys, second_factor)
     operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
-    told = [text for service in (*services, *operators) for text in told_by(service)]
+    outgoing = (approving, sending, lifecycle, unknown)
+    told = [text for service in (*services, *operators, *outgoing) for text in told_by(service)]
+    told += [*approving.DECIDED.values(), approving.CONFIRMED]
     assert [
         text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
     ]

@@ -50,6 +50,8 @@ def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
         python("web", "-m", "woovi.http.serve", str(listener), inherits=(listener,)),
         python("worker", *worker, "--queues", "webhooks", "--hostname", "webhooks@%h"),
         python("bank-worker", *worker, "--queues", "bank", "--concurrency", "4", "--hostname", "bank@%h"),
+        python("pix-worker", *worker, "--queues", "payments", "--concurrency", "8", "--hostname", "payments@%h"),
+        python("batch-worker", *worker, "--queues", "batches", "--concurrency", "3", "--hostname", "batches@%h"),
         python("relay", "manage.py", "relay"),
     ]
     if simulated:

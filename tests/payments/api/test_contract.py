@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from payments.models import Account, Charge, Customer, ReceivedPix
+from payments.models import Account, Charge, Customer, Payment, ReceivedPix
 from payments.services import customers
 from payments.services.charges import receiving, refunds
 from tests.payments import making
@@ -189,6 +189,10 @@ ENDPOINTS = [
     ("GET", "/api/v1/charge/pedido-1"),
     ("GET", "/api/v1/charge/pedido-1/refund"),
     ("POST", "/api/v1/charge/pedido-1/refund"),
+    ("GET", "/api/v1/payment"),
+    ("POST", "/api/v1/payment"),
+    ("POST", "/api/v1/payment/approve"),
+    ("GET", "/api/v1/payment/pedido-1"),
     ("GET", "/api/v1/company"),
     ("GET", "/api/v1/account"),
     ("GET", "/api/v1/account/{account}"),
@@ -278,6 +282,7 @@ def test_a_rival_sees_and_changes_nothing(
             assert answer.status_code == 400
     assert paid.refunds.count() == 1
     assert Customer.objects.get(correlation_id="cliente-1").updated_at == before
+    assert not Payment.objects.exists()
 
 
 def told(*pixes: dict[str, Any]) -> bytes:

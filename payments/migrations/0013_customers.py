@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0011_bank_days'),
+        ('payments', '0012_payments'),
     ]
 
     operations = [
