@@ -30,9 +30,7 @@ def _own(name: str) -> str | None:
 
 
 SECRET_KEY = env.text("SECRET_KEY", _own("secret_key"))
-SECRET_KEY_FALLBACKS = env.comma_separated(
-    "SECRET_KEY_FALLBACKS", ""
-)  # keys that were: they still open what they sealed
+SECRET_KEY_FALLBACKS = env.comma_separated("SECRET_KEY_FALLBACKS", "")  # former keys: they open what they sealed
 PUBLIC_URL = env.http_url("PUBLIC_URL", "http://127.0.0.1:8000")
 ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]

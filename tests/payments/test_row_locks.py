@@ -17,6 +17,7 @@ ALLOWED = {
     "payments/services/charges/expiring.py::expire_due": "a queue: each takes what is free (SKIP LOCKED), nobody waits",
     "payments/services/webhooks/deliveries.py::sweep": "a queue, as above",
     "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
+    "payments/services/customers.py::change": "no money: one row of a merchant's, one short transaction",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
     "payments/services/second_factor.py::switch_on": "settings, no money: a person's form, one short transaction",
     "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "

@@ -25,7 +25,7 @@ from payments.services.batches.columns import Row
 from payments.services.batches.leases import Chunk, LeaseLost
 from payments.services.batches.settling import Result, payment_id, settle
 from payments.services.errors import ServiceError
-from payments.services.payments import booking, sending
+from payments.services.payments import outcomes, sending
 
 log = logging.getLogger(__name__)
 
@@ -204,6 +204,6 @@ def result_of(row: Row, answer: BankSent) -> Result:
     if answer.status == SendStatus.DONE:
         return Result(row, Status.CONFIRMED, answer.end_to_end_id)
     if answer.status == SendStatus.REFUSED:
-        code = booking.error_code(answer.reason)
+        code = outcomes.error_code(answer.reason)
         return Result(row, Status.FAILED, answer.end_to_end_id, code, answer.reason)
     return Result(row, Status.PROCESSING, answer.end_to_end_id)

@@ -17,7 +17,7 @@ from payments.services.batches.columns import Row
 from payments.services.batches.paying import send_row
 from payments.services.batches.settling import Result, settle
 from payments.services.errors import Invalid, Unavailable
-from payments.services.payments import booking
+from payments.services.payments import outcomes
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def _look(payment: Payment) -> Result | None:
         log.warning("Payment %s stays open: %s", payment.pk, error)
         return None
     return result or Result(
-        row_of(payment), Status.FAILED, error_code=booking.OTHER, reason="Cancelled, and not at the bank"
+        row_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason="Cancelled, and not at the bank"
     )
 
 
@@ -88,7 +88,7 @@ def give_up(payment: Payment, now: datetime | None = None) -> Payment:
         raise Invalid("Only a payment in quarantine can be given up")
     if _ask(payment):
         raise Invalid("The bank has this payment: ask it")
-    failed = Result(row_of(payment), Status.FAILED, error_code=booking.OTHER, reason="Given up in quarantine")
+    failed = Result(row_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason="Given up in quarantine")
     settle(payment.batch, [failed], now or timezone.now())
     payment.refresh_from_db()
     return payment

@@ -29,7 +29,7 @@ from payments.bank.port import (
 )
 from payments.models import Payment
 from payments.services.errors import Unavailable
-from payments.services.payments.booking import book, contradict
+from payments.services.payments.outcomes import book, contradict
 from woovi.locks import LockLost, LockNotAvailable, SplitLock, StaleFence
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from payments.services import batches
 from payments.services.batches import importing, leases, paying, settling
 from payments.services.charges import receiving
 from payments.services.errors import Invalid
-from payments.services.payments import booking
+from payments.services.payments import outcomes
 from tests.payments import making
 from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all
 from woovi.outbox.models import OutboxEvent
@@ -64,7 +64,7 @@ def test_events_are_the_contracts_own(quick_bank: BankInProcess, approved: Make)
     pay_all(approved(csv_of(6, bad=2)))
     for payment in Payment.objects.select_related("company"):
         event = OutboxEvent.objects.get(payload__payment__correlationID=payment.correlation_id)
-        wanted = booking.event(payment)
+        wanted = outcomes.event(payment)
         assert (event.topic, event.payload, event.tenant) == (wanted.topic, wanted.payload, str(payment.company_id))
     posted = LedgerTransaction.objects.filter(kind="payment")
     assert sorted(posted.values_list("correlation_id", flat=True)) == sorted(

@@ -19,7 +19,7 @@ from payments.bank.port import BankSent, SendStatus
 from payments.models import Company, LedgerTransaction, Payment
 from payments.services import payments
 from payments.services.errors import Unavailable
-from payments.services.payments import PaymentOrder, booking, sending
+from payments.services.payments import PaymentOrder, outcomes, sending
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.payments.conftest import money
@@ -207,7 +207,7 @@ def test_a_payment_of_another_value_at_the_bank_is_not_booked(
 ) -> None:
     payment = approved()
     told = BankSent(payment.public_id, "", 401, SendStatus.DONE)
-    assert booking.book(payment, told, timezone.now()).status == "APPROVED"
+    assert outcomes.book(payment, told, timezone.now()).status == "APPROVED"
     assert "401" in caplog.text
 
 
