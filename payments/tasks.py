@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 
 from payments.bank.port import BankError
 from payments.services import batches, devices, passwords, payments, reconciliation, retention
@@ -45,6 +46,12 @@ def pay_batches() -> None:
     """Pay chunks of batches for some seconds, then hint another worker. Started by the outbox."""
     if batches.pay():
         queue.send([("pay_batches", {})])
+
+
+@worker_shutting_down.connect
+def _leave(**_: object) -> None:
+    """Let a worker that is told to end stop between two rows, so that it leaves none in doubt."""
+    batches.leaving.set()
 
 
 @shared_task(name="payments.sweep_batches", ignore_result=True)

@@ -120,7 +120,7 @@ def test_a_killed_process_comes_back(platform: Platform, name: str) -> None:
     os.kill(old, signal.SIGKILL)
     eventually(lambda: platform.run["pids"].get(name, old) != old)
     assert alive(platform.run["pids"][name])
-    assert f"{name:<11} | was ended by SIGKILL" in platform.output.read_text()
+    assert f"{name:<12} | was ended by SIGKILL" in platform.output.read_text()
     eventually(platform.healthy)
 
 

@@ -47,9 +47,10 @@ PEOPLE = {
         "paymentMethods": {"pix": {"additionalInfo": [{"key": "child", "value": "Caio"}]}},
     },
     "pix": {"endToEndId": "E1", "infoPagador": "kisses", "debitParty": {"holder": {"name": "Bia"}}},
+    "payment": {"value": 1, "destinationAlias": "davi@example.com", "holder": {"name": "Davi"}},
     "company": {"name": "Loja"},
 }
-NAMES = ("Ana", "Bia", "Caio", "kisses", "11144477735")
+NAMES = ("Ana", "Bia", "Caio", "kisses", "11144477735", "davi", "Davi")
 
 
 @pytest.fixture

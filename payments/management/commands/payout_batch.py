@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from payments.services import batches
 from payments.services.batches.columns import TEMPLATE
 from payments.services.batches.progress import export_digest
 from payments.services.errors import ServiceError
+from woovi.threads import gives_back
 
 OVER = (PayoutBatch.Status.DONE, PayoutBatch.Status.PARTIAL, PayoutBatch.Status.CANCELLED)
 LOOK = 0.5  # seconds between looks at a batch
@@ -104,18 +106,26 @@ class Command(BaseCommand):
 
     def _follow(self, batch: PayoutBatch, options: dict[str, Any], *, pays: bool) -> None:
         """Show the batch until it is over. ^C ends this process alone: the batch goes on where workers are, or later."""
+        paying = threading.Thread(target=gives_back(_pay), args=(batch,)) if pays else None
+        batches.leaving.clear()
         bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         try:
             with bar:
                 shown = bar.add_task(batch.name, total=batch.rows)
+                if paying:
+                    paying.start()
                 while (now := batches.progress(batch)).status not in OVER:
                     bar.update(shown, completed=now.ended, description=f"{batch.name} {now.status}")
-                    if not (pays and now.status == PayoutBatch.Status.RUNNING and batches.pay(batch.pk, LOOK)):
-                        batches.check_open()
-                        time.sleep(LOOK)
+                    if now.status == PayoutBatch.Status.PAUSED and pays:
+                        break
+                    time.sleep(LOOK)
                 bar.update(shown, completed=now.ended, description=f"{batch.name} {now.status}")
         except KeyboardInterrupt:
-            now = batches.progress(batch)
+            self.stderr.write("stopping after the rows at the bank")
+        if paying:
+            batches.leaving.set()
+            paying.join()
+        now = batches.progress(batch)
         self._say(options, now.as_dict())
 
     def do_retry(self, batch: str, dry_run: bool, **options: Any) -> None:
@@ -151,6 +161,14 @@ class Command(BaseCommand):
             for each in value if isinstance(value, list) else [value]:
                 text = format_reais(each) if name in {"total", "sum", "reserved"} else each
                 self.stdout.write(f"{name:<12} {_line(text)}")
+
+
+def _pay(batch: PayoutBatch) -> None:
+    """Pay, and look up what is unknown, until the batch is over or this process is told to stop."""
+    while not batches.leaving.is_set() and PayoutBatch.objects.get(pk=batch.pk).status == PayoutBatch.Status.RUNNING:
+        if not batches.pay(batch.pk, LOOK):
+            batches.check_open()
+            batches.leaving.wait(LOOK)
 
 
 def _line(value: Any) -> str:

@@ -3,7 +3,7 @@
 from payments.services.batches.hints import sweep
 from payments.services.batches.importing import upload
 from payments.services.batches.lifecycle import approve, cancel, failed_rows, pause, resume, retry, submit
-from payments.services.batches.paying import pay
+from payments.services.batches.paying import leaving, pay
 from payments.services.batches.progress import Progress, export, progress
 from payments.services.batches.unknown import ask, check_open, give_up
 
@@ -16,6 +16,7 @@ __all__ = [
     "export",
     "failed_rows",
     "give_up",
+    "leaving",
     "pause",
     "pay",
     "progress",

@@ -26,12 +26,14 @@ from payments.services.batches.leases import Chunk, LeaseLost
 from payments.services.batches.settling import Result, payment_id, settle
 from payments.services.errors import ServiceError
 from payments.services.payments import outcomes, sending
+from woovi.threads import gives_back
 
 log = logging.getLogger(__name__)
 
 GATHER = 0.1  # seconds between bookings, and between looks whether to stop
 MOST_ATTEMPTS = 3  # workers that may die of one row
 BACK_OFF = 2.0  # seconds, where the bank is away
+leaving = threading.Event()  # set where this process is told to end: it stops between two rows
 TURN = 20.0  # seconds after which a task ends, and another is hinted: work of others is not kept waiting
 Status = Payment.Status
 
@@ -47,7 +49,7 @@ def pay(batch_id: int | None = None, seconds: float = TURN) -> bool:
 
 def _pay(batch_id: int | None, seconds: float, pool: ThreadPoolExecutor) -> bool:
     end = time.monotonic() + seconds
-    while chunk := leases.claim(batch_id):
+    while not leaving.is_set() and (chunk := leases.claim(batch_id)):
         batch = PayoutBatch.objects.select_related("company").get(pk=chunk.batch_id)
         try:
             going = _pay_chunk(batch, chunk, pool)
@@ -88,7 +90,7 @@ def _pay_chunk(batch: PayoutBatch, chunk: Chunk, pool: ThreadPoolExecutor) -> bo
 def _many_at_once(batch: PayoutBatch, chunk: Chunk, work: list[Row], pool: ThreadPoolExecutor) -> bool:
     """Send the rows of a chunk that nobody has sent, and book what came of them as it comes."""
     crew = _Crew(batch, work)
-    running = [pool.submit(crew.work) for _ in range(min(settings.PAYOUT_IN_FLIGHT, len(work)))]
+    running = [pool.submit(gives_back(crew.work)) for _ in range(min(settings.PAYOUT_IN_FLIGHT, len(work)))]
     try:
         _book_as_they_come(batch, chunk, crew, running)
     finally:
@@ -109,7 +111,7 @@ def _book_as_they_come(batch: PayoutBatch, chunk: Chunk, crew: _Crew, running: l
             batch, renewed = settle(batch, results, timezone.now(), chunk), time.monotonic()
         else:
             batch.refresh_from_db(fields=["status"])
-        if batch.status != PayoutBatch.Status.RUNNING:
+        if batch.status != PayoutBatch.Status.RUNNING or leaving.is_set():
             crew.stop.set()
 
 
@@ -170,7 +172,7 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row], may_send: boo
                 return False
         if result:
             batch = settle(batch, [result], timezone.now(), chunk)
-        if batch.status not in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.CANCELLED}:
+        if leaving.is_set() or batch.status not in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.CANCELLED}:
             return False
         may_send = may_send and batch.status == PayoutBatch.Status.RUNNING
     settle(batch, [], timezone.now(), chunk, last=True)

@@ -18,6 +18,7 @@ from payments.services.batches.paying import send_row
 from payments.services.batches.settling import Result, settle
 from payments.services.errors import Invalid, Unavailable
 from payments.services.payments import outcomes
+from woovi.threads import gives_back
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def check_open(now: datetime | None = None) -> int:
     Payment.objects.filter(pk__in=[payment.pk for payment in found]).update(asked_at=now)
     by_batch: dict[PayoutBatch, list[Result]] = defaultdict(list)
     with ThreadPoolExecutor(settings.PAYOUT_IN_FLIGHT) as pool:
-        for payment, result in zip(found, pool.map(_look, found), strict=True):
+        for payment, result in zip(found, pool.map(gives_back(_look), found), strict=True):
             if payment.batch and result:
                 by_batch[payment.batch].append(result)
     for batch, results in by_batch.items():

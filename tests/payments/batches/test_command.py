@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from payments.models import Company, PayoutBatch, User
-from payments.services import batches
+from payments.bank.port import SendOrder
+from payments.models import Company, PayoutBatch, PayoutChunk, User
 from payments.services.batches import importing
 from tests.payments.batches.conftest import HEADER, BankInProcess, csv_of, money
 
@@ -62,21 +63,30 @@ def test_from_the_file_to_the_result(
 
 
 def test_it_is_stopped_in_the_middle_and_goes_on(
-    quick_bank: BankInProcess, shop: Company, maker: User, checker: User, file: Path, monkeypatch: pytest.MonkeyPatch
+    quick_bank: BankInProcess,
+    shop: Company,
+    maker: User,
+    checker: User,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
 ) -> None:
     monkeypatch.setattr(importing, "CHUNK", 2)
     batch = run("import", str(file), "--user", maker.email)["batch"]
     run("approve", batch, "--user", checker.email)
 
-    def interrupt(*_: Any) -> bool:
-        if quick_bank.calls >= 2:
-            raise KeyboardInterrupt
-        return pay(*_[:1], 0)
+    def interrupt(order: SendOrder) -> None:
+        if quick_bank.calls == 2:
+            signal.raise_signal(signal.SIGINT)
 
-    pay = batches.pay
-    with monkeypatch.context() as stopping:
-        stopping.setattr(batches, "pay", interrupt)
-        assert run("run", batch)["confirmed"] == 2
+    settings.PAYOUT_IN_FLIGHT = 1
+    quick_bank.before = interrupt
+    stopped = run("run", batch)
+    assert stopped["status"] == "RUNNING"
+    assert 2 <= stopped["confirmed"] == quick_bank.calls < 6
+    assert not PayoutChunk.objects.filter(attempts__gt=0, is_done=False).exists(), "no row is in doubt"
+    PayoutChunk.objects.filter(is_done=False).update(leased_until=None)
+    quick_bank.before = lambda order: None
     assert run("pause", batch)["status"] == "PAUSED"
     assert run("resume", batch)["status"] == "RUNNING"
     assert run("run", batch)["status"] == "DONE"
