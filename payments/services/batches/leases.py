@@ -55,7 +55,8 @@ _END = (
     "UPDATE payments_payoutchunk SET is_done = true, leased_until = NULL WHERE id = $1 AND token = $2::uuid RETURNING 1"
 )
 _YIELD = """
-UPDATE payments_payoutchunk SET attempts = attempts - 1, leased_until = statement_timestamp() + make_interval(secs => $3)
+UPDATE payments_payoutchunk
+SET attempts = attempts - 1, at_line_attempts = greatest(at_line_attempts - 1, 0), leased_until = statement_timestamp() + make_interval(secs => $3)
 WHERE id = $1 AND token = $2::uuid AND NOT is_done RETURNING 1
 """
 # Written before its row is sent, in a transaction of its own.

@@ -32,16 +32,16 @@ log = logging.getLogger(__name__)
 
 GATHER = 0.1  # seconds between bookings, and between looks whether to stop
 MOST_ATTEMPTS = 3  # workers that may die of one row
-BACK_OFF = 2.0  # seconds, where the bank is away
-leaving = threading.Event()  # set where this process is told to end: it stops between two rows
+BACK_OFF = 2.0  # seconds after which a worker asks a bank again that is away
 TURN = 20.0  # seconds after which a task ends, and another is hinted: work of others is not kept waiting
 Status = Payment.Status
+leaving = threading.Event()  # set where this process is told to end: it stops between two rows
 
 
 def pay(batch_id: int | None = None, seconds: float = TURN) -> bool:
     """Pay chunks of one batch, or of whoever's turn it is, until none is left or `seconds` are over.
 
-    Returns whether there is more to do.
+    Returns whether there is more to do. Raises what a row has raised; its chunk is then in doubt.
     """
     with ThreadPoolExecutor(settings.PAYOUT_IN_FLIGHT) as pool:
         return _pay(batch_id, seconds, pool)
@@ -66,6 +66,12 @@ def _pay(batch_id: int | None, seconds: float, pool: ThreadPoolExecutor) -> bool
         if time.monotonic() > end:
             return True
     return False
+
+
+def _wait_for_the_bank(batch: PayoutBatch, error: BankUnavailable) -> None:
+    """Otherwise a bank that is away would be asked for chunk after chunk."""
+    log.warning("Batch %s waits: %s", batch.public_id, error)
+    leaving.wait(BACK_OFF)
 
 
 def _pause(batch: PayoutBatch, reason: str) -> None:
@@ -140,8 +146,11 @@ class _Crew:
             try:
                 return send_row(self._batch, row, look_up=False)
             except BankUnavailable as error:
-                if not 0 <= error.retry_after <= BACK_OFF or self.stop.wait(error.retry_after):
-                    log.warning("Batch %s waits: %s", self._batch.public_id, error)
+                if not 0 <= error.retry_after <= BACK_OFF:
+                    self.stop.set()
+                    _wait_for_the_bank(self._batch, error)
+                    return None
+                if self.stop.wait(error.retry_after):
                     return None
 
     def _next(self) -> Row | None:
@@ -168,7 +177,7 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row], may_send: boo
             try:
                 result = send_row(batch, row, look_up=True, may_send=may_send)
             except BankUnavailable as error:
-                log.warning("Batch %s waits: %s", batch.public_id, error)
+                _wait_for_the_bank(batch, error)
                 return False
         if result:
             batch = settle(batch, [result], timezone.now(), chunk)

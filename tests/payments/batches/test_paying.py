@@ -35,6 +35,7 @@ class Killed(BaseException):
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(importing, "CHUNK", 4)
+    monkeypatch.setattr(paying, "BACK_OFF", 0.02)
     settings.PAYOUT_IN_FLIGHT = 2
 
 
@@ -261,6 +262,20 @@ def test_a_bank_that_is_away_is_asked_later(quick_bank: BankInProcess, shop: Com
     batch = pay_whatever_dies(approved(csv_of(8)))
     assert (batch.status, batch.confirmed, money(shop)) == ("DONE", 8, (998_700, 0))
     assert not PayoutChunk.objects.filter(attempts__gt=1).exists(), "no row was in doubt"
+
+
+def test_a_bank_that_is_away_quarantines_no_row(quick_bank: BankInProcess, shop: Company, approved: Make) -> None:
+    """A row in doubt, which is asked about again and again, killed nobody."""
+
+    def die(order: SendOrder) -> None:
+        if quick_bank.calls == 1:
+            raise Killed
+        if quick_bank.calls < 8:
+            raise BankUnavailable("HTTP 503")
+
+    quick_bank.before = die
+    batch = pay_whatever_dies(approved(csv_of(3)))
+    assert (batch.status, batch.confirmed, money(shop)) == ("DONE", 3, (999_200, 0))
 
 
 @pytest.mark.parametrize("stop", [batches.pause, batches.cancel], ids=["pause", "cancel"])
