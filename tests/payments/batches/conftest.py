@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -45,6 +45,14 @@ class BankInProcess:
     @property
     def paid(self) -> int:
         return sum(each.value for each in self.sent.values() if each.status == SendStatus.DONE)
+
+
+@pytest.fixture(autouse=True)
+def _stays() -> Iterator[None]:
+    """A test that ended a worker of this process ends none of the next one's."""
+    batches.leaving.clear()
+    yield
+    batches.leaving.clear()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from django.core.management.base import CommandError
 
 from payments.bank.port import SendOrder
 from payments.models import Company, PayoutBatch, PayoutChunk, User
+from payments.services import batches
 from payments.services.batches import importing
 from tests.payments.batches.conftest import HEADER, BankInProcess, csv_of, money
 
@@ -78,6 +79,7 @@ def test_it_is_stopped_in_the_middle_and_goes_on(
     def interrupt(order: SendOrder) -> None:
         if quick_bank.calls == 2:
             signal.raise_signal(signal.SIGINT)
+            assert batches.leaving.wait(20), "the main thread hears it when it wakes"
 
     settings.PAYOUT_IN_FLIGHT = 1
     quick_bank.before = interrupt
