@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from django.test import Client
+from django_otp.plugins.otp_totp import models as otp
 
 from payments.models import Company, User
 from tests.payments import making
@@ -31,3 +35,9 @@ def merchant(client: Client, user: User) -> Client:
 @pytest.fixture
 def owner(user: User) -> Owner:
     return Owner(user)
+
+
+@pytest.fixture(autouse=True)
+def _codes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phones' codes change every half minute, which a busy machine may take between two lines of a test."""
+    monkeypatch.setattr(otp, "time", SimpleNamespace(time=lambda now=time.time(): now))
