@@ -18,7 +18,7 @@ from woovi import statements
 _TURN = "SELECT pg_advisory_xact_lock(hashtext('payout_claim'))"
 # Whose turn it is: the company with the fewest chunks under way, and of those the one that was served longest ago. In
 # it the oldest batch first. A queue of messages would serve whoever has sent most.
-_CLAIM = """
+_NEXT = """
 WITH busy AS (
     SELECT b.company_id, count(*) AS chunks FROM payments_payoutchunk c JOIN payments_payoutbatch b ON b.id = c.batch_id
     WHERE NOT c.is_done AND c.leased_until >= statement_timestamp() GROUP BY b.company_id
@@ -38,14 +38,16 @@ WITH busy AS (
     WHERE (b.status = 'RUNNING' OR (b.status = 'CANCELLED' AND b.hold_id IS NOT NULL))
       AND ($1::bigint IS NULL OR b.id = $1::bigint) AND coalesce(busy.chunks, 0) < $2::int
     ORDER BY coalesce(busy.chunks, 0), served.at NULLS FIRST, b.id LIMIT 1
-), turn AS (
-    UPDATE payments_payoutbatch b SET served_at = statement_timestamp() FROM next WHERE b.id = next.batch
 )
-UPDATE payments_payoutchunk c
+UPDATE payments_payoutbatch b SET served_at = statement_timestamp() FROM next WHERE b.id = next.batch RETURNING next.chunk
+"""
+# After its batch, as whoever books locks them: in the other order the two could deadlock.
+_TAKE = """
+UPDATE payments_payoutchunk
 SET token = gen_random_uuid(), attempts = attempts + 1,
-    leased_until = statement_timestamp() + make_interval(secs => $3::int)
-FROM next WHERE c.id = next.chunk
-RETURNING c.id, c.batch_id, c.first_line, c.last_line, c.digest, c.token, c.attempts
+    leased_until = statement_timestamp() + make_interval(secs => $2::int)
+WHERE id = $1 AND NOT is_done AND (leased_until IS NULL OR leased_until < statement_timestamp())
+RETURNING id, batch_id, first_line, last_line, digest, token, attempts
 """
 _RENEW = """
 UPDATE payments_payoutchunk SET leased_until = statement_timestamp() + make_interval(secs => $3)
@@ -115,5 +117,6 @@ def claim(batch_id: int | None = None) -> Chunk | None:
     """The next chunk of the company whose turn it is, or of one batch; None where there is none that may begin now."""
     with transaction.atomic():
         statements.execute(_TURN)  # a statement of its own: the claim must see what the one before it has committed
-        found = statements.fetch(_CLAIM, batch_id, settings.PAYOUT_CHUNKS, settings.PAYOUT_LEASE)
-    return Chunk(*found[0]) if found else None
+        found = statements.fetch(_NEXT, batch_id, settings.PAYOUT_CHUNKS)
+        taken = statements.fetch(_TAKE, found[0][0], settings.PAYOUT_LEASE) if found else []
+    return Chunk(*taken[0]) if taken else None

@@ -183,7 +183,8 @@ def test_workers_at_once_pay_each_row_once(quick_bank: BankInProcess, shop: Comp
 def test_control_without_leases_rows_are_sent_twice_and_booked_once(
     quick_bank: BankInProcess, shop: Company, approved: Make, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    monkeypatch.setattr(leases, "_CLAIM", leases._CLAIM.replace("c.leased_until < statement_timestamp()", "true"))
+    monkeypatch.setattr(leases, "_NEXT", leases._NEXT.replace("c.leased_until < statement_timestamp()", "true"))
+    monkeypatch.setattr(leases, "_TAKE", leases._TAKE.replace("leased_until < statement_timestamp()", "true"))
     settings.PAYOUT_CHUNKS = 9
     monkeypatch.setattr(leases.Chunk, "_own", staticmethod(lambda rows: rows[0] if rows else (1,)))
     batch = approved(csv_of(4))

@@ -40,4 +40,5 @@ def owner(user: User) -> Owner:
 @pytest.fixture(autouse=True)
 def _codes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Phones' codes change every half minute, which a busy machine may take between two lines of a test."""
-    monkeypatch.setattr(otp, "time", SimpleNamespace(time=lambda now=time.time(): now))
+    now = time.time()
+    monkeypatch.setattr(otp, "time", SimpleNamespace(time=lambda: now))
