@@ -18,6 +18,8 @@ from tests.woovi.locks.models import Account
 from tests.woovi.locks.others import A, B, elsewhere, free, holder, in_line, queue
 from woovi import redis as door
 from woovi.locks import Lock, LockLost, LockNotAvailable, names
+from woovi.redis import POLICIES
+from woovi.redis.roles import Policy
 
 # ── cancelled ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -173,6 +175,27 @@ async def test_tasks_hand_over_in_order(topology: Topology) -> None:
             await asyncio.to_thread(wait_until, lambda number=number: in_line(topology) == number + 1)
     await asyncio.gather(*tasks)
     assert served == [0, 1, 2, 3, 4]
+
+
+@on_valkey
+async def test_no_more_tasks_wait_at_redis_than_a_role_has_connections(
+    topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others ask now and then, and keep their place among those who wait."""
+    monkeypatch.setitem(POLICIES, "locks", Policy(timeout=0.1, connections=3))
+    served: list[int] = []
+
+    async def work(number: int) -> None:
+        async with Lock(A, timeout=20):
+            served.append(number)
+
+    async with Lock(A, lease=60):
+        tasks = [asyncio.create_task(work(number)) for number in range(8)]
+        await asyncio.to_thread(wait_until, lambda: queue() == 8)
+        await asyncio.to_thread(wait_until, lambda: in_line(topology) == 3)
+    await asyncio.gather(*tasks)
+    assert sorted(served) == list(range(8))
+    assert free(A)
 
 
 async def test_a_task_started_inside_is_not_the_holder() -> None:
