@@ -9,7 +9,7 @@ from celery.signals import worker_shutting_down
 
 from payments.bank.port import BankError
 from payments.services import batches, devices, passwords, payments, reconciliation, retention
-from payments.services.charges import refunds
+from payments.services.charges import returning
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
 from woovi import queue
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 @shared_task(name="payments.send_refund", ignore_result=True)
 def send_refund(refund_id: int) -> None:
     """Ask the bank for one refund. Started by the outbox."""
-    refunds.send(refund_id)
+    returning.send(refund_id)
 
 
 @shared_task(name="payments.check_refunds", ignore_result=True)
 def check_refunds() -> None:
     """Ask the bank about refunds that are still open. Runs by the clock."""
-    refunds.check_open()
+    returning.check_open()
 
 
 @shared_task(name="payments.send_payment", ignore_result=True)

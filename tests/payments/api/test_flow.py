@@ -11,7 +11,7 @@ import pytest
 
 from payments.models import Refund
 from payments.services import customers
-from payments.services.charges import refunds
+from payments.services.charges import returning
 from tests.bank_process import BankProcess, eventually
 from tests.payments import making
 from tests.payments.api.conftest import Merchant, merchant
@@ -52,7 +52,7 @@ def test_created_paid_credited_and_given_back(
     asked = {"correlationID": "devolucao-1", "value": 400, "comment": "Desculpe"}
     refund = api.post(f"{prefix}/charge/pedido-1/refund{slash}", json=asked).json()["refund"]
     assert (refund["status"], refund["value"], refund["comment"]) == ("IN_PROCESSING", 400, "Desculpe")
-    refunds.send(Refund.objects.get().pk)
+    returning.send(Refund.objects.get().pk)
 
     listed = api.get(f"{prefix}/charge/pedido-1/refund").json()["refunds"]
     assert [(each["status"], each["endToEndId"][0]) for each in listed] == [("CONFIRMED", "D")]
@@ -67,7 +67,7 @@ def test_a_return_that_ends_later_is_told_by_the_callback(api: httpx.Client, ban
         eventually(lambda n=number: api.get(f"/api/v1/charge/{n}").json()["charge"]["status"] == "COMPLETED")
     api.post("/api/v1/charge/1/refund", json={"correlationID": "r"}).raise_for_status()
 
-    assert refunds.send(Refund.objects.get().pk).status == "IN_PROCESSING"
+    assert returning.send(Refund.objects.get().pk).status == "IN_PROCESSING"
 
     eventually(lambda: Refund.objects.get().status == "CONFIRMED")
     assert making.balances(shop.company)["MERCHANT"] == 900
@@ -81,7 +81,7 @@ def test_paid_twice_over_is_credited_once_and_given_back_once(
     bank.pay(txid, callback="duplicate", force=True)
 
     eventually(lambda: Refund.objects.filter(automatic=True).count() == 1)
-    refunds.send(Refund.objects.get().pk)
+    returning.send(Refund.objects.get().pk)
 
     assert making.balances(shop.company) == {"CLEARING": -1000, "MERCHANT": 950, "FEES": 50, "SUSPENSE": 0}
 

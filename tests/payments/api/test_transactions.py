@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import Charge, Refund
-from payments.services.charges import receiving, refunds
+from payments.services.charges import receiving, refunds, returning
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
 
@@ -29,7 +29,7 @@ def refund(shop: Merchant, paid: Charge, value: int, status: ReturnStatus = Retu
     assert paid.paid_at
     made = refunds.request(shop.company, paid, f"r{value}", value, now=paid.paid_at + timedelta(minutes=5))
     later = making.NOW + timedelta(minutes=10)
-    return refunds.resolve(made.pk, BankReturn(made.return_id, f"D{value:031d}", value, status, "no"), later)
+    return returning.resolve(made.pk, BankReturn(made.return_id, f"D{value:031d}", value, status, "no"), later)
 
 
 def listed(shop: Merchant, **query: Any) -> list[tuple[str, str, int]]:
@@ -84,7 +84,7 @@ def test_a_refund_by_its_pix(shop: Merchant, paid: Charge, end: ReturnStatus, to
     assert shop.post("/api/v1/refund", body).json()["refund"] == made
     assert shop.post("/api/v1/refund", body | {"value": 301}).status_code == 400
     row = Refund.objects.get()
-    refunds.resolve(row.pk, BankReturn(row.return_id, "D" + "1" * 31, 300, end, "no"))
+    returning.resolve(row.pk, BankReturn(row.return_id, "D" + "1" * 31, 300, end, "no"))
     for identifier in ("d1", row.return_id, "D" + "1" * 31):
         shown = shop.get(f"/api/v1/refund/{identifier}").json()["pixTransactionRefund"]
         assert (shown["refundId"], shown["status"]) == (row.return_id, told)

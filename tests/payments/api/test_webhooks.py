@@ -20,7 +20,7 @@ from payments import migrations
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import BankCursor, Charge, Refund, WebhookDelivery, WebhookEndpoint
 from payments.services import charges, payments
-from payments.services.charges import receiving, refunds
+from payments.services.charges import receiving, returning
 from payments.services.payments import PaymentOrder
 from payments.services.webhooks import deliveries
 from tests.bank_process import BankProcess
@@ -57,7 +57,7 @@ def live_a_day(shop: Merchant) -> None:
     for name, status in (("sent", ReturnStatus.DONE), ("refused", ReturnStatus.REFUSED)):
         shop.post("/api/v1/charge/paid/refund", {"correlationID": name, "value": 100})
         refund = Refund.objects.get(correlation_id=name)
-        refunds.resolve(refund.pk, BankReturn(refund.return_id, "", 100, status, "no"), now)
+        returning.resolve(refund.pk, BankReturn(refund.return_id, "", 100, status, "no"), now)
     for name, key in (("paid out", "ana@exemplo.com"), ("failed", "bank-error@woovi.com")):
         order = PaymentOrder(name, 100, pix_key=key)
         payments.send(payments.approve(shop.company, payments.create(shop.company, order).correlation_id).pk)
