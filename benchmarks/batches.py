@@ -93,7 +93,7 @@ def _peers() -> dict[str, Callable[[], float]]:
     with psycopg.connect(embedded.database_url(), autocommit=True) as db:
         db.execute(BARE)
     found: dict[str, Callable[[], float]] = {"plain Celery": _celery}
-    folder = peers.node("bullmq@6.7.0", "pg@8.23.1")
+    folder = peers.node("bullmq@6.7.0", "ioredis@6.0.0", "pg@8.23.1")
     if folder:
         found["BullMQ + pg"] = lambda: _bullmq(folder)
     return found

@@ -107,7 +107,6 @@ class Command(BaseCommand):
     def _follow(self, batch: PayoutBatch, options: dict[str, Any], *, pays: bool) -> None:
         """Show the batch until it is over. ^C ends this process alone: the batch goes on where workers are, or later."""
         paying = threading.Thread(target=gives_back(_pay), args=(batch,)) if pays else None
-        batches.leaving.clear()
         bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         try:
             with bar:
@@ -125,6 +124,7 @@ class Command(BaseCommand):
         if paying:
             batches.leaving.set()
             paying.join()
+            batches.leaving.clear()
         now = batches.progress(batch)
         self._say(options, now.as_dict())
 
