@@ -28,8 +28,11 @@ SELECT r.batch_id, r.line, %(column)s, CASE
     WHEN r.paid THEN 'was used for another payment' ELSE 'is in another batch' END
 FROM (
     SELECT batch_id, line, min(line) OVER (PARTITION BY reference) AS first,
+        -- two questions, because single payments and those of batches have an index each
         EXISTS (SELECT FROM payments_payment p WHERE p.company_id = %(company)s AND p.correlation_id = reference
-                AND (p.batch_id IS NULL OR p.batch_id <> %(batch)s)) AS paid,
+                AND p.batch_id IS NULL)
+        OR EXISTS (SELECT FROM payments_payment p WHERE p.company_id = %(company)s AND p.correlation_id = reference
+                AND p.batch_id IS NOT NULL) AS paid,
         reference IN (SELECT o.reference FROM payments_payoutrow o WHERE o.batch_id = ANY (%(others)s)) AS elsewhere
     FROM payments_payoutrow WHERE batch_id = %(batch)s
 ) r WHERE r.first < r.line OR r.paid OR r.elsewhere

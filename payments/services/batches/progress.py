@@ -20,7 +20,7 @@ _ROWS = """
 SELECT r.line, r.reference, r.pix_key, r.value, coalesce(p.status, %(none)s), coalesce(p.end_to_end_id, ''),
        coalesce(p.error_code, ''), coalesce(p.reason, ''), p.round, p.resolved_at
 FROM payments_payoutrow r LEFT JOIN LATERAL (
-    SELECT * FROM payments_payment p WHERE p.batch_id = r.batch_id AND p.line = r.line ORDER BY round DESC LIMIT 1
+    SELECT * FROM payments_payment p WHERE p.batch_id = %(batch)s AND p.line = r.line ORDER BY round DESC LIMIT 1
 ) p ON true WHERE r.batch_id = %(batch)s ORDER BY r.line
 """
 

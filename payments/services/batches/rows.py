@@ -8,12 +8,13 @@ from payments.services.batches.importing import digest_of
 from payments.services.batches.leases import Chunk
 from woovi import statements
 
+# The batch and the lines are said of the payments too: so the planner takes their index, also when they were few.
 _ROWS = """
 SELECT r.line, r.reference, r.pix_key, r.value, r.comment, p.line IS NOT NULL OR ($4 > 1 AND f.line IS NULL)
 FROM payments_payoutrow r
-LEFT JOIN payments_payment p ON p.batch_id = r.batch_id AND p.line = r.line AND p.round = $4
+LEFT JOIN payments_payment p ON p.line = r.line AND p.batch_id = $1 AND p.line BETWEEN $2 AND $3 AND p.round = $4
 LEFT JOIN payments_payment f
-    ON f.batch_id = r.batch_id AND f.line = r.line AND f.round = $4 - 1 AND f.status = 'FAILED'
+    ON f.line = r.line AND f.batch_id = $1 AND f.line BETWEEN $2 AND $3 AND f.round = $4 - 1 AND f.status = 'FAILED'
 WHERE r.batch_id = $1 AND r.line BETWEEN $2 AND $3 ORDER BY r.line
 """
 

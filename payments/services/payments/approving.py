@@ -29,7 +29,8 @@ def approve(company: Company, correlation_id: str, now: datetime | None = None) 
         Invalid: it was approved, denied or removed before, or the balance is too low; then it stays CREATED.
         Unavailable: another process has its lock. The same request may be sent again.
     """
-    found = Payment.objects.filter(company=company, correlation_id=correlation_id).values_list("pk", flat=True).first()
+    alone = Payment.objects.filter(company=company, batch=None, correlation_id=correlation_id)
+    found = alone.values_list("pk", flat=True).first()
     if found is None:
         raise NotFound("Payment not found", "correlationID")
     try:

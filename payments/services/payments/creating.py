@@ -64,7 +64,7 @@ def create(company: Company, order: PaymentOrder, now: datetime | None = None) -
         with transaction.atomic():
             payment.save(force_insert=True)
     except IntegrityError as error:
-        if Payment.objects.filter(company=company, correlation_id=order.correlation_id).exists():
+        if Payment.objects.filter(company=company, batch=None, correlation_id=order.correlation_id).exists():
             raise Duplicate(ALREADY, "correlationID") from error
         raise
     return payment
