@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from woovi import outbox, queue
@@ -26,6 +26,8 @@ from woovi.queue.models import PeriodicJob
 
 LEASE = timedelta(seconds=20)  # longer than the broker's time-outs
 POLL = 0.5  # seconds between looks at what is due
+PREPARE = 60.0  # seconds between looks whether the rows are those of the schedule
+GONE = timedelta(days=7)  # after which a job of no schedule is forgotten
 LATE = timedelta(minutes=1)  # after which a job that was queued late is logged
 
 logger = logging.getLogger(__name__)
@@ -33,7 +35,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Every:
-    """A job of every so many `seconds`. A worker that gets it more than `expires` seconds late skips it."""
+    """A job of every so many `seconds`. A worker that gets it more than `expires` seconds late, by its own clock, skips it.
+
+    `expires` is far above the difference of two machines' clocks.
+    """
 
     seconds: float
     expires: float
@@ -60,6 +65,14 @@ class Daily:
 Schedule = Mapping[str, Every | Daily]
 
 
+def _database_time() -> datetime:
+    """The time by PostgreSQL's clock, which all relays share."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now
+
+
 class Timetable:
     """Queues the jobs of `schedule`, or those of the settings."""
 
@@ -72,29 +85,37 @@ class Timetable:
         self._stopping.set()
 
     def run(self) -> None:
-        """Queue what is due until stopped. Outlives PostgreSQL's and the broker's restarts."""
-        prepared = False
+        """Queue what is due until stopped. Outlives PostgreSQL's and the broker's restarts, and any other error."""
+        prepared_at = -PREPARE
         while not self._stopping.is_set():
             try:
-                if not prepared:
+                if time.monotonic() - prepared_at >= PREPARE:
                     self.prepare()
-                    prepared = True
+                    prepared_at = time.monotonic()
                 self.once()
             except (OperationalError, InterfaceError) as error:
                 logger.warning("PostgreSQL is away, trying again: %s", str(error).strip())
                 connection.close()
+            except Exception:
+                logger.exception("the periodic jobs failed, trying again")
             self._stopping.wait(POLL)
 
     def prepare(self, now: datetime | None = None) -> None:
-        """Add a row for each new job, and remove those of jobs that are no more."""
-        now = now or timezone.now()
-        rows = [PeriodicJob(name=name, due_at=when.after(now)) for name, when in self.schedule.items()]
-        PeriodicJob.objects.bulk_create(rows, ignore_conflicts=True)
-        PeriodicJob.objects.exclude(name__in=self.schedule).delete()
+        """Add a row for each new job, bring forward what a changed schedule wants sooner, and remove what is long gone.
+
+        A job that is not in this process's schedule may be in a newer version's, so it stays for a week.
+        """
+        now = now or _database_time()
+        for name, when in self.schedule.items():
+            soonest = when.after(now)
+            job, made = PeriodicJob.objects.get_or_create(name=name, defaults={"due_at": soonest})
+            if not made and job.due_at > soonest:
+                PeriodicJob.objects.filter(name=name, due_at=job.due_at).update(due_at=soonest)
+        PeriodicJob.objects.exclude(name__in=self.schedule).filter(due_at__lt=now - GONE).delete()
 
     def once(self, now: datetime | None = None) -> list[str]:
         """Queue the jobs that are due. Returns their names; without the broker they stay due."""
-        now = now or timezone.now()
+        now = now or _database_time()
         free = Q(leased_until=None) | Q(leased_until__lt=now)
         queued = []
         for name, due_at in PeriodicJob.objects.filter(free, due_at__lte=now).values_list("name", "due_at"):

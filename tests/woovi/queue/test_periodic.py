@@ -115,11 +115,49 @@ def test_a_night_that_was_slept_through_is_caught_up_once_and_logged(
     assert "sweep" not in caplog.text
 
 
-def test_jobs_come_and_go_with_the_schedule(timetable: Timetable) -> None:
+def names() -> set[str]:
+    return set(PeriodicJob.objects.values_list("name", flat=True))
+
+
+def test_jobs_come_at_once_and_go_after_a_week(timetable: Timetable) -> None:
     first = due()
-    Timetable({"sweep": Every(2, expires=10), "new": Every(5, expires=5)}).prepare(NOW + timedelta(hours=1))
-    assert set(PeriodicJob.objects.values_list("name", flat=True)) == {"sweep", "new"}
+    later = Timetable({"sweep": Every(2, expires=10), "new": Every(5, expires=5)})
+    later.prepare(NOW + timedelta(hours=1))
+    assert names() == {"sweep", "night", "new"}, "another version's job stays"
     assert due() == first
+    later.prepare(NOW + timedelta(days=9))
+    assert names() == {"sweep", "new"}
+
+
+def test_a_changed_schedule_brings_a_job_forward(timetable: Timetable) -> None:
+    Timetable({"night": Every(5, expires=5)}).prepare(NOW)
+    assert due("night") == NOW + timedelta(seconds=5)
+
+
+def test_a_time_that_is_too_late_is_brought_forward(timetable: Timetable) -> None:
+    PeriodicJob.objects.filter(name="sweep").update(due_at=NOW + timedelta(hours=1))
+    timetable.prepare(NOW)
+    assert due() == NOW + timedelta(seconds=2)
+
+
+def test_the_clock_is_postgresqls(timetable: Timetable, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process whose clock is an hour ahead neither queues early nor moves the next time away."""
+    PeriodicJob.objects.filter(name="sweep").update(due_at=timezone.now() + timedelta(minutes=30))
+    monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + timedelta(hours=1))
+    assert timetable.once() == ["night"]
+    assert due("night") < datetime.now(UTC) + timedelta(days=1)
+
+
+def test_an_error_does_not_end_it(
+    timetable: Timetable, broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(self: Timetable, now: datetime | None = None) -> list[str]:
+        timetable.stop()
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(Timetable, "once", broken)
+    timetable.run()
+    assert "the periodic jobs failed" in caplog.text
 
 
 def test_it_outlives_a_lost_connection_to_postgresql(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
