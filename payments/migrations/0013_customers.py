@@ -3,7 +3,6 @@
 import django.db.models.deletion
 import django.utils.timezone
 import payments.models.base
-import uuid
 from django.db import migrations, models
 
 
@@ -19,7 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', payments.models.base.PublicIdField(default=payments.models.base.new_public_id, editable=False, max_length=24, unique=True)),
-                ('correlation_id', models.CharField(default=uuid.uuid4, max_length=255)),
+                ('correlation_id', models.CharField(default=payments.models.base.new_correlation_id, max_length=255)),
                 ('name', models.CharField(max_length=200)),
                 ('tax_id', models.CharField(blank=True, max_length=14)),
                 ('email', models.CharField(blank=True, max_length=255)),

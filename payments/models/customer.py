@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from payments.models.base import PublicIdField
+from payments.models.base import PublicIdField, new_correlation_id
 from payments.models.company import Company
 
 
@@ -17,7 +15,7 @@ class Customer(models.Model):
 
     public_id = PublicIdField()
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="customers")
-    correlation_id = models.CharField(max_length=255, default=uuid.uuid4)
+    correlation_id = models.CharField(max_length=255, default=new_correlation_id)
     name = models.CharField(max_length=200)
     tax_id = models.CharField(max_length=14, blank=True)  # digits; stays once it is set
     email = models.CharField(max_length=255, blank=True)

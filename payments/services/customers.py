@@ -28,7 +28,7 @@ class CustomerRequest:
 
 
 def create(company: Company, request: CustomerRequest, now: datetime | None = None) -> Customer:
-    """Create a customer. The same request again gives the first customer.
+    """Create a customer. The same request again gives the first customer, unless it has neither correlationID nor tax id.
 
     Raises:
         Invalid: no name, nothing by which to reach or recognise the customer, or a wrong tax id.
@@ -74,18 +74,19 @@ def remember(company: Company, sent: dict[str, Any], now: datetime) -> None:
         Customer.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def change(company: Company, correlation_id: str, fields: dict[str, Any], now: datetime | None = None) -> Customer:
+def change(company: Company, identifier: str, fields: dict[str, Any], now: datetime | None = None) -> Customer:
     """Change the given fields of a customer: name, tax_id, email, phone, address (its given parts).
 
     Raises:
-        NotFound: the company has no customer with this correlationID.
+        NotFound: the company has no customer with this correlationID or tax id.
         Invalid: a wrong tax id, or another one than the customer has.
         Duplicate: another customer has the tax id.
     """
     with transaction.atomic():
-        customer = Customer.objects.select_for_update().filter(company=company, correlation_id=correlation_id).first()
-        if customer is None:
+        found = customers.find(company, identifier)
+        if found is None:
             raise NotFound("Customer not found")
+        customer = Customer.objects.select_for_update().get(pk=found.pk)
         fields = dict(fields)
         if fields.get("tax_id"):
             fields["tax_id"] = _tax_id(fields["tax_id"])

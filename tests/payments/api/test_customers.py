@@ -81,6 +81,18 @@ def test_a_tax_id_of_somebody_else_is_refused(shop: Merchant) -> None:
     assert shop.send("PATCH", "/api/v1/customer/bia", {"taxID": making.ANA}).status_code == 400
 
 
+def test_without_a_correlation_id_one_is_made(shop: Merchant) -> None:
+    made = shop.post("/api/v1/customer", {"name": "Bia", "email": "bia@example.com"}).json()["customer"]
+    assert len(made["correlationID"]) == 36
+    assert shop.get(f"/api/v1/customer/{made['correlationID']}").json()["customer"] == made
+
+
+def test_a_change_finds_the_customer_by_tax_id_too(shop: Merchant) -> None:
+    shop.post("/api/v1/customer", ANA)
+    answer = shop.send("PATCH", f"/api/v1/customer/{making.ANA}", {"name": "Ana Maria"})
+    assert answer.json()["customer"]["name"] == "Ana Maria"
+
+
 def test_two_companies_may_have_the_same_customer(shop: Merchant, rival: Merchant) -> None:
     assert shop.post("/api/v1/customer", ANA).status_code == 200
     assert rival.post("/api/v1/customer", ANA).status_code == 200

@@ -91,6 +91,17 @@ def test_a_refund_by_its_pix(shop: Merchant, paid: Charge, end: ReturnStatus, to
     assert [each["status"] for each in shop.get("/api/v1/refund").json()["refunds"]] == [told]
 
 
+@pytest.mark.parametrize("path", ["charge", "transaction", "statement"])
+def test_the_end_of_time_is_no_end(shop: Merchant, paid: Charge, path: str) -> None:
+    without = shop.get(f"/api/v1/{path}").json()
+    for end in ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-03:00"):
+        answer = shop.get(f"/api/v1/{path}", end=end)
+        if answer.status_code == 200:
+            assert answer.json() == without
+        else:  # not a time that there is in UTC
+            assert (answer.status_code, "end" in answer.json()["error"]) == (400, True)
+
+
 def test_only_a_pix_that_paid_a_charge_is_refunded(shop: Merchant, paid: Charge) -> None:
     loose = shop.company.received.get(charge=None).end_to_end_id
     for identifier, told in ((loose, "paid no charge"), ("E" + "0" * 31, "Transaction not found")):
