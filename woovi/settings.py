@@ -110,12 +110,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"routes": {"()": "woovi.log.RoutesOnly"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": [], "level": "WARNING"},  # instead of Django's own: mail, and a console under DEBUG only
-        "django.request": {"level": "ERROR"},  # a client's 404 is no warning to us
+        "django.request": {"level": "ERROR", "filters": ["routes"]},  # a client's 404 is no warning to us
         "payments": {"level": "INFO"},
         "realtime": {"level": "INFO"},
         "woovi": {"level": "INFO"},
