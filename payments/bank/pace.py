@@ -39,7 +39,7 @@ def take_turn(bank: str) -> None:
     decision = take(*store.current().asks([CALLS, COMPANY], who))
     if not decision.allowed:
         names = ", ".join(policy.name for policy in decision.violated)
-        error = BankUnavailable("RateLimited", f"not sent because of {names}; again in {decision.retry_after:.0f} s")
+        error = BankUnavailable("NotSent", f"not sent because of {names}; again in {decision.retry_after:.0f} s")
         error.retry_after = decision.retry_after
         raise error
 

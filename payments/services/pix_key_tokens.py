@@ -84,6 +84,12 @@ def _of_dict(company: Company, pix_key: str, cost: int, of_participant: int) -> 
     return limits.asks([user], who, cost) + limits.asks([PARTICIPANT], who, of_participant)
 
 
+def was_looked_up(company: Company, pix_key: str, now: datetime) -> bool:
+    """Whether the company has paid for a look-up of this key within a day."""
+    paid = PixKeyMovement.objects.filter(company=company, reason="DICT_LOOKUP", pix_key=pix_key)
+    return paid.filter(created_at__gt=now - timedelta(days=1)).exists()
+
+
 def reward(company: Company, pix_key: str, end_to_end_id: str) -> None:
     """Give back 2 tokens, once per end-to-end id, after a Pix was approved to a looked-up key."""
     if PixKeyMovement.objects.filter(company=company, reason=REWARD_REASON, end_to_end_id=end_to_end_id).exists():

@@ -148,6 +148,6 @@ def _refuse(error: BankError) -> NoReturn:
 # No early refresh: a look-up costs tokens, so none is made before somebody needs it. A refusal is told and not kept.
 _owners = ReadThroughCache(
     "dict.entry", _load, key=("tenant", "pix_key"), ttl=60, stale_if_error=STALE_IF_ERROR, early_refresh=0,
-    negative_ttl={KeyNotFound: 300, KeyRefused: 0, TooMany: 0}, lease=bank_reads.LEASE,
+    negative_ttl={KeyNotFound: 300, KeyRefused: 0, TooMany: None}, lease=bank_reads.LEASE,
     staleness="as the DICT's Cache-Control says, “nobody has it” five minutes; an hour while the bank is down, then an error",
 )  # fmt: skip

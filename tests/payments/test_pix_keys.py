@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from payments.bank import directory_wire
+from payments.bank import directory_wire, pace
+from payments.bank.port import BankUnavailable
 from payments.models import PixKeyMovement
 from payments.services import pix_key_tokens, pix_keys
 from payments.services.errors import TooMany, Unavailable
@@ -147,6 +148,21 @@ def test_the_bank_is_down(shop: Merchant, bank_process: BankProcess, short: None
     eventually(lambda: not raised(lambda: pix_keys.look_up(shop.company, "outra@exemplo.com"), Unavailable))
 
 
+def test_what_our_own_pace_keeps_from_the_bank_costs_nothing(
+    shop: Merchant, short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = pix_keys.look_up(shop.company, KEY)
+
+    def refuse(bank: str) -> None:
+        raise BankUnavailable("NotSent", "not sent because of bank.calls")
+
+    monkeypatch.setattr(pace, "take_turn", refuse)
+    eventually(lambda: pix_keys._owners.counts.error and pix_keys.look_up(shop.company, KEY) == known)
+    with pytest.raises(Unavailable):
+        pix_keys.look_up(shop.company, "outra@exemplo.com")
+    assert left(shop) == 499
+
+
 def test_without_stale_if_error_the_known_key_would_fail_too(
     shop: Merchant, bank_process: BankProcess, short: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,9 +229,15 @@ def test_the_bank_is_down_for_the_api(shop: Merchant, bank_process: BankProcess)
     assert (answer.status_code, answer.json()) == (503, {"error": "The bank does not answer. Ask again in a moment"})
 
 
-def test_no_personal_data_is_in_the_logs(shop: Merchant, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_personal_data_is_in_the_logs(
+    shop: Merchant, bank_process: BankProcess, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("DEBUG", logger="woovi"), caplog.at_level("DEBUG", logger="payments"):
         shop.get(f"/api/v1/pix-keys/{NOBODYS}/check")
         shop.get(f"/api/v1/pix-keys/{making.BIA}/check")
+        bank_process.faults(unavailable_percent=100)
+        assert shop.get(f"/api/v1/pix-keys/{making.ANA}/check").status_code == 503
+    assert making.ANA not in caplog.text
+    assert "Service Unavailable" in caplog.text
     assert NOBODYS not in caplog.text
     assert making.BIA not in caplog.text

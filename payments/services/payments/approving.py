@@ -10,7 +10,7 @@ from django.utils import timezone
 from payments import contract
 from payments.models import Account, Company, Payment
 from payments.pix import ids
-from payments.services import ledger
+from payments.services import ledger, pix_key_tokens
 from payments.services.errors import Invalid, NotFound, Unavailable
 from woovi import outbox
 from woovi.locks import LockNotAvailable, StaleFence
@@ -34,12 +34,16 @@ def approve(company: Company, correlation_id: str, now: datetime | None = None) 
     if found is None:
         raise NotFound("Payment not found", "correlationID")
     try:
+        now = now or timezone.now()
         with Payment.objects.lock_for_update(pk=found) as locked:
-            return _approve(locked.row, now or timezone.now())
+            approved = _approve(locked.row, now)
     except ledger.InsufficientFunds as error:
         raise Invalid("You do not have enough balance to make this payment", "value") from error
     except (LockNotAvailable, StaleFence) as error:
         raise Unavailable("Somebody else is at this payment. Send the same request again") from error
+    if approved.type == Payment.Type.PIX_KEY and pix_key_tokens.was_looked_up(company, approved.pix_key, now):
+        pix_key_tokens.reward(company, approved.pix_key, approved.end_to_end_id)
+    return approved
 
 
 def _approve(payment: Payment, now: datetime) -> Payment:

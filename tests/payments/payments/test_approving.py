@@ -10,9 +10,9 @@ import pytest
 from django.db import connections
 
 from payments import checks
-from payments.models import Company, LedgerTransaction, Payment
+from payments.models import Company, LedgerTransaction, Payment, PixKeyMovement
 from payments.pix import brcode
-from payments.services import payments
+from payments.services import payments, pix_key_tokens
 from payments.services.errors import Duplicate, Invalid, NotFound, ServiceError
 from payments.services.payments import PaymentOrder, approving
 from tests.payments import making
@@ -153,3 +153,22 @@ def test_payments_at_once_never_exceed_the_balance(shop: Company) -> None:
     got = _at_once(8, lambda number: payments.approve(shop, str(number)))
     assert sum(isinstance(each, Payment) for each in got) == 4
     assert money(shop) == (9_920, 8_000)
+
+
+def test_an_approval_to_a_key_that_was_looked_up_gives_tokens_back(shop: Company) -> None:
+    def movements() -> list[tuple[str, int]]:
+        rows = PixKeyMovement.objects.filter(company=shop, operation="ADD")
+        return list(rows.values_list("pix_key", "tokens"))
+
+    payments.create(shop, order(correlation_id="unknown"))
+    payments.approve(shop, "unknown")
+    assert movements() == [], "the key was not looked up"
+    key = order().pix_key
+    for _ in range(2):  # the bucket is two below its size
+        with pix_key_tokens.lookup(shop, key) as asked:
+            asked.reason = "DICT_LOOKUP"
+    payments.create(shop, order(correlation_id="known"))
+    payments.approve(shop, "known")
+    with pytest.raises(Invalid):
+        payments.approve(shop, "known")
+    assert movements() == [(key, 2)]

@@ -284,6 +284,22 @@ def test_a_refusal_may_be_told_and_not_remembered(source: Source) -> None:
     assert made.get(tenant=1, id="a") == "v2"  # no pause, as after a failure
 
 
+def test_a_refusal_that_says_nothing_of_the_value_leaves_it_for_a_failure(source: Source) -> None:
+    made = cache(source, ttl=0.05, negative_ttl={Missing: None}, stale_if_error=60, failure_pause=0)
+    control = cache(source, ttl=0.05, negative_ttl={Missing: 0}, stale_if_error=60, failure_pause=0)
+    for each in (made, control):
+        source.value = "v1"
+        assert each.get(tenant=1, id="a") == "v1"
+        age(each, 1, tenant=1, id="a")
+        source.value = Missing("no tokens left")
+        with pytest.raises(Missing):
+            each.get(tenant=1, id="a")
+        source.value = RuntimeError("the bank is down")
+    assert made.get(tenant=1, id="a") == "v1"
+    with pytest.raises(LoadFailed):
+        control.get(tenant=1, id="a")
+
+
 async def test_a_task_that_is_stopped_leaves_the_load_to_others() -> None:
     entered, release = asyncio.Event(), asyncio.Event()
     calls = []
