@@ -20,8 +20,7 @@ run: $(BIN)/.installed $(BIN)/.embedded  ## everything, on embedded engines, wit
 test: lint $(BIN)/.embedded  ## every test
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.redis_server
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --ignore tests/faults --ignore tests/attacks
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults tests/attacks  # many processes each
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder  # the long files come first
 
 lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down
 	@$(BIN)/ruff check .

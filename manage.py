@@ -9,6 +9,7 @@ OFFLINE = {"help", "--help", "-h", "--version", "version", "compilemessages", "m
 
 
 def main() -> None:
+    """Run a command. Settings that refuse their values are named without a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

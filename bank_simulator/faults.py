@@ -22,7 +22,10 @@ from bank_simulator.problems import Problem
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 # Paths with faults: the bank's API. Pages, `/sim/pay` and `/sim/faults` have none.
-FAULTY = ("/oauth/", "/cob", "/pix", "/webhook", "/sim/pix", "/sim/balance", "/sim/statement")
+FAULTY = (
+    "/oauth/", "/cob", "/pix", "/webhook", "/dict/",
+    "/sim/pix", "/sim/balance", "/sim/statement", "/sim/participants", "/sim/account",
+)  # fmt: skip
 
 _current: Faults | None = None
 _dice = random.Random()  # noqa: S311 (not for secrets)

@@ -81,11 +81,12 @@ class Return(models.Model):
 
 
 class Sent(models.Model):
-    """A Pix that the platform sends."""
+    """A Pix that the platform sends, to a key or to an account."""
 
     send_id = models.CharField(max_length=35, primary_key=True)
     end_to_end_id = models.CharField(max_length=32, unique=True)
-    pix_key = models.CharField(max_length=77)
+    pix_key = models.CharField(max_length=77, blank=True)
+    account = models.CharField(max_length=40, blank=True, default="")  # "ispb/branch/number"
     value = models.BigIntegerField()
     message = models.CharField(max_length=140, blank=True)
     status = models.CharField(max_length=16, choices=Settlement, default=Settlement.PROCESSING)

@@ -17,6 +17,34 @@ from payments.pix import ids
 
 RETURN_WINDOW = timedelta(days=90)
 
+# Accounts that the sandbox refuses, and the code that it gives (Woovi, sandbox): its own, and the network's.
+ERROR_ACCOUNTS = {
+    "1111111": "ACCOUNT_NOT_FOUND",
+    "2222222": "NOT_ENOUGH_BALANCE",
+    "3333333": "ACCOUNT_TRANSACTION_BLOCKED_BY_MED",
+    "4444444": "INVALID_PIX_KEY",
+    "5555555": "REACH_TRANSFER_LIMIT",
+    "6666666": "SAME_ACCOUNT_TRANSFER",
+    "7777777": "TRANSACTION_NOT_FOUND",
+    "8888888": "ACCOUNT_LIMIT_ERROR",
+    "9999999": "PAY_PIX_KEY_ERROR",
+    "1010101": "AC06",
+    "1010102": "AM04",
+    "1010103": "AC03",
+    "1010104": "FF08",
+    "1010105": "DS04",
+    "1010106": "RR04",
+    "1010107": "AM12",
+    "1010108": "FRAD",
+    "1010109": "DUPL",
+    "1010110": "AG03",
+    "1010111": "AC07",
+    "1010112": "AM01",
+    "1010113": "BE01",
+    "1010114": "CH11",
+    "1010115": "AB03",
+}
+
 SETTLE_SENT = """
 WITH ended AS (
     UPDATE simulator_sent
@@ -71,35 +99,47 @@ def request_return(  # over 40 lines only by its description
     return row
 
 
-def send(send_id: str, pix_key: str, value: int, message: str, now: datetime | None = None) -> Sent:
-    """Send `value` centavos to a key. The same id, key and value again is the same Pix. Funds are not checked.
+def send(to: Sent, now: datetime | None = None) -> Sent:
+    """Send `to.value` centavos. The same id, receiver and value again is the same Pix. Funds are not checked.
+
+    Args:
+        to: a row that is not saved: send_id, pix_key or account, value, message, perhaps end_to_end_id.
 
     Raises:
-        Problem: nobody has the key, or the id has another key or value.
+        Problem: nobody has the key, or the id has another receiver or value.
     """
     now = now or timezone.now()
-    if pix_key == "pix-key-not-found@woovi.com":
+    if to.pix_key == "pix-key-not-found@woovi.com":
         raise Problem("ChaveNaoEncontrada", 422, "A chave Pix não existe.", "favorecido.chave")
-    fields = {
-        "end_to_end_id": ids.mint("E", settings.BANK_ISPB, now),
-        "pix_key": pix_key,
-        "value": value,
-        "message": message,
-        "requested_at": now,
-        "due_at": now + timedelta(milliseconds=faults.current().settle_ms),
-        "reason": "Recusado pelo banco do recebedor" if pix_key == "bank-error@woovi.com" else "",
-    }
+    to.end_to_end_id = to.end_to_end_id or ids.mint("E", settings.BANK_ISPB, now)
+    to.requested_at, to.due_at = now, now + timedelta(milliseconds=faults.current().settle_ms)
+    to.reason = _refusal(to)
     try:
-        row = Sent.objects.create(send_id=send_id, **fields)
+        with transaction.atomic():
+            to.save(force_insert=True)
     except IntegrityError:
-        row = Sent.objects.get(send_id=send_id)
-        if (row.pix_key, row.value) != (pix_key, value):
-            raise Problem("PixEnvioInvalido", 409, "Já há um envio com este id.", "idEnvio", send_id) from None
-        return row
-    if row.due_at <= now:
+        return _sent_before(to)
+    if to.due_at <= now:
         settle_due(now)
-        row.refresh_from_db()
+        to.refresh_from_db()
+    return to
+
+
+def _sent_before(to: Sent) -> Sent:
+    row = Sent.objects.filter(send_id=to.send_id).first()
+    if row is None:
+        raise Problem("PixEnvioInvalido", 409, "Já há um envio com este endToEndId.", "endToEndId", to.end_to_end_id)
+    if (row.pix_key, row.account, row.value) != (to.pix_key, to.account, to.value):
+        raise Problem("PixEnvioInvalido", 409, "Já há um envio com este id.", "idEnvio", to.send_id)
     return row
+
+
+def _refusal(to: Sent) -> str:
+    """Why the receiver's bank will refuse, by the sandbox's error accounts; empty for all others."""
+    if to.pix_key == "bank-error@woovi.com":
+        return "Recusado pelo banco do recebedor"
+    code = ERROR_ACCOUNTS.get(to.account.rpartition("/")[2].lstrip("0"), "")
+    return f"{code} - Recusado pelo banco do recebedor" if code else ""
 
 
 def settle_due(now: datetime | None = None) -> None:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 TYPES = "https://pix.bcb.gov.br/api/v2/error/"
+DICT_TYPES = "https://dict.pi.rsfn.net.br/api/v2/error/"
 
 
 class Problem(Exception):
@@ -18,6 +19,8 @@ class Problem(Exception):
         field: what is wrong in the request, with its `value`; empty where no field is.
     """
 
+    types = TYPES
+
     def __init__(self, kind: str, status: int, detail: str, field: str = "", value: Any = None) -> None:
         super().__init__(detail)
         self.kind, self.status, self.detail, self.field, self.value = kind, status, detail, field, value
@@ -25,7 +28,7 @@ class Problem(Exception):
     def body(self) -> dict[str, Any]:
         """The answer's JSON object."""
         body = {
-            "type": TYPES + self.kind,
+            "type": self.types + self.kind,
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
@@ -34,3 +37,9 @@ class Problem(Exception):
             violation = {"razao": self.detail, "propriedade": self.field}
             body["violacoes"] = [violation if self.value is None else {**violation, "valor": str(self.value)[:200]}]
         return body
+
+
+class DictProblem(Problem):
+    """A refusal of the key directory."""
+
+    types = DICT_TYPES

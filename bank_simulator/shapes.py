@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 
+from bank_simulator.directory import OPENED, Entry
 from bank_simulator.models import Charge, Pix, Return, Sent, Settlement
 from bank_simulator.problems import Problem
 from payments.pix import keys
@@ -96,11 +99,38 @@ def sent(row: Sent) -> dict[str, Any]:
         "idEnvio": row.send_id,
         "endToEndId": row.end_to_end_id,
         "valor": reais(row.value),
-        "favorecido": {"chave": row.pix_key},
+        "favorecido": {"chave": row.pix_key} if row.pix_key else {"conta": row.account},
         "horario": {"solicitacao": moment(row.requested_at)},
         "status": row.status,
     }
     return {**body, "motivo": row.reason} if row.status == Settlement.REFUSED else body
+
+
+def entry(found: Entry) -> dict[str, Any]:
+    """An entry of the DICT (`GetEntryResponse`)."""
+    opened = moment(OPENED)
+    return {
+        "ResponseTime": moment(timezone.now()),
+        "CorrelationId": secrets.token_hex(16),
+        "Entry": {
+            "Key": found.key.value,
+            "KeyType": found.key.type.value,
+            "Account": {
+                "Participant": found.ispb,
+                "Branch": found.branch,
+                "AccountNumber": found.account,
+                "AccountType": found.account_type,
+                "OpeningDate": opened,
+            },
+            "Owner": {
+                "Type": "LEGAL_PERSON" if found.is_company else "NATURAL_PERSON",
+                "TaxIdNumber": found.tax_id,
+                "Name": found.name,
+            },
+            "CreationDate": opened,
+            "KeyOwnershipDate": opened,
+        },
+    }
 
 
 def callback(rows: Iterable[Pix]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from bank_simulator.views import account, pages, pix, tools
+from bank_simulator.views import account, directory, pages, pix, tools
 from bank_simulator.views.http import methods
 
 urlpatterns = [
@@ -19,6 +19,9 @@ urlpatterns = [
     path("sim/pix/<str:send_id>", methods(PUT=account.put_sent, GET=account.get_sent)),
     path("sim/balance", methods(GET=account.get_balance)),
     path("sim/statement", methods(GET=account.get_statement)),
+    path("sim/account", methods(GET=directory.get_account)),
+    path("sim/participants", methods(GET=directory.get_participants)),
+    path("dict/entries/<str:key>", methods(GET=directory.get_entry)),
     path("sim/pay", methods(POST=tools.pay)),
     path("sim/return", methods(POST=tools.make_return)),
     path("sim/faults", methods(GET=tools.get_faults, PUT=tools.put_faults, DELETE=tools.delete_faults)),

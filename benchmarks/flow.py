@@ -1,6 +1,6 @@
 """From the payer's confirmation to the merchant's screen, and how many payments a second the platform takes.
 
-Everything runs as `manage.py up` runs it: web, worker, beat, relay and the simulated bank, on this machine's cores,
+Everything runs as `manage.py up` runs it: web, workers, relay and the simulated bank, on this machine's cores,
 which the client of the benchmark shares. Latency counts from the moment the payer presses "pay".
 """
 

@@ -270,4 +270,73 @@ CHARGES = [
     ),
 ]
 
-ALL = [*LEDGER, *CHARGES]
+PAYMENTS = [
+    Check(
+        "a payment that was approved holds its value, and its hold ended as it did",
+        """
+        SELECT p.id FROM payments_payment p
+        LEFT JOIN payments_ledgertransaction h ON h.id = p.hold_id
+        LEFT JOIN payments_ledgertransaction t ON t.resolves_id = h.id
+        WHERE (p.hold_id IS NULL) <> (p.batch_id IS NOT NULL OR p.status IN ('CREATED', 'DENIED', 'REMOVED'))
+           OR (p.hold_id IS NOT NULL AND (
+               h.id IS NULL OR h.company_id <> p.company_id
+               OR p.value <> (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id)
+               OR t.kind IS DISTINCT FROM
+                  CASE p.status WHEN 'CONFIRMED' THEN 'payment' WHEN 'FAILED' THEN 'payment_void' END))""",
+    ),
+    Check(
+        "a payment that is confirmed has left the bank once, and no other has",
+        """
+        SELECT coalesce(p.id::text, t.correlation_id) FROM payments_payment p
+        FULL JOIN (SELECT * FROM payments_ledgertransaction WHERE kind = 'payment') t
+            ON t.company_id = p.company_id AND t.correlation_id = p.public_id
+        LEFT JOIN (
+            SELECT e.transaction_id, sum(e.amount) AS value FROM payments_entry e
+            JOIN payments_account a ON a.id = e.account_id WHERE a.kind = 'CLEARING' GROUP BY e.transaction_id
+        ) out ON out.transaction_id = t.id
+        WHERE p.id IS NULL OR coalesce(out.value, 0) <> CASE p.status WHEN 'CONFIRMED' THEN p.value ELSE 0 END""",
+    ),
+    Check(
+        "a hold for a payment has its payment",
+        """
+        SELECT h.id FROM payments_ledgertransaction h LEFT JOIN payments_payment p ON p.hold_id = h.id
+        WHERE h.kind = 'payment_hold' AND p.id IS NULL""",
+    ),
+    Check(
+        "a payment ended at the bank as it did here",
+        "SELECT id FROM payments_payment WHERE contradicted_at IS NOT NULL",
+    ),
+    Check(
+        "a batch counts its rows that have ended, and reserves what the others need",
+        """
+        SELECT b.id FROM payments_payoutbatch b
+        LEFT JOIN (
+            SELECT batch_id, count(*) FILTER (WHERE p.status = 'CONFIRMED') AS confirmed,
+                   count(*) FILTER (WHERE p.status = 'FAILED' AND p.round = b.round) AS failed,
+                   sum(p.value) FILTER (WHERE p.status = 'CONFIRMED') AS paid,
+                   coalesce(sum(p.value) FILTER (WHERE p.status = 'FAILED' AND p.round = b.round), 0) AS given_up,
+                   coalesce(sum(p.value) FILTER (WHERE p.status IN ('PROCESSING', 'QUARANTINED')), 0) AS open
+            FROM payments_payment p JOIN payments_payoutbatch b ON b.id = p.batch_id GROUP BY batch_id
+        ) p ON p.batch_id = b.id
+        WHERE (b.confirmed, b.failed) IS DISTINCT FROM (coalesce(p.confirmed, 0), coalesce(p.failed, 0))
+           OR (b.status IN ('RUNNING', 'PAUSED')
+               AND b.reserved <> b.total - coalesce(p.paid, 0) - coalesce(p.given_up, 0))
+           OR (b.status IN ('DONE', 'PARTIAL') AND b.reserved <> coalesce(p.open, 0))
+           OR (b.status IN ('DRAFT', 'VALIDATED', 'AWAITING_APPROVAL') AND b.reserved <> 0)
+           OR (b.status = 'DONE' AND (b.confirmed, p.paid) IS DISTINCT FROM (b.rows, b.total))""",
+    ),
+    Check(
+        "a batch's hold is open, and of what it reserves",
+        """
+        SELECT coalesce(b.id, h.id) FROM payments_payoutbatch b
+        FULL JOIN (
+            SELECT h.id, h.company_id, (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id) AS value
+            FROM payments_ledgertransaction h WHERE h.kind = 'payout_hold'
+              AND NOT EXISTS (SELECT FROM payments_ledgertransaction r WHERE r.resolves_id = h.id)
+        ) h ON h.id = b.hold_id
+        WHERE (b.hold_id IS NOT NULL OR h.id IS NOT NULL) AND (b.id IS NULL OR h.id IS NULL
+           OR b.reserved <> h.value OR b.company_id <> h.company_id)""",
+    ),
+]
+
+ALL = [*LEDGER, *CHARGES, *PAYMENTS]

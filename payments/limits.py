@@ -34,9 +34,17 @@ POLICIES = [
     Policy("login.address", "address", 10, QUARTER),
     Policy("login.network", "network", 30, QUARTER),
     Policy("login.world", "world", 100, 600),
-    # Brute force: one account, one AppID.
+    Policy("login.alarm", "world", 30, 600),  # from so many failures, if they are unusually many of all log-ins
+    Policy("login.delay", "address", 1, 10, blocks=(2, 4, 8, 16, 32, 64, 128, 300)),  # strangers', during the alarm
+    Policy("reset.address", "address", 5, HOUR),
+    Policy("reset.network", "network", 20, HOUR),
+    # Brute force: one account, one second factor, one AppID.
     Policy("login.account", "account", 5, QUARTER, blocks=BLOCKS),
     Policy("login.device", "device", 5, QUARTER, blocks=BLOCKS),
+    Policy("login.code", "account", 5, QUARTER, blocks=BLOCKS),
+    Policy("login.code.device", "device", 5, QUARTER, blocks=BLOCKS),
+    Policy("reset.account", "account", 3, HOUR),  # mails to one mailbox
+    Policy("reset.device", "device", 3, HOUR),
     Policy("appid.address", "address", 20, QUARTER),
     Policy("appid.network", "network", 100, QUARTER),
     # Scraping and enumeration.
@@ -45,6 +53,14 @@ POLICIES = [
     Policy("api.lookups", "company", 6_000, MINUTE, burst=2_400),
     Policy("pix.keys", "taxid", 20, MINUTE, burst=500),
     Policy("api.rows", "company", 60_000, MINUTE, burst=120_000),
+    # What we ask of others: our calls to the bank (payments.bank.pace), and to the DICT (payments.services.pix_key_tokens).
+    Policy("bank.calls", "bank", 60_000, MINUTE, burst=10_000, blocks=(1,)),  # blocks: the bank's Retry-After is one
+    Policy("bank.company", "company", 48_000, MINUTE, burst=6_000),
+    Policy("dict.user.pf", "taxid", 2, MINUTE, burst=100),
+    Policy("dict.user.pj", "taxid", 20, MINUTE, burst=1_000),
+    Policy("dict.user-v2.pf", "taxid", 2, MINUTE, burst=100),
+    Policy("dict.user-v2.pj", "taxid", 20, MINUTE, burst=1_000),
+    Policy("dict.participant", "ispb", 250, MINUTE, burst=500),  # category F
 ]
 NOT_FOUND = 20  # cost of a look-up that finds nothing; one that finds something costs 1
 

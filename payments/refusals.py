@@ -43,14 +43,37 @@ REFUSALS = [
     ("The bank does not answer", _("The bank does not answer. Nothing was changed.")),
     ("The return is still under way at the bank", _("The return is still under way at the bank.")),
     ("This refund was corrected once before", _("This refund was corrected before, and the bank says otherwise again: ask it.")),
+    ("You do not have enough balance", _("The company's balance is lower than this payment.")),
+    ("Payment already confirmed", _("This payment was approved already.")),
+    ("Payment denied", _("This payment was denied.")),
+    ("Payment not found", _("This payment is not there any more.")),
+    ("Somebody else is at this payment", _("Another process works on this payment. Try again.")),
+    ("Who uploaded a batch does not approve it", _("Who uploaded a batch does not approve it.")),
+    ("The approver is of another company", _("Only people of the company approve its batches.")),
+    ("The batch is not the one that was shown", _("The batch was changed since it was shown. Look at it again.")),
+    (r"The batch is \w+$", _("The batch is not in a state for this.")),
+    ("The balance does not cover the batch", _("The balance does not cover the batch.")),
+    ("The failed rows are not those that were shown", _("Other rows have failed by now. Look at them again.")),
+    ("No row has failed", _("No row has failed.")),
+    ("Rows are in quarantine", _("Rows are in quarantine: ask the bank about them first.")),
+    ("Only a payment in quarantine can be given up", _("Only a payment in quarantine can be given up.")),
+    ("The bank has this payment", _("The bank has this payment: ask it.")),
     ("This Pix is resolved already", _("This Pix is resolved already.")),
     ("Only a refused return out of suspense can be tried again", _("Only a refused return out of suspense can be tried again.")),
     ("Nothing of this Pix is left to return", _("Nothing of this Pix is left to return.")),
+    ("Pix key not found", _("Nobody has this Pix key.")),
+    ("Pix key related to an account suspected of fraud", _("This key's account is suspected of fraud.")),
+    ("Error verifying pix key", _("The bank does not tell whose key this is.")),
+    ("pixKey: ", _("This is not a Pix key.")),
     ("Suspense does not have this value any more", _("Suspense does not have this value any more.")),
+    ("The code is wrong", _("This code is wrong, or was used before.")),
+    ("Only superusers may change another operator", _("Only superusers may change another operator.")),
+    ("The second factor is off already", _("The second factor is off already.")),
+    ("The second factor is on already", _("The second factor is on already.")),
 ]  # fmt: skip
 
 
-def said(error: ServiceError) -> str:
+def translated(error: ServiceError) -> str:
     """The refusal in the reader's language. A message without a sentence here is shown as it is."""
     for pattern, words in REFUSALS:
         if match := re.match(pattern, error.message):

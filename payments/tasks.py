@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 
 from payments.bank.port import BankError
-from payments.services import devices, reconciliation, retention
-from payments.services.charges import refunds
+from payments.services import batches, devices, passwords, payments, reconciliation, retention
+from payments.services.charges import returning
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
+from woovi import queue
 
 log = logging.getLogger(__name__)
 
@@ -18,13 +20,45 @@ log = logging.getLogger(__name__)
 @shared_task(name="payments.send_refund", ignore_result=True)
 def send_refund(refund_id: int) -> None:
     """Ask the bank for one refund. Started by the outbox."""
-    refunds.send(refund_id)
+    returning.send(refund_id)
 
 
 @shared_task(name="payments.check_refunds", ignore_result=True)
 def check_refunds() -> None:
     """Ask the bank about refunds that are still open. Runs by the clock."""
-    refunds.check_open()
+    returning.check_open()
+
+
+@shared_task(name="payments.send_payment", ignore_result=True)
+def send_payment(payment_id: int) -> None:
+    """Ask the bank for one payment. Started by the outbox."""
+    payments.send(payment_id)
+
+
+@shared_task(name="payments.check_payments", ignore_result=True)
+def check_payments() -> None:
+    """Ask the bank about payments that are still open. Runs by the clock."""
+    payments.check_open()
+
+
+@shared_task(name="payments.pay_batches", ignore_result=True)
+def pay_batches() -> None:
+    """Pay chunks of batches for some seconds, then hint another worker. Started by the outbox."""
+    if batches.pay():
+        queue.send([("pay_batches", {})])
+
+
+@worker_shutting_down.connect
+def _leave(**_: object) -> None:
+    """Let a worker that is told to end stop between two rows, so that it leaves none in doubt."""
+    batches.leaving.set()
+
+
+@shared_task(name="payments.sweep_batches", ignore_result=True)
+def sweep_batches() -> None:
+    """Hint batches that nobody pays, and ask about rows whose end is unknown. Runs by the clock."""
+    batches.sweep()
+    batches.check_open()
 
 
 @shared_task(name="payments.reconcile", ignore_result=True)
@@ -61,6 +95,24 @@ def sweep_webhooks() -> None:
 def mail_new_device(user_id: int, address: str, at: str) -> None:
     """Mail a user after a log-in from a new browser. `at`: ISO 8601, UTC."""
     devices.mail(user_id, address, at)
+
+
+@shared_task(name="payments.mail_log_in_code", ignore_result=True)
+def mail_log_in_code(user_id: int, nonce: str) -> None:
+    """Mail a user the code of a log-in."""
+    devices.mail_code(user_id, nonce)
+
+
+@shared_task(name="payments.mail_second_factor", ignore_result=True)
+def mail_second_factor(user_id: int, on: bool) -> None:
+    """Mail a user whose second factor was switched on or off."""
+    devices.mail_second_factor(user_id, on)
+
+
+@shared_task(name="payments.mail_password_link", ignore_result=True)
+def mail_password_link(user_id: int) -> None:
+    """Mail a user the link by which another password is chosen."""
+    passwords.mail_link(user_id)
 
 
 @shared_task(name="payments.prune", ignore_result=True)

@@ -50,8 +50,10 @@ def by_app_id(header: str) -> Visitor | None:
 
 
 def user_subject(user: User) -> str:
+    """The name under which a user's connections are counted."""
     return f"user {user.pk}"
 
 
 def application_subject(application: Application) -> str:
+    """The name under which an application's connections are counted."""
     return f"application {application.pk}"

@@ -1,4 +1,4 @@
-"""For every lasting connection, WebSocket or SSE: it takes a place, and ends when its visitor's access ends."""
+"""For every WebSocket and SSE connection: it takes a place, and ends when its visitor's access ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Admission:
         self.visitor, self.hub, self.held, self.revoked = visitor, hub, held, revoked
 
     async def heartbeats(self) -> AsyncIterator[None]:
-        """One step every HEARTBEAT, for as long as the visitor may stay. It looks then, and whenever it is revoked."""
+        """Yield every HEARTBEAT while the visitor may stay. Access is checked then, and whenever it is revoked."""
         while True:
             pause = self._pause()
             with contextlib.suppress(TimeoutError):
@@ -41,7 +41,7 @@ class Admission:
                 yield
 
     def _pause(self) -> float:
-        """Seconds: a heartbeat, spread so that not all look at once, or until the session's end if that is sooner."""
+        """Seconds until the next check: a heartbeat, with jitter, or until the session's end if that is sooner."""
         pause = random.uniform(0.8, 1) * HEARTBEAT  # noqa: S311
         if self.visitor.expires_at is None:
             return pause
@@ -52,7 +52,7 @@ class Admission:
         try:
             found = await self.hub.reader.database(self.visitor.check)
         except DatabaseError:
-            return True  # it was let in; the next look decides
+            return True  # keep the connection; the next check decides
         if found is None or (found.subject, found.tenant) != (self.visitor.subject, self.visitor.tenant):
             return False
         self.visitor = found

@@ -1,4 +1,4 @@
-"""A WebSocket: sends JSON, waits a while for a client that does not read, and ends with a close code.
+"""A WebSocket that sends JSON, waits for slow clients up to a limit, and closes with a code.
 
 Channels' consumers were rejected: they start four tasks a connection and copy each message.
 """
@@ -18,8 +18,8 @@ from woovi.http.websocket import framed
 from woovi.pubsub import NoPlace, hub
 
 BAD_REQUEST, ANONYMOUS, NO_COMPANY, TOO_SLOW, TOO_MANY, AWAY = 4400, 4401, 4403, 4008, 4429, 1013
-PATIENCE = 30.0  # seconds that a client may leave what it was sent unread
-CHUNK = 65_536  # bytes that are given to the server at once, about
+PATIENCE = 30.0  # seconds that a client may leave messages unread
+CHUNK = 65_536  # bytes handed to the server at once, about
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -69,7 +69,7 @@ class Connection:
             raise Closed(TOO_SLOW, "too slow") from None
 
     async def visitor(self, found: Callable[[], Visitor | None]) -> Visitor:
-        """Look up who it is. Raises Closed where it is nobody, or nobody's merchant."""
+        """Look up the visitor. Raises Closed for an unknown one, or one without a company."""
         visitor = await hub().reader.database(found)
         if visitor is None:
             raise Closed(ANONYMOUS, "not logged in")
@@ -79,7 +79,7 @@ class Connection:
 
 
 def _parts(texts: list[bytes]) -> Iterator[bytes]:
-    """The messages framed and joined into pieces of CHUNK, so that who does not read costs no more than one."""
+    """The messages as frames, joined into pieces of CHUNK bytes: a client that does not read costs one piece of memory."""
     part, size = [], 0
     for text in texts:
         part.append(framed(text))
@@ -107,7 +107,7 @@ async def first_to_end(*works: Coroutine[Any, Any, None]) -> None:
 async def conversation(
     scope: Scope, receive: Receive, send: Send, subprotocol: str | None, talk: Callable[[Connection], Awaitable[None]]
 ) -> None:
-    """Accept a WebSocket, talk, and close it with the code that the talk ended with."""
+    """Accept a WebSocket, run `talk`, and close with the code that it ended with."""
     await receive()  # websocket.connect
     # Accepted before anything is refused, or a browser would not see the code.
     await send({"type": "websocket.accept", "subprotocol": subprotocol})

@@ -32,7 +32,7 @@ from realtime.events import number
 from woovi.pubsub import NoPlace, Pace, Reset, Subscription, hub
 
 PATH = "/api/v1/events"
-RETRY = (500, 5_000)  # milliseconds after which a client comes back: each is told another number
+RETRY = (500, 5_000)  # milliseconds until a client reconnects, a random number for each
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from django.db.backends.postgresql.creation import DatabaseCreation
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.db import OperationalError, connection, transaction
+from django.test import TransactionTestCase
 
 from payments import bank
 from tests import environment
+from woovi import redis
 from woovi.local import embedded
 from woovi.ratelimit import local, metrics, seen, store, subject
 
@@ -20,29 +21,49 @@ pytest_plugins = ["tests.bank_process", "tests.topologies.fixtures"]
 embedded.ensure()
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _flush_past_the_ledgers_guards() -> None:
-    """Let a transactional test's clean-up truncate the ledger, which refuses it to everybody.
+SETTINGS = ("SET LOCAL session_replication_role = replica", "SET LOCAL lock_timeout = '20s'")
+KEPT = {"auth_permission", "django_content_type"}  # written by `migrate` alone
 
-    Only a superuser may set the replication role, and only the flush's own transaction has it.
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptied_past_the_ledgers_guards() -> None:
+    """After a transactional test delete the rows, the ledger's too, which refuses that to everybody.
+
+    Django would truncate every table and write the permissions anew, which takes twenty times as long. Only a superuser may
+    set the replication role, under which no trigger runs, and only this transaction has it.
     """
-    flush: Callable[..., Any] = DatabaseOperations.execute_sql_flush
 
-    def flush_all(self: DatabaseOperations, statements: list[str]) -> None:
-        flush(self, ["SET LOCAL session_replication_role = replica", *statements])
+    def empty(self: TransactionTestCase) -> None:
+        tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - KEPT
+        deletions = [f"DELETE FROM {connection.ops.quote_name(table)}" for table in sorted(tables)]
+        for tries_left in (2, 1, 0):
+            try:
+                with transaction.atomic(), connection.cursor() as cursor:
+                    cursor.execute(";".join([*SETTINGS, *deletions]))
+                return
+            except OperationalError:  # a deadlock with a process that has not ended yet what the test began
+                if not tries_left:
+                    raise
 
-    DatabaseOperations.execute_sql_flush = flush_all  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = empty  # type: ignore[method-assign]
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _the_last_session_may_still_be_leaving() -> None:
-    """Drop the test database whoever is connected: PostgreSQL takes a moment to miss a process that a test killed."""
+# What waits for less than a second as shipped.
+PATIENT: tuple[redis.Role, ...] = ("cache", "locks", "limits", "django")
 
-    def drop(self: DatabaseCreation, name: str, verbosity: int) -> None:
-        with self._nodb_cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {self.connection.ops.quote_name(name)} WITH (FORCE)")
 
-    DatabaseCreation._destroy_test_db = drop  # type: ignore[method-assign]
+@pytest.fixture(autouse=True)
+def _late_is_not_away(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Redis on a busy machine answers late, and is waited for. A test of time-outs is marked `in_time`: they are as shipped."""
+    in_time = request.node.get_closest_marker("in_time")
+    if in_time:
+        redis.close()  # what was connected before is patient
+    else:
+        for role in PATIENT:
+            monkeypatch.setitem(redis.POLICIES, role, replace(redis.POLICIES[role], timeout=5.0))
+    yield
+    if in_time:
+        redis.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,3 +1,3 @@
-"""Wiring and the rooms: what Redis does here, free of payments."""
+"""The project's wiring, and the reusable rooms built on Redis. Nothing here knows about payments."""
 
 VERSION = "1.0.0"

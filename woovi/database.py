@@ -9,14 +9,14 @@ from django.db import connection, connections
 
 
 def let_go() -> None:
-    """Give this thread's connection back to the pool. To be called before every wait for somebody else's server.
+    """Return this thread's connection to the pool. Call it before waiting for an external server.
 
-    A thread that keeps one while a bank hangs takes it from all others: some twenty such threads, and the process
-    answers nothing any more. The next query takes a connection again, for less than a millisecond.
+    Twenty threads that kept their connections while a bank hangs would use up the pool, and the process could answer
+    nothing. Getting a connection again takes the next query less than a millisecond.
 
     Raises:
-        RuntimeError: a transaction of ours is open. It would hold its locks for as long as the other side likes, and
-            cannot undo what that has done. The transaction that a test runs in is not ours.
+        RuntimeError: a transaction is open. It would hold its locks during the external call, and its rollback could
+            not undo that call. A test's surrounding transaction does not count.
     """
     if in_transaction("default"):
         raise RuntimeError("another server must not be called inside a database transaction")
@@ -25,7 +25,7 @@ def let_go() -> None:
 
 
 def in_transaction(using: str) -> bool:
-    """Whether an atomic() of ours is open. The transaction that a test runs in is not ours."""
+    """Whether an atomic() block is open. A test's surrounding transaction does not count."""
     return any(not getattr(block, "_from_testcase", False) for block in connections[using].atomic_blocks)
 
 

@@ -1,4 +1,4 @@
-"""Settings from the environment, typed. Nonsense stops the start with a line that names the variable."""
+"""Typed settings from the environment. A wrong value stops the start with a line that names the variable."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _gathered: list[str] | None = None
 
 
 def gather() -> None:
-    """From now on a fault is noted and its default taken, until `tell`: somebody who starts it sees all at once."""
+    """Collect faults and use defaults until `refuse_faults`, so that a person sees all faults at once."""
     global _gathered
     _gathered = []
 
 
-def tell(*more: str) -> None:
+def refuse_faults(*more: str) -> None:
     """End `gather`. Raises ImproperlyConfigured with all faults, a line each, where there are any."""
     global _gathered
     faults, _gathered = [*(_gathered or []), *more], None
@@ -36,7 +36,7 @@ def tell(*more: str) -> None:
 
 
 def fault(message: str, instead: T) -> T:
-    """Raise ImproperlyConfigured; or, while they are gathered, note it and go on with `instead`."""
+    """Raise ImproperlyConfigured. Between `gather` and `refuse_faults`, note the fault and return `instead`."""
     if _gathered is None:
         raise ImproperlyConfigured(message)
     _gathered.append(message)
@@ -84,6 +84,7 @@ def generated(path: Path, make: Callable[[], str]) -> str:
 
 
 def flag(name: str, default: bool) -> bool:
+    """Whether the variable is true, by 1, true, yes, 0, false or no."""
     value = given(name).lower()
     if value in {"", "1", "true", "yes", "0", "false", "no"}:
         return default if not value else value in {"1", "true", "yes"}
@@ -91,6 +92,7 @@ def flag(name: str, default: bool) -> bool:
 
 
 def integer(name: str, default: int, minimum: int = 0, maximum: int = 2**31) -> int:
+    """The variable's value, a whole number from `minimum` to `maximum`."""
     value = given(name)
     try:
         number = int(value) if value else default
@@ -102,20 +104,21 @@ def integer(name: str, default: int, minimum: int = 0, maximum: int = 2**31) -> 
 
 
 def choice(name: str, choices: Sequence[str], default: str) -> str:
+    """The variable's value, which must be one of `choices`."""
     value = given(name) or default
     if value not in choices:
         return fault(f"{name} must be one of {', '.join(choices)}, not {value!r}", default)
     return value
 
 
-def words(name: str, default: str) -> list[str]:
+def comma_separated(name: str, default: str) -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
 def networks(name: str, default: str) -> list[str]:
     """A list of addresses and networks in CIDR notation."""
-    found = words(name, default)
+    found = comma_separated(name, default)
     try:
         for each in found:
             ip_network(each, strict=False)
@@ -125,6 +128,7 @@ def networks(name: str, default: str) -> list[str]:
 
 
 def http_url(name: str, default: str) -> str:
+    """The variable's value, an http or https address without query, without its last slash."""
     value = text(name, default).rstrip("/")
     try:
         parts = urlsplit(value)

@@ -15,8 +15,8 @@ from woovi import redis
 def health(request: HttpRequest) -> JsonResponse:
     """200 and `ok`, or `degraded` where a role of Redis does not answer; 503 and `unavailable` without the database.
 
-    `unavailable` names what does not answer. A load balancer goes by the status code: to take all processes away
-    because of Redis would end what goes on without it.
+    `unavailable` names what does not answer. Load balancers look at the status code. A 503 for Redis would take away
+    every process, although each still serves without it.
     """
     database = _database_answers()
     with ThreadPoolExecutor(len(redis.ROLES)) as pool:  # at once: a frozen Redis takes each role's time-out

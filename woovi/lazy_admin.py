@@ -1,4 +1,4 @@
-"""Django's admin, whose pages are imported with the URLs and by its checks, and not by every command and worker."""
+"""Django's admin. Its pages are imported with the URLs and by its checks, not by every command and worker."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.core import checks
 
 
 class LazyAdminConfig(SimpleAdminConfig):
+    """The admin without autodiscovery at start: its pages are imported with the URLs."""
+
     def ready(self) -> None:
         checks.register(check_dependencies, checks.Tags.admin)
         checks.register(check_pages, checks.Tags.admin)

@@ -1,6 +1,6 @@
-"""What production does not start with: engines of a demonstration, secrets that anybody knows, doors left open.
+"""What production refuses to start with: embedded engines, well-known secrets, open doors.
 
-The settings ask this of themselves when they are read, so that every process refuses alike. All faults are told at once.
+The settings check this when they are read, so that every process refuses in the same way, with all faults at once.
 """
 
 from __future__ import annotations

@@ -1,21 +1,15 @@
-"""The schedule of Celery's beat. Each task reads what is due by itself, so a late one loses nothing."""
+"""The periodic jobs, by their tasks' names. Each task reads what is due by itself, so a late one loses nothing."""
 
 from __future__ import annotations
 
-from typing import Any
+from woovi.queue.periodic import Daily, Every, Schedule
 
-from celery.schedules import crontab
-
-# `expires`: a worker that comes back late does not catch up on sweeps. Hours are UTC.
-SCHEDULE: dict[str, dict[str, Any]] = {
-    "reconcile": {"task": "payments.reconcile", "schedule": 5, "options": {"expires": 5}},
-    "check-refunds": {"task": "payments.check_refunds", "schedule": 5, "options": {"expires": 5}},
-    # 3:30 in São Paulo: yesterday is over, and banks list late
-    "compare-bank": {
-        "task": "payments.compare_bank",
-        "schedule": crontab(hour="6", minute="30"),
-        "options": {"expires": 3600},
-    },
-    "sweep-webhooks": {"task": "payments.sweep_webhooks", "schedule": 2, "options": {"expires": 10}},
-    "prune": {"task": "payments.prune", "schedule": crontab(hour="7", minute="10"), "options": {"expires": 3600}},
+SCHEDULE: Schedule = {
+    "reconcile": Every(5, expires=30),
+    "check_refunds": Every(5, expires=30),
+    "check_payments": Every(2, expires=30),
+    "sweep_batches": Every(5, expires=30),
+    "sweep_webhooks": Every(2, expires=30),
+    "compare_bank": Daily(hour=6, minute=30),  # 3:30 in São Paulo: yesterday is over, and banks list late
+    "prune": Daily(hour=7, minute=10),
 }

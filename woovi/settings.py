@@ -30,9 +30,9 @@ def _own(name: str) -> str | None:
 
 
 SECRET_KEY = env.text("SECRET_KEY", _own("secret_key"))
-SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", "")  # keys that were: they still open what they sealed
+SECRET_KEY_FALLBACKS = env.comma_separated("SECRET_KEY_FALLBACKS", "")  # former keys: they open what they sealed
 PUBLIC_URL = env.http_url("PUBLIC_URL", "http://127.0.0.1:8000")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},localhost,127.0.0.1,[::1]")
+ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
@@ -46,9 +46,13 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "woovi.redis",
     "woovi.local",
     "woovi.outbox",
+    "woovi.queue",
     "woovi.ratelimit",
     "payments",
     "realtime",
@@ -106,12 +110,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"routes": {"()": "woovi.log.RoutesOnly"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": [], "level": "WARNING"},  # instead of Django's own: mail, and a console under DEBUG only
-        "django.request": {"level": "ERROR"},  # a client's 404 is no warning to us
+        "django.request": {"level": "ERROR", "filters": ["routes"]},  # a client's 404 is no warning to us
         "payments": {"level": "INFO"},
         "realtime": {"level": "INFO"},
         "woovi": {"level": "INFO"},
@@ -132,6 +137,8 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 AUTHENTICATION_BACKENDS = ["woovi.ratelimit.login.GuardedBackend"]
+OTP_TOTP_ISSUER = "Woovi"
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # woovi.ratelimit.login limits codes, and never the owner
 LOGIN_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:dashboard"
 LOGOUT_REDIRECT_URL = "web:login"
@@ -202,10 +209,15 @@ BANK_ISPB = env.text("BANK_ISPB", "54811417")
 WEBHOOK_ATTEMPTS = env.integer("WEBHOOK_ATTEMPTS", 8, 1, 20)
 WEBHOOK_BACKOFF = env.integer("WEBHOOK_BACKOFF", 10, 1, 3600)
 WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
+# Seconds after which a dead worker's rows go to another; and rows that a worker has at the bank at once, of one chunk.
+PAYOUT_LEASE = env.integer("PAYOUT_LEASE", 30, 2, 600)
+PAYOUT_CHUNKS = env.integer("PAYOUT_CHUNKS", 2, 1, 100)  # of one company, paid at the same time by all workers
+PAYOUT_IN_FLIGHT = env.integer("PAYOUT_IN_FLIGHT", 10, 1, 100)
 # Days until what was told is forgotten (`manage.py prune`): webhooks' deliveries and answers; people in events.
 RETAIN_WEBHOOKS_DAYS = env.integer("RETAIN_WEBHOOKS_DAYS", 30, 1, 3_650)
 RETAIN_PERSONAL_DAYS = env.integer("RETAIN_PERSONAL_DAYS", 90, 1, 3_650)
 WEBHOOK_KEY = env.text("WEBHOOK_KEY", None if PRODUCTION else "")  # PEM of the RSA key; development makes one
+WEBHOOK_IPS = env.networks("WEBHOOK_IPS", "")  # where our webhooks come from, as receivers see it
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", not PRODUCTION)  # endpoints on loopback and private networks
 
 # Mail to people, of which there is little. Without a server it goes to the worker's standard output.
@@ -242,6 +254,6 @@ OUTBOX_HANDLERS = {
     "OPENPIX:": "payments.services.webhooks.deliveries.fan_out",
 }
 QUEUE_APP, QUEUE_PREFIX = "woovi.celery.app", "payments."
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+QUEUE_PERIODIC = "woovi.schedule.SCHEDULE"
 
-env.tell(*production.faults(globals(), redis.ROLES))
+env.refuse_faults(*production.faults(globals(), redis.ROLES))

@@ -1,4 +1,4 @@
-"""Statements that are written out and prepared once a connection, for the few that every payment runs."""
+"""SQL statements prepared once per connection, for the few that every payment runs."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def columns(model: type[Model], table: str) -> str:
 
 
 def execute(sql: str, *values: Any) -> PGresult:
-    """Run a statement that the server parses and plans once a connection, on Django's own one and in its transaction.
+    """Run a statement that the server parses and plans once per connection, on Django's connection and in its transaction.
 
-    For the few that every payment runs. Django's cursor writes values into the text, which the server plans anew each
-    time: that takes it longer than their work. psycopg's own preparing was rejected: it costs the client twice the time,
+    Django's cursor writes values into the statement's text, which the server plans anew each
+    time, which takes longer than running them. psycopg's own preparing was rejected: it costs the client twice the time,
     and forgets all statements at each rollback. `values` go as text for $1, $2 ..., typed by the statement. Its
     columns must be named, not `*`: a plan does not outlive a change of its result.
 
     Raises django.db.Error.
     """
-    database = connections[DEFAULT_DB_ALIAS]  # once: each look through `connection` costs microseconds
+    database = connections[DEFAULT_DB_ALIAS]  # looked up once: each access through `connection` costs microseconds
     database.ensure_connection()
     database.validate_no_broken_transaction()
     session: psycopg.Connection[Any] = database.connection
@@ -45,7 +45,7 @@ def execute(sql: str, *values: Any) -> PGresult:
             name = f"woovi_{len(names)}".encode()
             _checked(session, session.pgconn.prepare(name, sql.encode()))
             names[sql] = name
-        texts: Any = [_text(value) for value in values]  # psycopg takes None, and its types do not say so
+        texts: Any = [_text(value) for value in values]  # psycopg accepts None, though its types do not say so
         return _checked(session, session.pgconn.exec_prepared(names[sql], texts))
 
 
@@ -74,7 +74,7 @@ def fetch(sql: str, *values: Any) -> list[tuple[Any, ...]]:
 def rows(models: Sequence[type[Model]], sql: str, *values: Any) -> list[tuple[Any, ...]]:
     """`fetch`, where each row holds the `columns` of these models, one model beside the other.
 
-    To put forty columns into words again takes Django a millisecond of processor time, `Model.objects.raw` half of it.
+    Django takes a millisecond of CPU time to compile a query of forty columns, `Model.objects.raw` half of that.
     """
     return [tuple(_made(models, row)) for row in fetch(sql, *values)]
 

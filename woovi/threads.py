@@ -1,4 +1,4 @@
-"""Threads: one a request, where Django would use many; and connections given back by threads of our own."""
+"""One thread per request, where Django would use many; and our own threads return their database connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one list of environment variables, and what a variable that is not on it was meant to be.
+"""The list of all environment variables, and suggestions for misspelt ones.
 
 `woovi.env` reads nothing that is not listed here, and a test wants each in docs/operations.md.
 """
@@ -43,7 +43,11 @@ KNOWN = frozenset(
         "WEBHOOK_ATTEMPTS",
         "WEBHOOK_BACKOFF",
         "WEBHOOK_TIMEOUT",
+        "PAYOUT_LEASE",
+        "PAYOUT_IN_FLIGHT",
+        "PAYOUT_CHUNKS",
         "WEBHOOK_ALLOW_PRIVATE",
+        "WEBHOOK_IPS",
         "EMAIL_HOST",
         "EMAIL_PORT",
         "EMAIL_HOST_USER",
@@ -67,6 +71,7 @@ OURS = (
     "LOCKS_",
     "BANK_",
     "WEBHOOK_",
+    "PAYOUT_",
     "EMAIL_",
     "RATE_LIMIT_",
     "RETAIN_",
@@ -78,7 +83,7 @@ ALIKE = 0.85  # of difflib, from 0 to 1: one or two letters of a name
 
 
 def strangers(environ: Mapping[str, str], ours: bool) -> Iterator[str]:
-    """One sentence for each variable that is nearly one of ours; with `ours` also for each that begins like one."""
+    """One sentence for each variable that is nearly one of ours; with `ours`, also for each that has one of our prefixes."""
     for name, value in sorted(environ.items()):
         bare = name.removesuffix("_FILE")
         if name in KNOWN or bare in KNOWN or INJECTED.fullmatch(f"{name}={value}"):
@@ -93,7 +98,7 @@ def strangers(environ: Mapping[str, str], ours: bool) -> Iterator[str]:
 def nearest(name: str, alike: float) -> str:
     """The known name that `name` was probably meant to be; empty where none is near."""
     close = difflib.get_close_matches(name.upper(), KNOWN, 1, alike)
-    # Another word in front makes another name (MY_SECRET_KEY); and short ones are near too many.
+    # A prefix makes another name (MY_SECRET_KEY), and short names are near too many others.
     if not close or (alike >= ALIKE and (abs(len(close[0]) - len(name)) > 2 or len(name) < 7)):
         return ""
     return close[0]

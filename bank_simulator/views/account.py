@@ -18,19 +18,34 @@ KIND = "PixEnvioInvalido"
 
 @api
 def put_sent(request: HttpRequest, send_id: str) -> Answer:
-    """`{"valor", "favorecido": {"chave"} or {"copiaECola"}, "mensagem"?}`."""
+    """`{"valor", "favorecido": {"chave"} or {"copiaECola"} or {"conta": {…}}, "mensagem"?, "endToEndId"?}`."""
     if not ids.is_return_id(send_id):
         raise Problem(KIND, 400, "O id tem de 1 a 35 letras e dígitos.", "idEnvio", send_id)
     body = Body(request, KIND)
-    value, message = body.value("valor"), body.text("mensagem", 140, "")
-    if body.get("favorecido.copiaECola") is not None:
+    to = Sent(
+        send_id=send_id,
+        value=body.value("valor"),
+        message=body.text("mensagem", 140, ""),
+        end_to_end_id=_end_to_end_id(body),
+    )
+    if body.get("favorecido.conta") is not None:
+        to.account = "/".join(body.text(f"favorecido.conta.{name}", 20) for name in ("ispb", "agencia", "conta"))[:40]
+    elif body.get("favorecido.copiaECola") is not None:
         target = books.read_code(body.text("favorecido.copiaECola", 512))
-        if target.value not in {None, value}:
-            raise Problem(KIND, 422, "O valor não é o do código.", "valor", shapes.reais(value))
-        key = target.pix_key
+        if target.value not in {None, to.value}:
+            raise Problem(KIND, 422, "O valor não é o do código.", "valor", shapes.reais(to.value))
+        to.pix_key = target.pix_key
     else:
-        key = body.key("favorecido.chave")
-    return 201, shapes.sent(outgoing.send(send_id, key, value, message))
+        to.pix_key = body.key("favorecido.chave")
+    return 201, shapes.sent(outgoing.send(to))
+
+
+def _end_to_end_id(body: Body) -> str:
+    found = body.text("endToEndId", 32, "")
+    try:
+        return str(ids.parse(found)) if found else ""
+    except ids.InvalidId:
+        raise body.refuse("endToEndId", "não é um endToEndId") from None
 
 
 @api

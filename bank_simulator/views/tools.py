@@ -6,7 +6,7 @@ import uuid
 
 from django.http import HttpRequest
 
-from bank_simulator import books, callbacks, faults, outgoing, shapes
+from bank_simulator import books, buckets, callbacks, faults, outgoing, shapes
 from bank_simulator.models import Charge, Pix
 from bank_simulator.problems import Problem
 from bank_simulator.shapes import Body
@@ -95,6 +95,7 @@ def put_faults(request: HttpRequest) -> Answer:
 
 @open_api
 def delete_faults(request: HttpRequest) -> Answer:
-    """Set the defaults."""
+    """Set the defaults, and fill the buckets of look-ups."""
     faults.reset()
+    buckets.refill()
     return dict(faults.as_dict())

@@ -6,36 +6,44 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin import (
+    batches,
     caches,
     charges,
     companies,
+    customers,
+    jobs,
     ledger,
     locks,
     log,
+    model_names,
     money,
     outbox,
+    payments,
     people,
     pix_keys,
     webhooks,
-    words,
 )
 
 __all__ = [
+    "batches",
     "caches",
     "charges",
     "companies",
+    "customers",
+    "jobs",
     "ledger",
     "locks",
     "log",
+    "model_names",
     "money",
     "outbox",
+    "payments",
     "people",
     "pix_keys",
     "webhooks",
-    "words",
 ]
 
-words.translate()
+model_names.translate()
 admin.site.enable_nav_sidebar = False  # its quarter of the screen is the columns'
 admin.site.site_header = _("Woovi operations")
 admin.site.site_title = _("Woovi operations")

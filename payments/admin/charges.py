@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import time_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.money import CursorActions, RefundActions
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import BankCursor, Charge, LedgerTransaction, ReceivedPix, Refund
+from payments.money import format_reais
+from payments.selectors import bank_reads
+from woovi.cache import LoadFailed
 
 COMPANY_IDS = ("company__tax_id__exact", "company__public_id__exact")
 
 
 @admin.register(Charge)
 class ChargeAdmin(Record):
+    """Charges, with links to their Pix, refunds and entries."""
+
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "paid_at")
     list_filter = ("status",)
     list_select_related = ("company",)
@@ -30,6 +41,10 @@ class ChargeAdmin(Record):
     ordering = ("-id",)
     exclude = ("request_hash", "value", "fee", "refunded", "returned_by_bank")
     readonly_fields = ("worth", "share", "given_back", "by_bank", "pix", "refunds", "entries")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """With what the bank says only where an operator asks: the page must not wait for a slow bank."""
+        return (*self.readonly_fields, "at_bank" if "bank" in request.GET else "ask_bank")
 
     worth = reais("value", _("Value"))
     share = reais("fee", _("Fee"))
@@ -48,9 +63,32 @@ class ChargeAdmin(Record):
     def entries(self, charge: Charge) -> SafeString | str:
         return rows_link(LedgerTransaction, _("Transactions"), charge=charge.public_id)
 
+    @admin.display(description=_("At the bank"))
+    def ask_bank(self, charge: Charge) -> SafeString:
+        return format_html('<a href="?bank">{}</a>', _("Ask the bank"))
+
+    @admin.display(description=_("At the bank"))
+    def at_bank(self, charge: Charge) -> Any:
+        try:
+            found = bank_reads.at_bank(charge)
+        except bank_reads.NotAtBank:
+            return _("The bank does not know it")
+        except LoadFailed:
+            return _("The bank does not answer")
+        at = time_format(timezone.localtime(found.read_at), "H:i:s")
+        words = _("%(status)s, %(value)s, paid %(paid)s, as of %(at)s")
+        return words % {
+            "status": found.status,
+            "value": format_reais(found.value),
+            "paid": format_reais(found.paid),
+            "at": at,
+        }
+
 
 @admin.register(ReceivedPix)
 class ReceivedPixAdmin(Record):
+    """Received Pix, with their outcome and entries."""
+
     list_display = ("end_to_end_id", "paid_at", "company", "worth", "outcome", "charge_link", "payer_tax_id")
     list_filter = ("outcome",)
     list_select_related = ("company", "charge")
@@ -82,6 +120,8 @@ class ReceivedPixAdmin(Record):
 
 @admin.register(Refund)
 class RefundAdmin(RefundActions, Record):
+    """Refunds, with what operators may do about one that went wrong."""
+
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic", "by_bank")
     list_filter = ("status", "automatic", "by_bank")
     list_select_related = ("company",)
@@ -128,6 +168,8 @@ class RefundAdmin(RefundActions, Record):
 
 @admin.register(BankCursor)
 class BankCursorAdmin(CursorActions, Record):
+    """How far the bank's list was read; operators set it back."""
+
     list_display = ("name", "read_until")
     search_fields = ("name__exact",)
     search_help_text = _("The list's name")

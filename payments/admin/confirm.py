@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from payments.refusals import said
+from payments.refusals import translated
 from payments.services.errors import ServiceError
 
 
@@ -42,7 +42,7 @@ def on_each(page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[An
         try:
             done_to_it = act(row)
         except ServiceError as refusal:
-            messages.error(request, f"{row}: {said(refusal)}")
+            messages.error(request, f"{row}: {translated(refusal)}")
         else:
             page.log_change(request, row, done_to_it)
             done += 1

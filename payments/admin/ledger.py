@@ -18,6 +18,8 @@ from payments.money import format_reais
 
 @admin.register(Account)
 class AccountAdmin(Record):
+    """Accounts with their balances."""
+
     list_display = ("public_id", "company", "kind", "balance", "held", "free", "entries")
     list_filter = ("kind",)
     list_select_related = ("company",)
@@ -56,6 +58,8 @@ class EntryList(ChangeList):
 
 @admin.register(Entry)
 class EntryAdmin(Record):
+    """Entries; those of one account with its running balance."""
+
     list_display = ("id", "at", "moved", "held", "running_balance", "account_link", "transaction_link")
     list_select_related = ("transaction", "account__company")
     search_fields = ("transaction__correlation_id__exact", "account__public_id__exact")
@@ -136,6 +140,8 @@ class OfCharge(admin.SimpleListFilter):
 
 @admin.register(LedgerTransaction)
 class LedgerTransactionAdmin(Record):
+    """Transactions of the ledger, with their entries."""
+
     list_display = ("id", "created_at", "kind", "correlation_id", "company", "moved")
     list_select_related = ("company",)
     list_filter = (OfCharge,)

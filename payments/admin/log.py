@@ -13,6 +13,8 @@ from payments.admin.records import Record
 
 @admin.register(LogEntry)
 class LogEntryAdmin(Record):
+    """The audit log: who changed what, with old and new values."""
+
     list_display = ("action_time", "user", "content_type", "object_repr", "change")
     search_fields = ("user__email", "object_id__exact", "object_repr")
     search_help_text = _("The operator's e-mail, or what was changed")

@@ -11,6 +11,8 @@ from woovi.outbox.models import OutboxEvent
 
 @admin.register(OutboxEvent)
 class OutboxEventAdmin(Record):
+    """Events, relayed or waiting."""
+
     list_display = ("id", "event_id", "topic", "tenant", "created_at", "relayed_at", "attempts")
     list_filter = (("relayed_at", admin.EmptyFieldListFilter),)
     search_fields = ("event_id__exact", "topic__exact", "tenant__exact")

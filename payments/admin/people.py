@@ -11,12 +11,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.records import Page
+from payments.admin.second_factor import SecondFactor
 from payments.models import User
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewUser(AdminUserCreationForm):  # type: ignore[type-arg]
+    """The form of a new user, who logs in by e-mail."""
+
     class Meta:
         model = User
         fields = ("email", "company")
@@ -24,7 +27,7 @@ class NewUser(AdminUserCreationForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class PersonAdmin(Page, UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(SecondFactor, Page, UserAdmin):  # type: ignore[type-arg]
     """People are deactivated, not deleted, because the log names them."""
 
     add_form = NewUser
@@ -36,11 +39,12 @@ class PersonAdmin(Page, UserAdmin):  # type: ignore[type-arg]
     ordering = ("email",)
     autocomplete_fields = ("company",)
     fieldsets = (
-        (None, {"fields": ("email", "password", "company", "is_active")}),
+        (None, {"fields": ("email", "password", "second_factor", "company", "is_active")}),
         (_("Operator"), {"fields": RIGHTS}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "second_factor")
+    actions = ("switch_off",)
     add_fieldsets = ((None, {"fields": ("email", "company", "usable_password", "password1", "password2")}),)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

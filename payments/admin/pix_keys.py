@@ -11,6 +11,8 @@ from payments.models import PixKeyMovement
 
 @admin.register(PixKeyMovement)
 class PixKeyMovementAdmin(Record):
+    """Where the tokens of Pix key look-ups went."""
+
     list_display = ("id", "created_at", "company", "operation", "reason", "tokens", "tokens_before", "tokens_after")
     list_filter = ("operation", "reason")
     list_select_related = ("company",)

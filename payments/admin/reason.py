@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from payments.refusals import said
+from payments.refusals import translated
 from payments.services.errors import ServiceError
 
 
@@ -42,4 +42,4 @@ def asked(
 
 def refused(request: HttpRequest, row: Model, error: ServiceError) -> None:
     """Show a service's refusal, in the operator's language, in a message that names the row."""
-    messages.error(request, f"{row}: {said(error)}")
+    messages.error(request, f"{row}: {translated(error)}")

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from payments.money import format_reais
 from payments.pix import keys
-from payments.refusals import said
+from payments.refusals import translated
 from payments.services.errors import ServiceError
 
 
@@ -38,7 +38,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         try:
             answer: HttpResponse = view(request, *args, **kwargs)
         except ServiceError as refusal:
-            messages.error(request, said(refusal))
+            messages.error(request, translated(refusal))
             return HttpResponseRedirect(request.get_full_path())
         return answer
 

@@ -17,6 +17,8 @@ from payments.services.webhooks import deliveries
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(Record):
+    """Merchants' endpoints, without their secrets."""
+
     list_display = ("public_id", "company", "event", "url", "is_active")
     list_filter = ("is_active", "event")
     list_select_related = ("company",)
@@ -28,6 +30,8 @@ class WebhookEndpointAdmin(Record):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(Record):
+    """Deliveries, which operators may send again."""
+
     list_display = (
         *("id", "created_at", "topic", "url", "status"),
         *("attempts", "next_attempt_at", "tries"),
@@ -81,6 +85,8 @@ def send_again(delivery: WebhookDelivery) -> str:
 
 @admin.register(WebhookAttempt)
 class WebhookAttemptAdmin(Record):
+    """Each request of a delivery, and its answer."""
+
     list_display = ("id", "started_at", "delivery_id", "number", "status_code", "milliseconds", "error")
     search_fields = ("delivery__event__event_id__exact", "delivery__endpoint__public_id__exact")
     search_help_text = _("Event id or webhook id")

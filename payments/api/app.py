@@ -9,7 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from payments.api import accounts, charges, pix_keys, webhooks
+from payments.api import (
+    accounts,
+    charges,
+    customers,
+    payments,
+    pix_keys,
+    psps,
+    refunds,
+    transactions,
+    webhooks,
+)
 from payments.api.auth import AppID
 from payments.api.documentation import Documentation
 from payments.api.fields import StrictParser
@@ -19,7 +29,7 @@ from payments.services.errors import ServiceError, TooMany, Unavailable
 api = NinjaAPI(
     title="Woovi",
     version="1.0.0",
-    description="Pix charges, refunds and accounts. Values are centavos, times are UTC. "
+    description="Pix charges, refunds, payments and accounts. Values are centavos, times are UTC. "
     "Put your AppID into the Authorization header.",
     auth=AppID(),
     parser=StrictParser(),
@@ -27,13 +37,23 @@ api = NinjaAPI(
     docs_url=None,  # at /api/docs
 )
 api.add_router("", charges.router)
+api.add_router("", payments.router)
 api.add_router("", accounts.router)
+api.add_router("", customers.router)
+api.add_router("", refunds.router)
+api.add_router("", transactions.router)
 api.add_router("", pix_keys.router)
+api.add_router("", psps.router)
 api.add_router("", webhooks.router)
 
 
 @api.exception_handler(AuthenticationError)
 def _unauthorized(request: HttpRequest, problem: AuthenticationError) -> HttpResponse:
+    return unauthorized(request)
+
+
+def unauthorized(request: HttpRequest) -> HttpResponse:
+    """The answer to a missing or wrong AppID."""
     return api.create_response(request, {"data": None, "errors": [{"message": "appID inválido"}]}, status=401)
 
 

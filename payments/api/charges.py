@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
 
 from django.http import HttpRequest
 from ninja import P, PathEx, Query, Router
@@ -12,13 +11,27 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_val
 from payments import contract, limits
 from payments.api import answers
 from payments.api.auth import company
-from payments.api.fields import CAPITALS, DIGITS, Body, Flag, Id, Text, Text140, Text255, Timestamp, holds_nothing
+from payments.api.fields import (
+    CAPITALS,
+    DIGITS,
+    Address,
+    Body,
+    Flag,
+    Id,
+    Text,
+    Text140,
+    Text255,
+    Timestamp,
+    bare_tax_id,
+    decoded,
+    holds_nothing,
+)
 from payments.api.pages import Page, paginate
 from payments.models import Charge
 from payments.selectors import charges as selectors
 from payments.services import charges
 from payments.services.charges import MAX_VALUE, ChargeRequest, refunds
-from payments.services.errors import Invalid, NotFound
+from payments.services.errors import NotFound
 
 router = Router(tags=["charge"])
 Json = dict[str, Any]
@@ -30,29 +43,11 @@ Identifier = PathEx[str, P(description="The charge's correlationID (URI-encoded)
 SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices("ensureSameTaxID", "ensureSameTaxId"))]
 
 
-class Address(Body):
-    """A customer's address."""
-
-    zipcode: Text255 | None = None
-    street: Text255 | None = None
-    number: Text255 | None = None
-    neighborhood: Text255 | None = None
-    city: Text255 | None = None
-    state: Text255 | None = None
-    complement: Text255 | None = None
-    country: Text255 | None = None
-
-
-def _bare_tax_id(value: object) -> object:
-    """The number of a tax id given as an object, as answers have it, so that a customer may be sent back as it was read."""
-    return value.get("taxID") if isinstance(value, dict) else value
-
-
 class Customer(Body):
     """Who is to pay, with a tax id, an e-mail or a phone."""
 
     name: Annotated[Text, Field(max_length=200)]
-    taxID: Annotated[Text255 | None, BeforeValidator(_bare_tax_id)] = None
+    taxID: Annotated[Text255 | None, BeforeValidator(bare_tax_id)] = None
     email: Text255 | None = None
     phone: Text255 | None = None
     correlationID: Text255 | None = None
@@ -81,6 +76,8 @@ def _without_empty_lines(lines: object) -> object:
 
 
 class ChargeBody(Body):
+    """A charge to create."""
+
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
@@ -116,6 +113,8 @@ class ChargeBody(Body):
 
 
 class ChargeFilter(Page):
+    """The query of the list of charges."""
+
     start: Annotated[Timestamp | None, Field(description="Created then or later (ISO 8601).")] = None
     end: Annotated[Timestamp | None, Field(description="Created then or before (ISO 8601).")] = None
     status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
@@ -124,6 +123,8 @@ class ChargeFilter(Page):
 
 
 class RefundBody(Body):
+    """A refund to request."""
+
     model_config = ConfigDict(
         json_schema_extra={"example": {"correlationID": "devolucao-1", "value": 500, "comment": "Troca"}}
     )
@@ -191,13 +192,9 @@ def list_refunds(request: HttpRequest, identifier: Identifier, page: Query[Page]
 
 
 def _find(request: HttpRequest, identifier: str) -> Charge:
-    try:
-        decoded = unquote(identifier, errors="strict")
-    except UnicodeDecodeError:
-        raise Invalid("id must be UTF-8", "id") from None
     owner = company(request)
     with limits.lookup(request, str(owner.pk)) as looked_up:
-        charge = selectors.find(owner, decoded)
+        charge = selectors.find(owner, decoded(identifier))
         if charge is None:
             raise NotFound("Charge not found")
         looked_up.settle(1)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from django.http import HttpRequest
 from ninja.parser import Parser
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 from pydantic_core import from_json
+
+from payments.services.errors import Invalid
 
 JAVASCRIPT_NOTHING = ("undefined", "null")
 
@@ -110,3 +113,29 @@ Text255 = Annotated[Text, StringConstraints(max_length=255)]
 Timestamp = Annotated[datetime, BeforeValidator(_moment)]
 # True for `true`, `True`, `1` and for the bare name.
 Flag = Annotated[bool, BeforeValidator(lambda value: {"": True, "undefined": False, "null": False}.get(value, value))]
+
+
+class Address(Body):
+    """A customer's address."""
+
+    zipcode: Text255 | None = None
+    street: Text255 | None = None
+    number: Text255 | None = None
+    neighborhood: Text255 | None = None
+    city: Text255 | None = None
+    state: Text255 | None = None
+    complement: Text255 | None = None
+    country: Text255 | None = None
+
+
+def bare_tax_id(value: object) -> object:
+    """The number of a tax id given as an object, as answers have it, so that a customer may be sent back as it was read."""
+    return value.get("taxID") if isinstance(value, dict) else value
+
+
+def decoded(identifier: str) -> str:
+    """An identifier of a path, which routes match as it was sent: a correlationID may hold `/ % #`. Raises Invalid."""
+    try:
+        return unquote(identifier, errors="strict")
+    except UnicodeDecodeError:
+        raise Invalid("id must be UTF-8", "id") from None

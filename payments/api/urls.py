@@ -7,7 +7,7 @@ from functools import partial
 from django.urls import path
 from ninja.openapi.views import openapi_view
 
-from payments.api import bank_callback, images
+from payments.api import bank_callback, images, metrics, testing
 from payments.api.app import api
 
 _patterns, _app, _namespace = api.urls
@@ -19,5 +19,7 @@ urlpatterns = [
     path("api/image/qrcode/base64/<uuid:payment_link_id>", images.base64_image),
     path("openpix/charge/brcode/image/<uuid:payment_link_id>.png", images.png_image, name="qr-png"),
     path("openpix/charge/brcode/image/<uuid:payment_link_id>.svg", images.svg_image, name="qr-svg"),
+    path("openpix/testing", testing.pay),
+    path("metrics/work", metrics.show),
     path("bank/pix", bank_callback.receive, name="bank-callback"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import P, PathEx, Query, Router
 from pydantic import ConfigDict
@@ -33,6 +34,8 @@ class Endpoint(Body):
 
 
 class WebhookBody(Body):
+    """The body that registers a webhook."""
+
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
@@ -61,12 +64,16 @@ class Change(Body):
 
 
 class ChangeBody(Body):
+    """The body that changes a webhook."""
+
     model_config = ConfigDict(json_schema_extra={"example": {"webhook": {"isActive": False}}})
 
     webhook: Change
 
 
 class WebhookFilter(Page):
+    """The query of the list of webhooks."""
+
     url: Text = ""
 
 
@@ -99,6 +106,12 @@ def listing(request: HttpRequest, filters: Query[WebhookFilter]) -> Json:
 def events(request: HttpRequest) -> Json:
     """The events that an endpoint may ask for: those that happen here."""
     return {"events": [{"name": name} for name in webhooks.EVENTS]}
+
+
+@router.get("/webhook/ips", summary="List where webhooks come from", response=answers.of(answers.WebhookIps))
+def ips(request: HttpRequest) -> Json:
+    """The addresses that a receiver may let through. Empty where the platform's operator has not said."""
+    return {"ips": settings.WEBHOOK_IPS}
 
 
 @router.get(

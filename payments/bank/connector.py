@@ -1,7 +1,7 @@
 """The port, by calls to a bank's HTTP API.
 
-Receiving is the Central Bank's Pix API (2.8). Sending, balance and statement differ from bank to bank: here they are the
-simulator's, under `/sim`. Another bank's belong into a class beside this one.
+Receiving is the Central Bank's Pix API (2.8). The rest differs from bank to bank: here it is the simulator's, under `/sim`
+and `/dict`. Another bank's belongs into a class beside this one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from payments.bank import wire
+from payments.bank import directory_wire, wire
+from payments.bank.directory import BankAccount, KeyOwner, Participant
 from payments.bank.port import (
     BankCharge,
     BankNotFound,
@@ -87,6 +88,21 @@ class Connector:
     def statement(self, start: datetime, end: datetime) -> Iterator[StatementLine]:
         with _offered():
             yield from self._pages(wire.statement_line, "/sim/statement", "movimentos", start, end)
+
+    def lookup_key(self, pix_key: str, payer_tax_id: str, end_to_end_id: str) -> KeyOwner:
+        headers = {
+            "PI-RequestingParticipant": end_to_end_id[1:9],
+            "PI-PayerId": payer_tax_id,
+            "PI-EndToEndId": end_to_end_id,
+        }
+        answer, cache_control = self._session.read(f"/dict/entries/{_part(pix_key)}", headers)
+        return _understood(lambda body: directory_wire.key_owner(body, cache_control), answer)
+
+    def list_participants(self) -> list[Participant]:
+        return self._read(directory_wire.participants, "GET", "/sim/participants")
+
+    def read_account(self) -> BankAccount:
+        return self._read(directory_wire.account, "GET", "/sim/account")
 
     def _read(self, reader: Callable[[Any], T], method: str, path: str, body: object = None) -> T:
         return _understood(reader, self._session.call(method, path, body=body))

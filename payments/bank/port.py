@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from payments.bank.directory import Directory
+
 
 class BankError(Exception):
     """The bank did not do as asked. `code` is the bank's or ours; `detail` may be logged."""
@@ -36,7 +38,12 @@ class BankNotOffered(BankError):
 
 
 class BankUnavailable(BankError):
-    """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again."""
+    """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again.
+
+    `retry_after`: seconds until our own limit for the bank lets it be sent; negative where it was not that.
+    """
+
+    retry_after = -1.0
 
 
 class BankUnknown(BankError):
@@ -45,7 +52,7 @@ class BankUnknown(BankError):
 
 @dataclass(frozen=True)
 class Debtor:
-    """Who is to pay a charge."""
+    """A person or company by name and tax id: who is to pay a charge, or holds an account."""
 
     tax_id: str  # CPF or CNPJ, no punctuation
     name: str
@@ -123,14 +130,27 @@ class SendStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class BankAccount:
+    """The receiver's account, for a Pix without a key."""
+
+    ispb: str
+    branch: str
+    number: str
+    type: str  # CACC, SLRY, SVGS, TRAN
+    holder: Debtor
+
+
+@dataclass(frozen=True)
 class SendOrder:
-    """A Pix to send from our account, to a key or by a BR Code."""
+    """A Pix to send from our account: to a key, by a BR Code, or to an account."""
 
     send_id: str  # ours, [a-zA-Z0-9]{1,35}
     value: int
     pix_key: str = ""
     br_code: str = ""
+    account: BankAccount | None = None
     payer_message: str = ""
+    end_to_end_id: str = ""  # the network's, of our look-up of the key; without one the bank makes it
 
 
 @dataclass(frozen=True)
@@ -180,5 +200,5 @@ class Sending(Protocol):
     def statement(self, start: datetime, end: datetime) -> Iterator[StatementLine]: ...
 
 
-class Bank(Receiving, Sending, Protocol):
+class Bank(Receiving, Sending, Directory, Protocol):
     """A whole bank. `payments.bank.current()` gives the configured one."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from payments.bank import pace
 from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
 from woovi import database
 from woovi.cache import LoadFailed
@@ -36,6 +37,7 @@ class Session:
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             limits=httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=4.0),
         )
+        self._name = f"{url} {client_id}"
         self._basic = httpx.BasicAuth(client_id, secret)
         self._tokens = OAuth2TokenCache(
             "bank.token", self._fetch_token, identity=(url, client_id, secret), lease=timeout + CONNECT_SECONDS + 1
@@ -53,15 +55,29 @@ class Session:
             BankError: as `payments.bank.port` describes. The message never holds a token, a secret or a Pix key.
             RuntimeError: a database transaction is open.
         """
+        return self._exchange(method, path, json=body, params=query)[0]
+
+    def read(self, path: str, headers: dict[str, str]) -> tuple[Any, str]:
+        """`GET` with these headers: the JSON of the answer and its Cache-Control. Raises as `call`.
+
+        For the DICT. Its 429 is about look-ups, and stops no other call.
+        """
+        answer, given = self._exchange("GET", path, stops_all=False, headers=headers)
+        return answer, given.get("Cache-Control", "")
+
+    def _exchange(self, method: str, path: str, *, stops_all: bool = True, **request: Any) -> tuple[Any, httpx.Headers]:
         database.let_go()
-        answer = self._send(method, path, body, query)
+        pace.take_turn(self._name)
+        answer = self._send(method, path, request)
+        if answer.status_code == 429 and stops_all:
+            pace.told(self._name, answer.headers.get("Retry-After", ""))
         if answer.is_success:
-            return _json(answer, _label(method, path))
+            return _json(answer, _label(method, path)), answer.headers
         raise _error(answer, _label(method, path))
 
-    def _send(self, method: str, path: str, body: object, query: dict[str, str] | None) -> httpx.Response:
+    def _send(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
         try:
-            return self._client.request(method, path, json=body, params=query, auth=self._auth)
+            return self._client.request(method, path, auth=self._auth, **request)
         except LoadFailed as error:
             raise BankUnavailable("NoToken", error.reason) from None
         except httpx.HTTPError as error:
@@ -74,6 +90,8 @@ class Session:
             answer = self._client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=self._basic)
         except httpx.HTTPError as error:
             raise BankUnavailable(type(error).__name__, "no access token") from None
+        if answer.status_code == 429:
+            pace.told(self._name, answer.headers.get("Retry-After", ""))
         try:
             fields = answer.json() if answer.is_success else {}
             seconds = fields.get("expires_in")

@@ -81,9 +81,30 @@ def charge_body(order: ChargeOrder) -> dict[str, Any]:
 
 def send_body(order: SendOrder) -> dict[str, Any]:
     """The body of the simulator's `PUT /sim/pix/{idEnvio}`."""
-    target = {"copiaECola": order.br_code} if order.br_code else {"chave": order.pix_key}
-    body: dict[str, Any] = {"valor": reais(order.value), "favorecido": target}
-    return {**body, "mensagem": order.payer_message} if order.payer_message else body
+    body: dict[str, Any] = {"valor": reais(order.value), "favorecido": _receiver(order)}
+    if order.payer_message:
+        body["mensagem"] = order.payer_message
+    if order.end_to_end_id:
+        body["endToEndId"] = order.end_to_end_id
+    return body
+
+
+def _receiver(order: SendOrder) -> dict[str, Any]:
+    if order.br_code:
+        return {"copiaECola": order.br_code}
+    if order.account is None:
+        return {"chave": order.pix_key}
+    account, holder = order.account, order.account.holder
+    return {
+        "conta": {
+            "ispb": account.ispb,
+            "agencia": account.branch,
+            "conta": account.number,
+            "tipo": account.type,
+            "nome": holder.name,
+            "cpf" if len(holder.tax_id) == 11 else "cnpj": holder.tax_id,
+        }
+    }
 
 
 def readable(
@@ -168,7 +189,7 @@ def sent(body: Any) -> BankSent:
         end_to_end_id=_matching(_END_TO_END, body["endToEndId"]),
         value=centavos(body["valor"]),
         status=SendStatus(body["status"]),
-        reason=_clean_text(body.get("motivo"), 140),
+        reason=clean_text(body.get("motivo"), 140),
     )
 
 
@@ -255,10 +276,10 @@ def _text_or_empty(text: object, longest: int) -> str:
     """Free text. A number is written out; anything else but text counts as empty."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         text = str(text)
-    return _clean_text(text, longest) if isinstance(text, str) else ""
+    return clean_text(text, longest) if isinstance(text, str) else ""
 
 
-def _clean_text(text: object, longest: int) -> str:
+def clean_text(text: object, longest: int) -> str:
     """Free text for a database column: without NUL and lone surrogates, at most `longest` characters."""
     if text is None:
         return ""

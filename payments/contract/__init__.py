@@ -6,8 +6,29 @@ never null. Source: Woovi's OpenAPI description.
 
 from payments.contract.account import account, company
 from payments.contract.charge import charge, payer, payment_link_url
+from payments.contract.customer import customer
 from payments.contract.event import event
 from payments.contract.parts import time
+from payments.contract.payment import destination, movement, payment
 from payments.contract.pix import pix, refund
+from payments.contract.transaction import pix_refund, pix_transaction, refund_transaction, statement_line
 
-__all__ = ["account", "charge", "company", "event", "payer", "payment_link_url", "pix", "refund", "time"]
+__all__ = [
+    "account",
+    "charge",
+    "company",
+    "customer",
+    "destination",
+    "event",
+    "movement",
+    "payer",
+    "payment",
+    "payment_link_url",
+    "pix",
+    "pix_refund",
+    "pix_transaction",
+    "refund",
+    "refund_transaction",
+    "statement_line",
+    "time",
+]

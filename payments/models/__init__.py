@@ -3,8 +3,11 @@
 from payments.models.cache import Cache
 from payments.models.charge import BankCursor, Charge, ReceivedPix, Refund
 from payments.models.company import Application, Company, User
+from payments.models.customer import Customer
 from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
+from payments.models.payment import Payment
+from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.models.pix_key import PixKeyMovement
 from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -18,8 +21,14 @@ __all__ = [
     "Cache",
     "Charge",
     "Company",
+    "Customer",
     "Entry",
     "LedgerTransaction",
+    "Payment",
+    "PayoutBatch",
+    "PayoutChunk",
+    "PayoutProblem",
+    "PayoutRow",
     "PixKeyMovement",
     "ReceivedPix",
     "Refund",

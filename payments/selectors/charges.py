@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -12,6 +10,8 @@ from django.db.models import BigIntegerField, OuterRef, Prefetch, QuerySet, Subq
 from django.db.models.functions import Coalesce
 
 from payments.models import Charge, Company, ReceivedPix, Refund
+from payments.selectors.ids import bare_id
+from payments.selectors.periods import between
 
 # The states that pages show. In the API a charge stays COMPLETED when it is refunded.
 STATES = ("ACTIVE", "COMPLETED", "PARTLY_REFUNDED", "REFUNDED", "EXPIRED")
@@ -49,18 +49,9 @@ def find(company: Company, identifier: str) -> Charge | None:
     charges = _visible(company)
     return (
         charges.filter(correlation_id=identifier).first()
-        or charges.filter(public_id=_public_id(identifier)).first()
+        or charges.filter(public_id=bare_id("Charge", identifier)).first()
         or charges.filter(txid=identifier).first()
     )
-
-
-def _public_id(identifier: str) -> str:
-    """The public id in a global id (base64 of `Charge:<24 hex>`); any other identifier unchanged."""
-    try:
-        kind, _, public_id = base64.b64decode(identifier, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        return identifier
-    return public_id if kind == "Charge" and public_id and "\0" not in public_id else identifier
 
 
 def by_payment_link(payment_link_id: UUID) -> Charge | None:
@@ -73,14 +64,8 @@ def listing(
     company: Company, *, status: str | None = None, start: datetime | None = None, end: datetime | None = None
 ) -> QuerySet[Charge]:
     """The company's charges, newest first, created from `start` to `end` (both included)."""
-    charges = _visible(company).order_by("-created_at", "-id")
-    if status:
-        charges = charges.filter(status=status)
-    if start:
-        charges = charges.filter(created_at__gte=start)
-    if end:
-        charges = charges.filter(created_at__lte=end)
-    return charges
+    charges = _visible(company).filter(between("created_at", start, end)).order_by("-created_at", "-id")
+    return charges.filter(status=status) if status else charges
 
 
 def with_returned(charges: QuerySet[Charge]) -> QuerySet[Charge]:

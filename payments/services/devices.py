@@ -1,4 +1,4 @@
-"""Mail users after a log-in from a browser that is new to their account."""
+"""Mail to users about their log-ins: a browser that is new to their account, a code for it, a changed second factor."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from payments.models import User
+from payments.services import second_factor
 from woovi import outbox
 from woovi.ratelimit.device import new_device
 
@@ -20,6 +21,17 @@ TEXT = """Alguém entrou na sua conta {email} em {at:%d/%m/%Y %H:%M} (UTC), de u
 Endereço: {address}
 
 Se foi você, não precisa fazer nada. Se não foi, troque sua senha agora.
+"""
+CODE_SUBJECT = "Seu código de acesso"
+CODE_TEXT = """Para entrar na sua conta {email}, digite o código {code}. Ele vale por dez minutos.
+
+Se não foi você, alguém tem a sua senha: troque-a agora.
+"""
+
+FACTOR_SUBJECT = "Segundo fator da sua conta"
+FACTOR_TEXT = """O segundo fator da sua conta {email} foi {done}.
+
+Se não foi você, troque sua senha agora e fale conosco.
 """
 
 
@@ -40,3 +52,18 @@ def mail(user_id: int, address: str, at: str) -> None:
     user = User.objects.get(pk=user_id)
     text = TEXT.format(email=user.email, at=datetime.fromisoformat(at), address=address)
     send_mail(SUBJECT, text, None, [user.email])
+
+
+def mail_code(user_id: int, nonce: str) -> None:
+    """Send the code that `second_factor.send_code` queued."""
+    user = User.objects.get(pk=user_id)
+    text = CODE_TEXT.format(email=user.email, code=second_factor.mailed_code(user_id, nonce))
+    send_mail(CODE_SUBJECT, text, None, [user.email])
+
+
+def mail_second_factor(user_id: int, on: bool) -> None:
+    """Tell a user that the second factor was switched on or off."""
+    user = User.objects.get(pk=user_id)
+    send_mail(
+        FACTOR_SUBJECT, FACTOR_TEXT.format(email=user.email, done="ligado" if on else "desligado"), None, [user.email]
+    )

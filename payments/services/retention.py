@@ -22,8 +22,10 @@ from payments.models import PixKeyMovement, RetentionMark, WebhookAttempt, Webho
 from woovi.outbox.models import OutboxEvent
 
 BATCH = 500  # rows of one transaction
-# Parts of events that name the payer, or hold free text.
-PERSONAL = {"customer", "payer", "debitParty", "comment", "additionalInfo", "infoPagador"}
+# Parts of events that name the payer or the receiver, or hold free text.
+PERSONAL = {
+    "customer", "payer", "debitParty", "comment", "additionalInfo", "infoPagador", "destinationAlias", "qrCode", "holder",
+}  # fmt: skip
 EVENTS = "events"
 
 

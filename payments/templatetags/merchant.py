@@ -32,6 +32,24 @@ def status_label(status: str) -> str:
     return str(STATUSES.get(status, status))
 
 
+BATCHES = {
+    "DRAFT": _("Rows to correct"),
+    "VALIDATED": _("Checked"),
+    "AWAITING_APPROVAL": _("Waiting for approval"),
+    "RUNNING": _("Being paid"),
+    "PAUSED": _("Paused"),
+    "DONE": _("Paid"),
+    "PARTIAL": _("Paid in part"),
+    "CANCELLED": _("Cancelled"),
+}
+
+
+@register.filter
+def batch_label(status: str) -> str:
+    """The state of a payout batch in the reader's language."""
+    return str(BATCHES.get(status, status))
+
+
 MOMENTS = {
     "created": _("Charge created"),
     "expired": _("Time to pay was over"),

@@ -25,7 +25,7 @@ class MerchantRequest(HttpRequest):
     cursor: int  # number in the company's event log; a whole page shows every event up to it
 
 
-def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+def merchant(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Decorate a view for a company's people. Others are sent to the log-in, operators to the admin.
 
     The browser stores no page, so its back button shows none after log-out.
@@ -33,7 +33,7 @@ def merchant(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBas
 
     @wraps(view)
     @never_cache
-    def guarded(request: MerchantRequest, *args: object, **kwargs: object) -> HttpResponse:
+    def guarded(request: MerchantRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not request.user.is_authenticated:
             if request.htmx:  # a fragment: the page around it must go to the log-in
                 back = redirect_to_login(request.htmx.current_url_abs_path or "")

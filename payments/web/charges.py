@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from payments.contract import payment_link_url
 from payments.models import Charge
-from payments.refusals import said
+from payments.refusals import translated
 from payments.selectors import charges as select
 from payments.selectors import search
 from payments.services import charges as service
@@ -91,7 +91,7 @@ def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
             made = service.create(request.company, _order(correlation_id, form.cleaned_data), return_existing=True)
         except ServiceError as error:
             status = 503 if isinstance(error, Unavailable) else 200
-            form.add_error(FIELDS.get(error.field), said(error))
+            form.add_error(FIELDS.get(error.field), translated(error))
     elif made is not None:
         messages.info(request, _("This form has already made this charge."))
     if made is not None:

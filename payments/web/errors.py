@@ -48,7 +48,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403 with a button to log out, since this log-in may see no other page either."""
-    context = {"status": 403, "words": TEXTS[403], "operator": request.path_info.startswith("/admin/")}
+    operator = request.path_info.startswith("/admin/") and not request.path_info.startswith("/admin/login")
+    context = {"status": 403, "words": TEXTS[403], "operator": operator}
     return render(request, "web/forbidden.html", context, status=403)
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from payments.models import Charge
-from payments.refusals import said
+from payments.refusals import translated
 from payments.selectors import balances
 from payments.selectors import charges as select
 from payments.services.charges import refunds as service
@@ -42,7 +42,7 @@ def new(request: MerchantRequest, public_id: str) -> HttpResponse:
         try:
             service.request(request.company, charge, str(data["correlation_id"]), data["value"], data["comment"])
         except ServiceError as error:
-            form.add_error(None, said(error))
+            form.add_error(None, translated(error))
         else:
             messages.success(request, _("The return was asked for. The bank usually confirms it within seconds."))
             return redirect("web:charge", public_id)

@@ -8,7 +8,7 @@ from django.urls import path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from payments.web import charges, dashboard, pay, refunds, sessions
+from payments.web import batches, charges, dashboard, passwords, pay, refunds, second_factor, sessions
 
 app_name = "web"
 urlpatterns = [
@@ -19,9 +19,18 @@ urlpatterns = [
     path("charges/new/<uuid:correlation_id>", charges.new, name="charge-form"),
     path("charges/<slug:public_id>", charges.show, name="charge"),
     path("charges/<slug:public_id>/refund", refunds.new, name="refund"),
+    path("batches", batches.listing, name="batches"),
+    path("batches/template.csv", batches.template, name="batch-template"),
+    path("batches/<slug:public_id>", batches.show, name="batch"),
+    path("batches/<slug:public_id>/result.csv", batches.export, name="batch-export"),
+    re_path(rf"^batches/(?P<public_id>\w+)/(?P<action>{'|'.join(batches.ACTIONS)})$", batches.act, name="batch-act"),
     path("pay/<uuid:payment_link_id>", pay.show, name="pay"),
     re_path(r"^pay(?:/|$)", pay.missing),
     path("login", sessions.Login.as_view(), name="login"),
+    path("login/code", sessions.code, name="login-code"),
+    path("password", passwords.forgotten, name="password"),
+    path("password/<uidb64>/<token>", passwords.Choose.as_view(), name="password-choose"),
+    path("second-factor", second_factor.show, name="second-factor"),
     path("logout", LogoutView.as_view(), name="logout"),
     path("language", set_language, name="language"),
     # Browsers ask for it where a page, such as the admin's, names no icon.

@@ -34,8 +34,22 @@ class Request:
 
 
 def log_in(address: str, email: str, password: str, cookie: str = "") -> Request:
-    form = urlencode({"username": email, "password": password, "csrfmiddlewaretoken": TOKEN})
-    return Request("/login", address, "POST", {"Cookie": "; ".join(filter(None, [f"csrftoken={TOKEN}", cookie]))}, form)
+    return _form("/login", address, cookie, username=email, password=password)
+
+
+def code(address: str, code: str, cookie: str) -> Request:
+    """A code, in the session of somebody whose password was right."""
+    return _form("/login/code", address, cookie, code=code)
+
+
+def _form(path: str, address: str, cookie: str, **fields: str) -> Request:
+    cookies = "; ".join(filter(None, [f"csrftoken={TOKEN}", cookie]))
+    return Request(path, address, "POST", {"Cookie": cookies}, urlencode({**fields, "csrfmiddlewaretoken": TOKEN}))
+
+
+def send(port: int, requests: list[Request], connections: int, pace: float) -> Counter[int]:
+    """`Attack.run`, for a process of its own."""
+    return asyncio.run(Attack(port).run(requests, connections, pace))
 
 
 class Attack:

@@ -77,7 +77,7 @@ def platform(_bank_server: BankProcess) -> Iterator[Platform]:
             str(port),
             **env,
         ) as web,
-        Process("manage.py", "relay", **env) as relay,
+        Process("manage.py", "relay", "--no-jobs", **env) as relay,
         Process(
             "-m",
             "celery",

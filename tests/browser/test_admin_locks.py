@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -60,7 +61,7 @@ def log_in(page: Page) -> None:
     page.goto("/admin/login/?next=/admin/payments/rowlock/")
     page.fill("#id_username", "op@example.com")
     page.fill("#id_password", PASSWORD)
-    page.click("input[type=submit]")
+    page.click("form.card button")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,10 @@ def test_who_holds_and_who_waits(
     name = f"{language[:2]}-{size['width']}"
     for what in ("stale", "lost", "refused"):
         metrics.count([LABEL], what)
-    with Lock((LABEL, opened[1].pk)), Lock(("payments.charge", opened[1].charge_id)), Lock(("report", "month")):
+    held = ((LABEL, opened[1].pk), ("payments.charge", opened[1].charge_id), ("report", "month"))
+    with contextlib.ExitStack() as locks:
+        for row in held:
+            locks.enter_context(Lock(row, lease=600))
         metrics.write()
         page = open_page(size, locale=language, color_scheme=theme)
         log_in(page)

@@ -20,7 +20,7 @@ def test_an_operator_looks_at_caches_and_drops_a_token(
     page.goto("/admin/")
     page.fill("#id_username", operator.email)
     page.fill("#id_password", PASSWORD)
-    page.click("input[type=submit]")
+    page.click("form.card button")
     for size in (DESKTOP, HAND):
         page.set_viewport_size(size)  # type: ignore[arg-type]
         page.goto("/admin/payments/cache/")

@@ -24,45 +24,45 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WORKERS = 4
 
 PREAMBLE = """
-import sys, django
+import atexit, io, os, sys, django
 django.setup()
 from django.db import DatabaseError
 from payments.services import ledger
 from payments.services.ledger import *
-company, clearing, merchant, fees, suspense, me = map(int, sys.argv[1:])
-sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
+company, clearing, merchant, fees, suspense, count = map(int, sys.argv[1:])
 def move(key, source, target, value, kind="move"):
     return Posting(company, kind, key, (Line(source, -value), Line(target, value)), events=(Event("t", {}),))
+for me in range(count):  # forked, because to import all takes longer than the race
+    if os.fork() == 0:
+        break
+else:
+    print("ready", flush=True)
+    sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(count)))
+os.read(0, 1)
+sys.stdout = io.StringIO()
+atexit.register(lambda: os.write(1, sys.stdout.getvalue().encode()))  # in one piece, however Python buffers
 """
 
 
-def start(books: Books, body: str, count: int = WORKERS) -> list[subprocess.Popen[str]]:
-    """Processes that have imported all and wait for one line to run `body`, which prints its answer."""
+def start(books: Books, body: str, count: int) -> subprocess.Popen[str]:
+    """A process whose `count` children, numbered by `me`, wait for a byte each to run `body`, which prints its answer."""
     url = embedded.database_url(str(connection.settings_dict["NAME"])) if "postgres" in embedded.in_use() else None
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "woovi.settings", **({"DATABASE_URL": url} if url else {})}
     ids = [books.company.pk, books.clearing, books.merchant, books.fees, books.suspense]
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", PREAMBLE + body, *map(str, ids), str(me)],
-            cwd=settings.BASE_DIR, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )
-        for me in range(count)
-    ]  # fmt: skip
-    for worker in workers:
-        assert worker.stdout
-        assert worker.stdout.readline() == "ready\n"
-    return workers
+    process = subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + body, *map(str, ids), str(count)], cwd=settings.BASE_DIR, text=True,
+        env={**os.environ, **({"DATABASE_URL": url} if url else {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
 
 
 def race(books: Books, body: str, count: int = WORKERS) -> list[str]:
     """Run `body` in processes at once. Returns what each printed."""
-    workers = start(books, body, count)
-    for worker in workers:
-        assert worker.stdin
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-    answers = [worker.communicate(timeout=60)[0].strip() for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * count
+    process = start(books, body, count)
+    answers = process.communicate("g" * count, timeout=60)[0].splitlines()
+    assert (process.returncode, len(answers)) == (0, count)
     return answers
 
 
@@ -213,21 +213,21 @@ except DatabaseError as error:
 
 @pytest.mark.parametrize("size", [1, 200])
 def test_a_process_killed_while_posting_leaves_all_or_nothing(books: Books, size: int) -> None:
-    (worker,) = start(
+    process = start(
         books,
         f"""
 for n in range(10**9):
     ledger.post(*(move(f"{{n}}.{{k}}", clearing, merchant, 1) for k in range({size})))""",
         count=1,
     )
-    assert worker.stdin
-    worker.stdin.write("go\n")
-    worker.stdin.flush()
+    assert process.stdin
+    process.stdin.write("g")
+    process.stdin.flush()
     deadline = time.monotonic() + 20
     while LedgerTransaction.objects.count() < 5 * size and time.monotonic() < deadline:
-        pass
-    worker.send_signal(signal.SIGKILL)
-    worker.communicate(timeout=20)
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=20)
     _wait_until_alone()
     posted = LedgerTransaction.objects.count()
     assert posted >= 5 * size

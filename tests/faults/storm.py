@@ -9,7 +9,8 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,10 +18,12 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
+from tests.processes import wait_until
 from woovi.local.embedded.layout import Layout, database_url
 from woovi.local.running import System
 
-PAYERS = 8  # processes
+PAYERS = 8
+KILLED = ("web", "worker", "relay")
 VALUE = 1_000  # centavos of each charge
 SETTLE_SECONDS = 90.0
 
@@ -69,7 +72,7 @@ def create_charges(system: System, inbox: Inbox, count: int) -> dict[str, str]:
 
 
 def pay(bank: str, codes: list[str]) -> None:
-    """One payer process: pays its codes, each one's callback sent twice by the bank, some overtaken by later ones."""
+    """One payer: pays its codes, each one's callback sent twice by the bank, some overtaken by later ones."""
     with httpx.Client(base_url=bank, timeout=30) as http:
         for code in codes:
             payer = {"name": "Maria Silva", "taxID": "52998224725"}
@@ -99,7 +102,7 @@ def repeat_callbacks(system: System, token: str, stop: threading.Event, seed: in
 def kill_at_random(system: System, stop: threading.Event, seed: int, killed: list[str]) -> None:
     dice = random.Random(seed)
     while not stop.wait(dice.uniform(0.3, 1.5)):
-        name = dice.choice(["web", "worker", "relay"])
+        name = dice.choice(KILLED)
         try:
             os.kill(system.pids()[name], signal.SIGKILL)
         except (KeyError, ProcessLookupError, ValueError, OSError):
@@ -107,8 +110,13 @@ def kill_at_random(system: System, stop: threading.Event, seed: int, killed: lis
         killed.append(name)
 
 
-def blow(system: System, inbox: Inbox, charges: dict[str, str], seconds: float, seed: int = 1) -> list[str]:
-    """Pay every charge in the storm, which lasts at least `seconds`. Returns the names of what was killed."""
+def blow(
+    system: System, charges: dict[str, str], seconds: float, kinds: Collection[str] = (), seed: int = 1
+) -> list[str]:
+    """Pay every charge in the storm, which lasts `seconds` at least, and until one of each of `kinds` was killed.
+
+    Returns the names of what was killed.
+    """
     stop, killed = threading.Event(), list[str]()
     winds = [
         threading.Thread(target=kill_at_random, args=(system, stop, seed, killed)),
@@ -121,9 +129,11 @@ def blow(system: System, inbox: Inbox, charges: dict[str, str], seconds: float, 
         wind.start()
     try:
         codes = list(charges.values())
-        with ProcessPoolExecutor(PAYERS) as pool:
+        # Not in processes: one that is forked while other threads run may hang in a lock of theirs.
+        with ThreadPoolExecutor(PAYERS) as pool:
             list(pool.map(pay, [system["bank"]] * PAYERS, [codes[n::PAYERS] for n in range(PAYERS)]))
         stop.wait(max(0.0, end - time.monotonic()))
+        wait_until(lambda: set(killed) >= set(kinds), 60)
     finally:
         stop.set()
         for wind in winds:

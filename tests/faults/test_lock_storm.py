@@ -1,7 +1,7 @@
 """8 processes move money between 10 rows while Redis is flushed, frozen, killed and failed over, and holders are stopped.
 
-The sum stays, every row is what the ledger says, and nobody waits longer than its time-out. With Sentinels, where all of
-that can happen, it is 500 transfers a process; elsewhere as many as the storm lasts, or STORM_TRANSFERS.
+The sum stays, every row is what the ledger says, and nobody waits longer than its time-out. Each process makes as many
+transfers as the storm lasts, and STORM_TRANSFERS at least.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from payments.models import Account
 from payments.services import ledger
 from payments.services.ledger import Line, Posting
-from tests.faults.transfers import LABEL, LEASE, TIMEOUT, Purse
+from tests.faults.transfers import LABEL, LEASE, Purse
 from tests.payments import making
 from tests.processes import Process, wait_until
 from tests.topologies.topologies import Cluster, Sentinels, Topology
@@ -30,9 +30,7 @@ from woovi.locks.holders import Held, current
 
 WORKERS, PURSES = 8, 10
 START = 100_000  # centavos in each purse
-# Seconds that one transfer may take: the wait for its lock, as long once more for the claim of `write()`, and calls to a
-# Redis that does not answer on a busy machine.
-LONGEST = 2 * TIMEOUT + 3.0
+SLACK = 1.5  # seconds: a busy machine, and calls to a server that does not answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +71,7 @@ def end(workers: list[Process]) -> list[Counter[str]]:
     for worker in workers:
         worker.popen.send_signal(signal.SIGTERM)
     for worker in workers:
-        worker.wait_for("done {", 900)
+        worker.wait_for("done {", 120 if "STORM_TRANSFERS" not in os.environ else 900)
     return [Counter(json.loads(worker.log().split("done ")[1])) for worker in workers]
 
 
@@ -137,7 +135,10 @@ def freeze(topology: Topology) -> None:
     servers = topology.primaries()
     for server in servers:
         server.freeze()
-    for_seconds(5)
+    if isinstance(topology, Sentinels):
+        wait_until(lambda: topology.primaries()[0] not in servers)
+    else:
+        for_seconds(LEASE * 2)
     for server in servers:
         server.thaw()
 
@@ -165,9 +166,10 @@ def balances() -> tuple[dict[int, int], dict[int, int]]:
     return purses, dict(Account.objects.filter(pk__in=purses).values_list("pk", "posted"))
 
 
+# Not on a Redis: it is one server, as a Valkey is, and what it does with locks tests/woovi/locks shows.
+@pytest.mark.parametrize("topology", ["valkey", "sentinel", "cluster"], indirect=True)
 def test_no_update_is_lost_and_nobody_waits_longer_than_its_time_out(purses: list[Purse], topology: Topology) -> None:
-    default = "500" if isinstance(topology, Sentinels) else "1"
-    transfers = int(os.environ.get("STORM_TRANSFERS", default))
+    transfers = int(os.environ.get("STORM_TRANSFERS", "50"))
     with working("fenced", transfers, purses, topology) as workers:
         blow(topology, workers)
         for _ in range(20):  # until somebody was overtaken between its claim and its write, as most are
@@ -181,7 +183,7 @@ def test_no_update_is_lost_and_nobody_waits_longer_than_its_time_out(purses: lis
     assert held == right
     call_command("check_ledger")
     assert all(each["done"] >= transfers for each in said)
-    assert max(each["longest"] for each in said) < LONGEST
+    assert max(each["late"] for each in said) < SLACK
     total = sum(said, Counter[str]())
     assert total["stale"], "the storm overtook nobody"
     assert total["fallbacks"], "Redis was never missed"

@@ -26,7 +26,13 @@ def record(tmp_path: Path) -> Path:
 def relay(record: Path, kill_at: str = "") -> Process:
     settings = "tests.faults.relay_settings"
     return Process(
-        "manage.py", "relay", RECORD=str(record), KILL_AT=kill_at, DJANGO_SETTINGS_MODULE=settings, PGAPPNAME="relay"
+        "manage.py",
+        "relay",
+        "--no-jobs",
+        RECORD=str(record),
+        KILL_AT=kill_at,
+        DJANGO_SETTINGS_MODULE=settings,
+        PGAPPNAME="relay",
     )
 
 

@@ -1,4 +1,4 @@
-"""400 charges paid by 8 processes while web, worker and relay are killed at random: each is credited once."""
+"""200 charges paid by 8 payers at once while web, worker and relay are killed at random: each is credited once."""
 
 from __future__ import annotations
 
@@ -39,9 +39,8 @@ def system() -> Iterator[running.System]:
 
 def test_every_charge_is_credited_once(system: running.System) -> None:
     inbox = storm.Inbox()
-    charges = storm.create_charges(system, inbox, 400)
-    killed = storm.blow(system, inbox, charges, seconds=15)
-    assert set(killed) == {"web", "worker", "relay"}, "the storm did not hit every kind of process"
+    charges = storm.create_charges(system, inbox, 200)
+    storm.blow(system, charges, seconds=10, kinds=storm.KILLED)
     assert storm.problems(system, inbox, charges) == []
     checked = system.manage("check_ledger")
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -54,5 +53,5 @@ def test_without_the_uniqueness_guard_it_is_not(system: running.System, monkeypa
         db.execute(GUARDS_OFF)
     inbox = storm.Inbox()
     charges = storm.create_charges(system, inbox, 40)
-    storm.blow(system, inbox, charges, seconds=2)
+    storm.blow(system, charges, seconds=2)
     assert any(problem.startswith("Pix booked") for problem in storm.problems(system, inbox, charges))

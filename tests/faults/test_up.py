@@ -84,7 +84,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 def test_it_says_where_everything_is_and_everything_is_there(platform: Platform) -> None:
     run = platform.run
     assert set(run) == {"web", "admin", "bank", "docs", "app_id", "merchant", "operator", "pids"}
-    assert set(run["pids"]) == {"up", "web", "worker", "bank-worker", "beat", "relay", "bank"}
+    workers = {"worker", "bank-worker", "pix-worker", "batch-worker"}
+    assert set(run["pids"]) == workers | {"up", "web", "relay", "bank"}
     assert all(map(alive, run["pids"].values()))
     assert set(run["merchant"]) == set(run["operator"]) == {"user", "password"}
     assert platform.mark.stat().st_mode & 0o777 == 0o600
@@ -113,13 +114,13 @@ def test_a_second_one_is_refused(platform: Platform) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "bank-worker", "beat", "relay", "bank"])
+@pytest.mark.parametrize("name", ["web", "worker", "bank-worker", "pix-worker", "batch-worker", "relay", "bank"])
 def test_a_killed_process_comes_back(platform: Platform, name: str) -> None:
     old = platform.run["pids"][name]
     os.kill(old, signal.SIGKILL)
     eventually(lambda: platform.run["pids"].get(name, old) != old)
     assert alive(platform.run["pids"][name])
-    assert f"{name:<11} | was ended by SIGKILL" in platform.output.read_text()
+    assert f"{name:<12} | was ended by SIGKILL" in platform.output.read_text()
     eventually(platform.healthy)
 
 

@@ -1,4 +1,4 @@
-"""Webhooks by the real relay, worker and beat, while the worker is killed and Redis is emptied, frozen and killed."""
+"""Webhooks by the real relay and worker, while the worker is killed and Redis is emptied, frozen and killed."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from woovi.outbox.models import OutboxEvent
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EVENT = "OPENPIX:CHARGE_CREATED"
-BEAT = ("-m", "celery", "-A", "woovi", "beat")
 WORKER = ("-m", "celery", "-A", "woovi", "worker")
 BANK_WORKER = (*WORKER, "--queues", "bank", "--concurrency", "4", "--hostname", "bank@%h")
 RELAY = ("manage.py", "relay")
+CARRIER = (*RELAY, "--no-jobs")  # what it starts, it starts by events alone
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_worker_killed_during_the_call_is_followed_by_another_with_the_same_id
     endpoint: WebhookEndpoint, receiver: Receiver, valkey: Valkey
 ) -> None:
     receiver.answers = [receiver.hang]
-    with start(RELAY, valkey), start(BEAT, valkey):
+    with start(RELAY, valkey):
         with start(WORKER, valkey) as worker:
             event = write(endpoint)
             wait_until(lambda: receiver.got)
@@ -85,13 +85,13 @@ def test_a_worker_killed_during_the_call_is_followed_by_another_with_the_same_id
 
 def test_hints_that_redis_lost_are_given_again(endpoint: WebhookEndpoint, valkey: Valkey) -> None:
     broker = redis.Redis.from_url(valkey.url)
-    with start(RELAY, valkey):
+    with start(CARRIER, valkey):
         write(endpoint)
         wait_until(lambda: broker.llen("webhooks") == 1)
     broker.flushall()
     broker.close()
     end_leases()
-    with start(BEAT, valkey), start(WORKER, valkey):
+    with start(RELAY, valkey), start(WORKER, valkey):
         wait_until(delivered)
 
 
@@ -99,7 +99,7 @@ def test_hints_that_redis_lost_are_given_again(endpoint: WebhookEndpoint, valkey
 def test_redis_away_holds_up_tasks_alone_and_loses_nothing(
     endpoint: WebhookEndpoint, valkey: Valkey, fault: str
 ) -> None:
-    with start(RELAY, valkey) as relay, start(WORKER, valkey), start(BEAT, valkey):
+    with start(RELAY, valkey) as relay, start(WORKER, valkey):
         write(endpoint)
         wait_until(delivered)
         (valkey.freeze if fault == "frozen" else valkey.kill)()
@@ -124,7 +124,7 @@ def test_a_bank_that_hangs_keeps_no_webhook_waiting(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         bank = {"BANK_URL": f"http://127.0.0.1:{frozen.getsockname()[1]}"}
-        with start(RELAY, valkey), start(WORKER, valkey, **bank), start(BANK_WORKER, valkey, **bank):
+        with start(CARRIER, valkey), start(WORKER, valkey, **bank), start(BANK_WORKER, valkey, **bank):
             with Celery(broker=f"redis+socket://{valkey.socket}") as sender:
                 for _ in range(40):  # more than either worker has threads
                     sender.send_task("payments.reconcile", queue="bank")

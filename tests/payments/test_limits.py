@@ -99,6 +99,20 @@ def test_an_unknown_account_is_answered_and_counted_the_same(ana: User, hasher: 
     assert known[-1].content == unknown[-1].content
 
 
+@pytest.mark.parametrize("email", ["ana@example.com", "off@example.com", "none@example.com", "nobody@example.com"])
+def test_every_wrong_password_costs_one_look(
+    ana: User, company: Company, hasher: type[SlowHasher], monkeypatch: pytest.MonkeyPatch, email: str
+) -> None:
+    """Known, deactivated, without a password, unknown: each takes the time of one hash, so that none is told apart."""
+    User.objects.create_user("off@example.com", PASSWORD, company=company, is_active=False)
+    User.objects.create_user("none@example.com", company=company)
+    looks: list[str] = []
+    real = SlowHasher.encode
+    monkeypatch.setattr(SlowHasher, "encode", lambda *given: looks.append(given[1]) or real(*given))
+    log_in(Client(), email)
+    assert len(looks) == 1
+
+
 def test_right_passwords_are_never_counted(ana: User) -> None:
     for _ in range(30):
         assert log_in(Client(), password=PASSWORD).status_code == 302

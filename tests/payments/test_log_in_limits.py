@@ -14,6 +14,8 @@ from tests.payments import making
 from tests.woovi.redis.silence import black_hole
 from woovi import redis
 
+pytestmark = pytest.mark.in_time
+
 PASSWORD = "correct horse battery"
 MINE = "203.0.113.9"
 

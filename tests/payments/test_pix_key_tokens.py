@@ -15,7 +15,7 @@ from payments.services import companies, pix_key_tokens
 from payments.services.errors import TooMany
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
-from woovi.ratelimit import store
+from woovi.ratelimit import Ask, Subject, store, take
 
 KEY = "ana@example.com"
 
@@ -152,3 +152,52 @@ def test_forty_at_once_send_as_many_as_the_bucket_can_pay_for(transactional_db: 
         look_up(company, "NOT_FOUND_PIX_KEY")
     assert crowd(lambda: look_up(company, "NOT_FOUND_PIX_KEY")) == 5
     assert left(company) == 0
+
+
+# ── the DICT's own buckets ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_dict(name: str, subject: Subject) -> int:
+    """What is left in one of them."""
+    return take(Ask(store.current().policy(name), subject, 0)).remaining
+
+
+def change(monkeypatch: pytest.MonkeyPatch, name: str, burst: int) -> None:
+    now = store.current().defaults
+    changed = replace(now[name], limit=1, per=36_000, burst=burst)
+    monkeypatch.setattr(store._store, "_limits", store.Limits({**now, name: changed}))
+
+
+@pytest.mark.parametrize(("reason", "of_user", "of_participant"), [("DICT_LOOKUP", 1, 1), ("NOT_FOUND_PIX_KEY", 20, 3)])
+def test_a_look_up_is_charged_as_the_dict_will(
+    shop: Merchant, settings: Any, monkeypatch: pytest.MonkeyPatch, reason: str, of_user: int, of_participant: int
+) -> None:
+    change(monkeypatch, "dict.user.pj", 1_000)
+    change(monkeypatch, "dict.participant", 500)
+    settings.BANK_ISPB = "11111111"
+    look_up(shop.company, reason)
+    user, participant = Subject("taxid", shop.company.tax_id), Subject("ispb", "11111111")
+    assert of_dict("dict.user.pj", user) == 1_000 - of_user
+    assert of_dict("dict.participant", participant) == 500 - of_participant
+    pix_key_tokens.reward(shop.company, KEY, "E1")
+    assert of_dict("dict.user.pj", user) == min(1_000 - of_user + 2, 1_000)
+    assert of_dict("dict.participant", participant) == 500 - of_participant + 1
+
+
+def test_e_mails_and_numbers_have_buckets_of_their_own(shop: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(monkeypatch, "dict.user.pj", 20)
+    look_up(shop.company, "NOT_FOUND_PIX_KEY")
+    with pytest.raises(TooMany, match="directory of Pix keys takes no more"):
+        look_up(shop.company, "DICT_LOOKUP")
+    assert left(shop.company) == 480, "our own bucket is not charged for it"
+    with pix_key_tokens.lookup(shop.company, "11144477735") as asked:  # ENTRIES_READ_USER_ANTISCAN_V2
+        asked.reason = "DICT_LOOKUP"
+
+
+def test_the_participants_bucket_is_everybodys(shop: Merchant, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.BANK_ISPB = "22222222"
+    change(monkeypatch, "dict.participant", 6)
+    for company in (shop.company, making.company()):
+        look_up(company, "NOT_FOUND_PIX_KEY")
+    with pytest.raises(TooMany, match="directory of Pix keys takes no more"):
+        look_up(making.company(), "DICT_LOOKUP")

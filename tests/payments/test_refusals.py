@@ -10,10 +10,13 @@ import pytest
 from django.utils import translation
 
 from payments import refusals
-from payments.refusals import said
-from payments.services import companies
+from payments.admin import second_factor as second_factor_admin
+from payments.refusals import translated
+from payments.services import companies, pix_keys, second_factor
+from payments.services.batches import lifecycle, unknown
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
+from payments.services.payments import approving, sending
 from payments.services.reconciliation import bank_days, bank_list, contradictions, set_aside, suspense
 from payments.services.webhooks import deliveries
 
@@ -33,9 +36,11 @@ def told_by(module: object) -> list[str]:
     "pattern", [pattern for pattern, _ in refusals.REFUSALS], ids=lambda pattern: str(pattern).replace(" ", "-")[:40]
 )
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
-    services = (creating, registering, companies, refunds, deliveries)
-    operators = (bank_days, bank_list, contradictions, set_aside, suspense)
-    told = [text for service in (*services, *operators) for text in told_by(service)]
+    services = (creating, registering, companies, refunds, deliveries, pix_keys, second_factor)
+    operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
+    outgoing = (approving, sending, lifecycle, unknown)
+    told = [text for service in (*services, *operators, *outgoing) for text in told_by(service)]
+    told += [*approving.DECIDED.values(), approving.CONFIRMED]
     assert [
         text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
     ]
@@ -58,4 +63,4 @@ def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
 def test_it_is_said_in_the_readers_language(error: Invalid, english: str, portuguese: str) -> None:
     for language, words in (("en", english), ("pt-br", portuguese)):
         with translation.override(language):
-            assert said(error).replace("\u00a0", " ").startswith(words)
+            assert translated(error).replace("\u00a0", " ").startswith(words)

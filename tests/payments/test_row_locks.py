@@ -17,13 +17,19 @@ ALLOWED = {
     "payments/services/charges/expiring.py::expire_due": "a queue: each takes what is free (SKIP LOCKED), nobody waits",
     "payments/services/webhooks/deliveries.py::sweep": "a queue, as above",
     "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
+    "payments/services/customers.py::change": "no money: one row of a merchant's, one short transaction",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
+    "payments/services/second_factor.py::switch_on": "settings, no money: a person's form, one short transaction",
     "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "
     "transaction",
     "payments/services/charges/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",
     "payments/services/charges/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
     "one at a time, inside the transaction of the refund that is locked",
     "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
+    "payments/services/batches/lifecycle.py::locked": "a person's click, one short transaction; workers that book wait for it",
+    "payments/services/batches/settling.py::settle": "workers of one batch take turns to replace its hold, some milliseconds each; "
+    "who may pay a chunk is its lease's token",
+    "payments/services/batches/leases.py::": "whose turn it is: one claim at a time, some milliseconds",
     "bank_simulator/books.py::revise": SIMULATOR,
     "bank_simulator/outgoing.py::request_return": SIMULATOR,
 }

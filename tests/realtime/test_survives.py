@@ -171,7 +171,7 @@ def test_who_does_not_read_costs_little_is_closed_and_misses_nothing(server: Ser
         last = 0
         with contextlib.suppress(ConnectionClosed):
             while True:
-                last = receive(slow).get("seq", last)
+                last = receive(slow, 60).get("seq", last)
         assert slow.close_code == 4008
         assert last < 5000
     with server.socket(key, after=last) as again:

@@ -1,5 +1,8 @@
 """The fixtures: `topology` (each in turn), and `valkey`, `sentinel`, `cluster` for tests that are about one of them.
 
+A test is marked `on_valkey` where no topology could make a difference: it asks what the platform does, and not how a server
+is reached, where a key lies or who waits at it.
+
 A module whose tests lose replies or replication overrides `topology` by one of proxied servers (`serving`).
 """
 
@@ -12,6 +15,8 @@ import pytest
 
 from tests.topologies.topologies import NAMES, Cluster, Sentinels, Standalone, Topology, make
 from woovi import redis
+
+on_valkey = pytest.mark.parametrize("topology", ["valkey"], indirect=True)
 
 
 class Park:

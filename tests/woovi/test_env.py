@@ -52,8 +52,8 @@ def test_nonsense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, read: Call
         (lambda: env.integer(NAME, 5), "", 5),
         (lambda: env.integer(NAME, 5), "7", 7),
         (lambda: env.choice(NAME, ["a", "b"], "a"), "", "a"),
-        (lambda: env.words(NAME, "a, b"), "", ["a", "b"]),
-        (lambda: env.words(NAME, ""), " x ,, y", ["x", "y"]),
+        (lambda: env.comma_separated(NAME, "a, b"), "", ["a", "b"]),
+        (lambda: env.comma_separated(NAME, ""), " x ,, y", ["x", "y"]),
         (lambda: env.http_url(NAME, "http://a"), "https://b.example/", "https://b.example"),
         (lambda: env.text(NAME, "default"), "", "default"),
     ],
@@ -130,9 +130,9 @@ def test_faults_are_gathered_and_told_together(monkeypatch: pytest.MonkeyPatch) 
     env.gather()
     assert (env.integer(NAME, 5), env.flag(NAME, True), env.text("SECRET_KEY")) == (5, True, "")
     with pytest.raises(ImproperlyConfigured) as told:
-        env.tell("one more")
+        env.refuse_faults("one more")
     assert len(str(told.value).splitlines()) == 4
-    env.tell()
+    env.refuse_faults()
     with pytest.raises(ImproperlyConfigured):
         env.integer(NAME, 5)
 

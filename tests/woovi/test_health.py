@@ -26,6 +26,7 @@ def test_without_a_role_of_redis_it_is_degraded_and_serves(monkeypatch: pytest.M
     redis.close()
 
 
+@pytest.mark.in_time
 @pytest.mark.django_db
 def test_a_frozen_redis_holds_it_up_for_one_time_out(valkey: Standalone) -> None:
     valkey.servers[0].freeze()

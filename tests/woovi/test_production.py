@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,24 +47,60 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(data: Path, *command: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
-    """Start a process with RIGHT, changed by `environment`; None takes a variable away."""
+def given(data: Path, **environment: str | None) -> dict[str, str]:
+    """RIGHT, changed by `environment`; None takes a variable away."""
     everything = {"PATH": os.environ["PATH"], "WOOVI_DATA_DIR": str(data), **RIGHT, **environment}
-    given = {name: value for name, value in everything.items() if value is not None}
-    arguments = command or ("-c", "from woovi import settings")
+    return {name: value for name, value in everything.items() if value is not None}
+
+
+def start(data: Path, *command: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
+    """Start a process under `given`."""
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=given, capture_output=True, text=True, check=False, timeout=60
-    )
+        [sys.executable, *command], cwd=ROOT, env=given(data, **environment), capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
 
 
-def faults(data: Path, **environment: str | None) -> list[str]:
-    result = start(data, **environment)
-    assert result.returncode == 1
-    return result.stderr.partition("ImproperlyConfigured: ")[2].strip().splitlines()
+@pytest.fixture(scope="module")
+def _starting() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.woovi.starting"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
 
 
-def test_what_is_right_starts(data: Path) -> None:
-    result = start(data)
+Settings, Faults = Callable[..., tuple[int, str]], Callable[..., list[str]]
+
+
+@pytest.fixture
+def settings_under(data: Path, _starting: subprocess.Popen[str]) -> Settings:
+    """Import the settings under `given`: the exit status, and what was said."""
+
+    def start(**environment: str | None) -> tuple[int, str]:
+        assert _starting.stdin
+        assert _starting.stdout
+        print(json.dumps(given(data, **environment)), file=_starting.stdin, flush=True)
+        status, said = json.loads(_starting.stdout.readline())
+        return status, said
+
+    return start
+
+
+@pytest.fixture
+def faults(settings_under: Settings) -> Faults:
+    """What is wrong with `given`, a line each."""
+
+    def look(**environment: str | None) -> list[str]:
+        status, said = settings_under(**environment)
+        assert status == 1
+        return said.partition("ImproperlyConfigured: ")[2].strip().splitlines()
+
+    return look
+
+
+def test_what_is_right_starts(data: Path, settings_under: Settings) -> None:
+    assert settings_under() == (0, "")
+    result = start(data, "-c", "from woovi import settings")  # in a process of its own
     assert (result.returncode, result.stderr) == (0, "")
 
 
@@ -109,16 +147,16 @@ WRONG: list[tuple[str, str | None, str]] = [
 
 
 @pytest.mark.parametrize(("name", "value", "said"), WRONG, ids=[f"{name}: {said}" for name, _, said in WRONG])
-def test_one_fault_is_one_line(data: Path, name: str, value: str | None, said: str) -> None:
-    (line,) = faults(data, **{name: value})
+def test_one_fault_is_one_line(faults: Faults, name: str, value: str | None, said: str) -> None:
+    (line,) = faults(**{name: value})
     assert said in line
     assert name.removesuffix("_FILE") in line
     assert not value or len(value) < 30 or value not in line, "a secret is not for logs"
 
 
-def test_all_faults_are_told_at_once(data: Path) -> None:
+def test_all_faults_are_told_at_once(faults: Faults) -> None:
     told = faults(
-        data, DATABASE_URL=None, DATABSE_URL="postgresql://db/x", REDIS_URL=None, SECRET_KEY="x", DEBUG="1",
+        DATABASE_URL=None, DATABSE_URL="postgresql://db/x", REDIS_URL=None, SECRET_KEY="x", DEBUG="1",
         WEBHOOK_TIMEOUT="soon", PUBLIC_URL="http://a.example", BANK_URL=None, REDIS_LOCKS_URL="nonsense://",
     )  # fmt: skip
     for name in ("DATABASE_URL", "DATABSE_URL", "REDIS_CACHE_URL", "SECRET_KEY", "DEBUG", "WEBHOOK_TIMEOUT", "PUBLIC_URL", "BANK_URL", "REDIS_LOCKS_URL"):  # fmt: skip
@@ -145,21 +183,21 @@ def test_what_others_set_is_no_fault() -> None:
     assert list(strangers(kubernetes | known | usual, ours=True)) == []
 
 
-def test_development_names_misspellings_and_no_more(data: Path) -> None:
+def test_development_names_misspellings_and_no_more(settings_under: Settings) -> None:
     development = dict.fromkeys(RIGHT) | {"WOOVI_ENV": None}
-    assert start(data, **development).returncode == 0
-    assert start(data, **development, REDIS_HOST="cache").returncode == 0
-    assert "did you mean WOOVI_ENV" in start(data, **development, WOVI_ENV="production").stderr
+    assert settings_under(**development)[0] == 0
+    assert settings_under(**development, REDIS_HOST="cache")[0] == 0
+    assert "did you mean WOOVI_ENV" in settings_under(**development, WOVI_ENV="production")[1]
 
 
 @pytest.mark.parametrize(
     ("url", "starts"),
     [("http://localhost:9000", True), ("http://[::1]:9000", True), ("https://pix.bank.example", False)],
 )
-def test_a_real_bank_is_for_production_alone(data: Path, url: str, starts: bool) -> None:
-    result = start(data, **(dict.fromkeys(RIGHT) | {"WOOVI_ENV": None, "BANK_URL": url}))
-    assert (result.returncode == 0) is starts
-    assert starts or "WOOVI_ENV=production" in result.stderr
+def test_a_real_bank_is_for_production_alone(settings_under: Settings, url: str, starts: bool) -> None:
+    status, said = settings_under(**(dict.fromkeys(RIGHT) | {"WOOVI_ENV": None, "BANK_URL": url}))
+    assert (status == 0) is starts
+    assert starts or "WOOVI_ENV=production" in said
 
 
 def test_check_deploy_is_clean(data: Path, django_db_setup: None) -> None:

@@ -32,6 +32,9 @@ class Loaded:
     fingerprint: str = ""
 
 
+KEEP = -1.0  # as a ttl: what is there stays
+
+
 class Entry(NamedTuple):
     """Names of one entry: the parts of its key, its keys in Redis, and its tags."""
 
@@ -49,7 +52,7 @@ class Loading:
     jitter: float
     stale_while_revalidate: float
     stale_if_error: float
-    negative_ttl: dict[type[Exception], float]
+    negative_ttl: dict[type[Exception], float | None]
     lease: float
     failure_pause: float
     pace: float
@@ -75,6 +78,10 @@ class Loading:
         except BaseException:
             yield from self._quietly(Ask(FAIL, entry.keys[:1], [owner, 0, ""]))
             raise
+        if negative and loaded.ttl == KEEP:
+            yield from self._quietly(Ask(FAIL, entry.keys[:1], [owner, 0, ""]))
+            news.news.wake(entry.keys[0])
+            raise negative
         self.counts.loaded(time.monotonic() - began)
         asked = time.monotonic()
         kept = yield from self._quietly(Ask(FILL, entry.keys, [owner, payload, *self._ages(loaded, bool(negative))]))
@@ -93,7 +100,7 @@ class Loading:
             found = yield Load(self.loader, parts)
         except tuple(self.negative_ttl) as none:
             ttl = next(ttl for kind, ttl in self.negative_ttl.items() if isinstance(none, kind))
-            return Loaded(None, ttl), none
+            return Loaded(None, KEEP if ttl is None else ttl), none
         if isinstance(found, Loaded):
             return found, None
         return Loaded(found, self.ttl * (1 - self.jitter * random.random())), None  # noqa: S311

@@ -31,6 +31,8 @@ class Ring:
 
 
 class ThreadRing(Ring):
+    """A ring that a thread waits for."""
+
     def __init__(self) -> None:
         super().__init__()
         self._event = threading.Event()
@@ -42,6 +44,8 @@ class ThreadRing(Ring):
 
 
 class TaskRing(Ring):
+    """A ring that a task of one event loop waits for."""
+
     def __init__(self) -> None:
         super().__init__()
         self.ring = self._ring

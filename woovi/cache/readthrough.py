@@ -45,7 +45,9 @@ class ReadThroughCache(Loading):
         ttl: seconds that a value is fresh, less a random part of up to `jitter` of it.
         stale_while_revalidate: seconds after `ttl` in which it is still served, while one caller refreshes it in the background.
         stale_if_error: seconds after `ttl` in which it is served if a load fails.
-        negative_ttl: by class of exception that means "there is none" (never a time-out): seconds to remember it.
+        negative_ttl: by class of exception that is an answer, such as "there is none" (never a time-out): seconds to remember
+            it; 0 for a refusal that is raised as it is, neither remembered nor followed by a pause; None for one that says
+            nothing about the value (too many questions, say): an old value stays, for when a load fails.
         early_refresh: XFetch's beta; 1 is right, 0 refreshes at the end only. Source: Vattani, Chierichetti, Lowenstein,
             "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015.
         lease: seconds that a load may take before another caller loads too.
@@ -65,7 +67,7 @@ class ReadThroughCache(Loading):
     def __init__(
         self, name: str, loader: Callable[..., Any], *, key: tuple[str, ...], ttl: float, jitter: float = 0.1,
         stale_while_revalidate: float = 0, stale_if_error: float = 0,
-        negative_ttl: Mapping[type[Exception], float] | None = None, early_refresh: float = 1.0, lease: float = 5.0,
+        negative_ttl: Mapping[type[Exception], float | None] | None = None, early_refresh: float = 1.0, lease: float = 5.0,
         failure_pause: float = 1.0, pace: float = 0, local_ttl: float = 0, schema: int = 1, tags: tuple[str, ...] = (),
         warm: Callable[[], Iterable[Mapping[str, Any]]] | None = None, staleness: str = "",
     ) -> None:  # fmt: skip

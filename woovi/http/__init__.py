@@ -1,1 +1,1 @@
-"""HTTP both ways: calls to addresses that strangers gave us; limits and sockets of what comes in."""
+"""Incoming HTTP: body limits and WebSockets. Outgoing HTTP: safe calls to URLs that merchants gave us."""

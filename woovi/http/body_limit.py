@@ -1,4 +1,4 @@
-"""No body is received further than it may be long. Django alone would take all of it to disk before it looks."""
+"""Stop receiving a request body at its size limit. Django alone would write all of it to disk before it checks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def body_limit(app: App) -> App:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
-            # To the application, who sends too much has gone: it stops reading and answers nothing.
+            # The application is told that the client has disconnected, so it stops reading and sends no answer.
             return message if came <= limit else {"type": "http.disconnect"}
 
         await app(scope, counted, send)

@@ -1,7 +1,7 @@
-"""Sockets of httpcore that keep one deadline a call, over connecting, TLS, headers and body together.
+"""httpcore sockets with one deadline for a whole call: connecting, TLS, headers and body.
 
-httpx and httpcore bound each read by itself, so a server that sends a byte a second is never late. Rejected: a timer
-that closes the socket from another thread, which needs a thread a call and cannot reach one that still connects.
+httpx and httpcore time out each read separately, so a server that sends one byte a second never times out. Rejected: a
+timer that closes the socket from another thread. It needs a thread for each call and cannot stop one that is connecting.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import httpcore
 
 _call = threading.local()
-PIECE = 16_384  # bytes written before the clock is looked at again
+PIECE = 16_384  # bytes written between two looks at the clock
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def left(late: type[httpcore.TimeoutException], timeout: float | None) -> float:
-    """Seconds that the next step may take. Raises `late` where none is left."""
+    """Seconds left for the next step. Raises `late` when none are left."""
     seconds: float = _call.ends - time.monotonic()
     if seconds <= 0:
         raise late("the call did not end in time")
@@ -56,6 +56,8 @@ class Backend(httpcore.SyncBackend):
 
 
 class Stream(httpcore.NetworkStream):
+    """A network stream whose every read and write ends by the deadline."""
+
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self.inner = inner
 
@@ -69,7 +71,7 @@ class Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> Stream:
-        seconds = left(httpcore.ConnectTimeout, timeout)  # Python bounds a whole handshake by it
+        seconds = left(httpcore.ConnectTimeout, timeout)  # Python applies it to the whole handshake
         return Stream(self.inner.start_tls(ssl_context, server_hostname, seconds))
 
     def close(self) -> None:

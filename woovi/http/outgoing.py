@@ -18,7 +18,7 @@ from woovi.http.public_address import is_public
 
 RESPONSE_LIMIT = 65_536  # bytes of an answer that are kept
 CONNECT_TIMEOUT = 10.0  # seconds
-HEADERS = {  # `identity`, so that no answer unfolds in memory
+HEADERS = {  # `identity`: a compressed answer could be huge in memory
     "User-Agent": "Woovi-Webhook/1.0",
     "Content-Type": "application/json",
     "Accept": "*/*",
@@ -36,7 +36,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `status_code` is None where nothing did; then `error` says why."""
+    """The answer. Without one, `status_code` is None and `error` says why."""
 
     status_code: int | None
     body: str
@@ -85,7 +85,7 @@ def _addresses(host: str) -> list[str]:
 def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Answer:
     """POST `body` and read the start of the answer, within `timeout` seconds in all (a slow name server aside).
 
-    Raises nothing of the network's.
+    Network errors are returned in `Answer.error`, not raised.
     """
     started = time.monotonic()
     status, kept, error = None, b"", ""
@@ -113,7 +113,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> A
 
 @functools.cache
 def _pool() -> httpcore.ConnectionPool:
-    """One a process: making one reads all certificate authorities."""
+    """One pool per process, because making one reads all certificate authorities."""
     return httpcore.ConnectionPool(
         ssl_context=httpx.create_ssl_context(trust_env=False),
         max_connections=None,

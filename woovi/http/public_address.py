@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 GLOBAL_UNICAST = ip_network(
     "2000::/3"
-)  # all of IPv6 that is given to anybody: translated, mapped and local are outside
+)  # all of IPv6 that is allocated; translated, mapped and local addresses are outside
 NOT_PUBLIC: list[IPv4Network | IPv6Network] = [
     ip_network(each)
     for each in (
@@ -19,7 +19,7 @@ NOT_PUBLIC: list[IPv4Network | IPv6Network] = [
         "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",  # private use
         "100.64.0.0/10",  # carriers' shared space
         "127.0.0.0/8",  # loopback
-        "169.254.0.0/16",  # link-local, where clouds tell their secrets
+        "169.254.0.0/16",  # link-local, where clouds serve instances' credentials
         "192.0.0.0/24",  # protocols, whole: its two global addresses are the nearest NAT, which is ours
         "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24",  # documentation
         "192.88.99.0/24",  # 6to4 relays

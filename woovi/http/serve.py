@@ -15,15 +15,16 @@ from woovi.http.websocket import WebSocket
 
 
 def main() -> None:
+    """Serve HTTP and WebSockets until SIGTERM."""
     config = uvicorn.Config(
         "woovi.asgi:application",
         lifespan="off",
         timeout_graceful_shutdown=3,
         ws=WebSocket,
-        ws_max_size=65_536,  # bytes: clients ask, and are told
+        ws_max_size=65_536,  # bytes: clients send only short requests
         ws_ping_interval=25,
-        ws_ping_timeout=40,  # more than a client has that does not read, who shall hear why it is closed
-        ws_per_message_deflate=False,  # a window for each connection costs more than all else of it
+        ws_ping_timeout=40,  # longer than the time-out of a client that does not read, which must still get its close code
+        ws_per_message_deflate=False,  # a compression window would cost more memory than the rest of a connection
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 

@@ -1,5 +1,5 @@
-"""uvicorn's WebSocket, with three things that it has not: ready-made frames, an end for who does not read, and a deploy
-that does not send everybody away in one moment. `woovi.http.serve` and `uvicorn --ws woovi.http.websocket:WebSocket`
+"""uvicorn's WebSocket with three additions: prepared frames, a time-out for clients that do not read, and connections that
+close one after another at a deploy. `woovi.http.serve` and `uvicorn --ws woovi.http.websocket:WebSocket`
 use it; an application sees it by the extension "frames" and goes on without it.
 """
 
@@ -12,13 +12,13 @@ from typing import Any
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-LAST_WORD = 5.0  # seconds in which a peer that does not read may still read why it is sent away
+LAST_WORD = 5.0  # seconds for a peer that did not read to receive the close code
 DRAIN = 2.0  # seconds over which connections are closed at a deploy
 
 
 @lru_cache(512)
 def framed(text: bytes) -> bytes:
-    """A server's text message as it goes over the wire (RFC 6455, 5.2). Made once, however many it is sent to."""
+    """A server's text message as a WebSocket frame (RFC 6455, 5.2), made once for any number of receivers."""
     length = len(text)
     if length < 126:
         head = bytes((0x81, length))
@@ -30,6 +30,8 @@ def framed(text: bytes) -> bytes:
 
 
 class WebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, which lets the application write prepared frames."""
+
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if self.handshake_initiated and not self.close_sent:
@@ -62,10 +64,10 @@ class WebSocket(WebSocketsSansIOProtocol):
             await super().send(message)
 
     def keepalive_timeout(self) -> None:
-        """Nobody is there. uvicorn would close with 1011, which clients of GraphQL take for the end for good."""
+        """The peer is gone. uvicorn would close with 1011, after which GraphQL clients do not reconnect."""
         self.pong_timer = None
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """Close with 1012 (restart). All at once would bring all of them back to the next server at once."""
+        """Close with 1012 (restart), spread over seconds, so that not all clients reconnect at once."""
         self.loop.call_later(random.uniform(0, DRAIN), super().shutdown)  # noqa: S311

@@ -16,6 +16,8 @@ ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # woovi
 
 @dataclass(frozen=True)
 class Urls:
+    """Addresses of the running platform."""
+
     web: str
     bank: str
 
@@ -43,13 +45,13 @@ def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
         # Celery's, where we are root: its messages are JSON, and the engines and the demo are this machine's own.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
-    celery = ("-m", "celery", "--app", "woovi", "--quiet")
-    worker = (*celery, "worker", "--loglevel", "WARNING", *ALONE)
+    worker = ("-m", "celery", "--app", "woovi", "--quiet", "worker", "--loglevel", "WARNING", *ALONE)
     children = [
         python("web", "-m", "woovi.http.serve", str(listener), inherits=(listener,)),
         python("worker", *worker, "--queues", "webhooks", "--hostname", "webhooks@%h"),
         python("bank-worker", *worker, "--queues", "bank", "--concurrency", "4", "--hostname", "bank@%h"),
-        python("beat", *celery, "beat", "--loglevel", "WARNING"),
+        python("pix-worker", *worker, "--queues", "payments", "--concurrency", "8", "--hostname", "payments@%h"),
+        python("batch-worker", *worker, "--queues", "batches", "--concurrency", "3", "--hostname", "batches@%h"),
         python("relay", "manage.py", "relay"),
     ]
     if simulated:

@@ -1,4 +1,4 @@
-"""The running system of a data directory: found, or run for as long as it is needed."""
+"""Find the running system of a data directory, or run one while it is needed."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ from django.db import transaction
 from woovi.outbox.models import OutboxEvent
 from woovi.statements import columns, execute, rows
 
-# The order of claims. Held for the length of one claim, some milliseconds; handlers run without it.
+# Orders the claims. Held during one claim, for milliseconds; not while handlers run.
 TURN = "SELECT pg_advisory_xact_lock(hashtext('outbox_claim'))"
 
 # The lease keeps relays apart after their claims. SKIP LOCKED, because rows may be settled at this moment.
-# Rows whose lease ended come beside the fresh ones, a batch of each at most, so that neither starves the other.
+# Up to one batch of fresh rows and one of rows whose lease ended, so that neither starves the other.
 CLAIM = """
 WITH due AS (
     SELECT id, tenant, topic, seq FROM outbox_outboxevent

@@ -1,4 +1,4 @@
-"""The event row. It is written in the transaction whose change it tells of, and relayed afterwards."""
+"""An event, written in the same transaction as the change it reports, and relayed afterwards."""
 
 from __future__ import annotations
 

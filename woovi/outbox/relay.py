@@ -1,7 +1,7 @@
 """The relay: claims events, runs their handlers, marks them. Any number may run, and any may die at any line.
 
-Between claim and mark an event may be handled and the relay die: the next one handles it again. Handlers must bear
-that. Order: a batch is handled in the order of the ids; across batches of several relays, and after a failure, a
+A relay may die after it has handled an event and before it has marked it. The next relay handles it again, so handlers
+must be idempotent. Order: a batch is handled in the order of the ids; across batches of several relays, and after a failure, a
 later event of a tenant may come first. Strict order would let one bad event stop its tenant, so events carry what
 happened and receivers read state.
 """
@@ -22,10 +22,10 @@ from woovi.outbox.models import OutboxEvent
 Handler = Callable[[list[OutboxEvent]], None]
 
 BATCH = 250
-LEASE = 20.0  # seconds; handlers bound their own waiting well below it
-POLL = 0.01  # seconds between looks, after a batch too: under load each gathers what came meanwhile
-THOROUGH = 0.25  # seconds between looks at all rows; the ones between look only at the end of the log
-LATE = 1000  # ids that a transaction may commit behind the latest and still be found at once
+LEASE = 20.0  # seconds; handlers time out well before it
+POLL = 0.01  # seconds between polls, also after a batch: under load, events gather meanwhile
+THOROUGH = 0.25  # seconds between polls of all rows; those in between look at the log's end only
+LATE = 1000  # how far below the highest id a late commit is still found at once
 RECONNECT = 0.5  # seconds
 
 logger = logging.getLogger(__name__)
@@ -89,9 +89,9 @@ class Relay:
             logger.warning("%s events wait: %s", len(group), error)
             return {event.id for event in group}
         except (OperationalError, InterfaceError):
-            raise  # PostgreSQL is away: their lease ends, and they come again
+            raise  # PostgreSQL is away: the lease ends, and the events are claimed again
         except Exception:
-            if len(group) > 1:  # one by one, so that the event at fault does not keep the others
+            if len(group) > 1:  # one by one, so that one bad event does not block the others
                 return set().union(*(self._run(handler, [event]) for event in group))
             logger.exception("event %s failed at its try %s", group[0], group[0].attempts)
             return {group[0].id}

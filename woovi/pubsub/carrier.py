@@ -1,7 +1,7 @@
-"""Outbox handler: the log's new entries go to Redis, and one message for all of a batch wakes the readers.
+"""Outbox handler: append new log entries to Redis, and wake the readers with one message per batch.
 
-It never holds the outbox up. What could not be carried is in PostgreSQL all the same: readers look there every few
-seconds, and the next event of the tenant finds the gap in the stream and fills it.
+It never delays the outbox. An entry that could not be appended is still in PostgreSQL: readers look there every few
+seconds, and the tenant's next event fills the gap in the stream.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Feed:
         self.epoch = 0
         self.recent: list[Entry] = []  # the last ones up to `head`, without a gap
         self.users = 0
-        self.live = True  # unless wake-ups are known not to arrive
+        self.live = True  # False while wake-ups are known not to arrive
         self._changed = asyncio.Event()
         self._pull: asyncio.Task[None] | None = None
 
@@ -55,7 +55,7 @@ class Feed:
         await self._changed.wait()
 
     def news(self, target: int) -> None:
-        """The log goes at least as far as `target`: read on."""
+        """Note that the log has entries up to `target`, and wake the reader."""
         self.target = max(self.target, target)
         if 0 <= self.head < self.target and (self._pull is None or self._pull.done()):
             self._pull = asyncio.create_task(self._read_on())
@@ -75,7 +75,7 @@ class Feed:
             logger.warning("the log cannot be read until the next look: %s", error)
 
     async def _compare(self) -> None:
-        """The stream was begun anew: because Redis was emptied, or because PostgreSQL knows less than we have seen?"""
+        """Decide after the stream was restarted: was Redis emptied, or PostgreSQL restored to an earlier state?"""
         head = (await self.reader.heads([self.tenant]))[self.tenant]
         if head < self.head:
             self.begin(head)

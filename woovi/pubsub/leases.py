@@ -25,6 +25,7 @@ class NoPlace(Exception):
 
 
 def key(subject: str) -> str:
+    """The Redis key of the subject's places."""
     return f"ps:places:{{{subject}}}"
 
 

@@ -51,6 +51,7 @@ def heads(tenants: Iterable[str]) -> dict[str, int]:
 
 
 def head(tenant: str) -> int:
+    """The number of the tenant's newest event, 0 where it has none."""
     return heads([tenant])[tenant]
 
 

@@ -14,4 +14,5 @@ def count(what: str, times: int = 1) -> None:
 
 
 def metrics() -> dict[str, int]:
+    """Counters of this process, by name."""
     return dict(_counts)

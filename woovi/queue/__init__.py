@@ -3,10 +3,11 @@
     QUEUE_APP = "woovi.celery.app"      # the Celery application, imported when the first task is sent
     QUEUE_PREFIX = "payments."          # begins every task's name
     OUTBOX_HANDLERS = {"task:": "woovi.queue.carry"}
+    QUEUE_PERIODIC = "woovi.schedule.SCHEDULE"  # what woovi.queue.periodic queues by the clock
 
     queue.send([("deliver_webhook", {"delivery_id": 7})])
 
-Who only sends tasks, or only might, does not pay for Celery's import.
+A process that only sends tasks imports Celery with the first one.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def _app() -> Celery:
     return app
 
 
-def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    """Queue tasks of (name without its prefix, keyword arguments).
+def send(messages: Iterable[tuple[str, dict[str, Any]]], expires: float | None = None) -> None:
+    """Queue tasks of (name without its prefix, keyword arguments). Workers skip them after `expires` seconds.
 
     Raises:
         outbox.Unavailable: the broker is away or full.
@@ -50,7 +51,7 @@ def send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
     try:
         with app.producer_or_acquire() as producer:
             for name, kwargs in messages:
-                app.send_task(f"{settings.QUEUE_PREFIX}{name}", kwargs=kwargs, producer=producer)
+                app.send_task(f"{settings.QUEUE_PREFIX}{name}", kwargs=kwargs, producer=producer, expires=expires)
     except (OperationalError, OSError) as error:
         if isinstance(error.__cause__, OutOfMemoryError):
             logger.error("the broker is full: no task is queued until it has room (redis_doctor says how much)")

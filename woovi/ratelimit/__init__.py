@@ -10,6 +10,7 @@ Policies live in the database and are in force everywhere within two seconds: `d
 Django's parts are `woovi.ratelimit.middleware`, `.gate` (ASGI) and `.login`.
 """
 
+from woovi.ratelimit.block import block
 from woovi.ratelimit.distinct import adistinct, distinct
 from woovi.ratelimit.limiter import atake, give_back, take
 from woovi.ratelimit.places import LoadShedder, aplace, place
@@ -28,6 +29,7 @@ __all__ = [
     "adistinct",
     "aplace",
     "atake",
+    "block",
     "distinct",
     "give_back",
     "place",

@@ -13,9 +13,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
-from woovi.ratelimit import seen, store
+from woovi.ratelimit import alarm, seen, store
 from woovi.ratelimit.models import LimitEntry, LimitPlan, LimitPolicy
 from woovi.ratelimit.policy import Policy
 
@@ -25,15 +26,17 @@ class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         if add:
-            return f"Added: {form.instance}."
+            return _("Added: %(row)s.") % {"row": form.instance}
         changes = (
             f"{name}: {form.initial.get(name)!r} → {form.cleaned_data.get(name)!r}" for name in form.changed_data
         )
-        return "; ".join(changes) or "Nothing changed."
+        return "; ".join(changes) or _("Nothing changed.")
 
 
 @admin.register(LimitPolicy)
 class LimitPolicyAdmin(Audited):
+    """Policies by plan and subject, with who is limited now."""
+
     list_display = ("name", "plan", "subject", "limit", "per", "burst", "mode", "without_redis")
     list_filter = ("mode", "plan")
     search_fields = ("name", "plan", "subject")
@@ -42,7 +45,7 @@ class LimitPolicyAdmin(Audited):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and db_field.name == "name":
-            field.help_text = "One of: " + ", ".join(sorted(store.shipped()))
+            field.help_text = _("One of: %(names)s") % {"names": ", ".join(sorted(store.shipped()))}
         return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -53,9 +56,9 @@ class LimitPolicyAdmin(Audited):
                 data = super().clean() or {}
                 shipped = store.shipped().get(data.get("name", ""))
                 if shipped is None:
-                    self.add_error("name", "No limit of the platform has this name.")
+                    self.add_error("name", _("No limit of the platform has this name."))
                 elif data.get("key") != shipped.key:
-                    self.add_error("key", f"{shipped.name} counts by {shipped.key}.")
+                    self.add_error("key", _("%(name)s counts by %(key)s.") % {"name": shipped.name, "key": shipped.key})
                 return data
 
         return Known
@@ -80,9 +83,10 @@ class LimitPolicyAdmin(Audited):
             away = True
         context = {
             **self.admin_site.each_context(request),
-            "title": "Limited now",
+            "title": _("Limited now"),
             "opts": self.model._meta,
             "away": away,
+            "alarm": alarm.seconds(),
             "limited": limited,
             "policies": [_row(policy, counts.get(name, {})) for name, policy in sorted(store.read().defaults.items())],
             "may_change": self.has_change_permission(request),
@@ -97,11 +101,12 @@ class LimitPolicyAdmin(Audited):
         try:
             seen.unblock(policy, digest)
         except (RedisError, OSError):
-            messages.error(request, "Redis does not answer: try again.")
+            messages.error(request, _("Redis does not answer: try again."))
         else:
-            told = f"Unblocked {label}."
+            told = _("Unblocked %(label)s.") % {"label": label}
             LogEntry.objects.create(user_id=who, action_flag=CHANGE, object_repr=policy, change_message=told)
-            messages.success(request, f"{label} is free again for {policy}, everywhere within two seconds.")
+            free = _("%(label)s is free again for %(policy)s, everywhere within two seconds.")
+            messages.success(request, free % {"label": label, "policy": policy})
         return redirect("admin:ratelimit_now")
 
 
@@ -133,6 +138,8 @@ def _row(policy: Policy, counts: dict[str, int]) -> dict[str, Any]:
 
 @admin.register(LimitPlan)
 class LimitPlanAdmin(Audited):
+    """Which subjects are on which plan."""
+
     list_display = ("subject", "plan")
     list_filter = ("plan",)
     search_fields = ("subject",)
@@ -140,6 +147,8 @@ class LimitPlanAdmin(Audited):
 
 @admin.register(LimitEntry)
 class LimitEntryAdmin(Audited):
+    """Allowed and denied subjects and networks."""
+
     list_display = ("kind", "who", "until", "reason", "created_at")
     list_filter = ("kind",)
     search_fields = ("who", "reason")

@@ -14,6 +14,7 @@ from woovi.ratelimit.store import Limits
 
 ROWS, BITS = 4, 12
 MASK = (1 << BITS) - 1
+CALM = 1.0  # seconds without a refusal after which a flood is over
 
 
 class Sketch:
@@ -41,9 +42,12 @@ class Sketch:
 
 
 class Flood:
+    """Refuses networks that flood this process, without asking Redis."""
+
     def __init__(self) -> None:
         self._sketch = Sketch()
         self._full = 0.0
+        self._refused = -CALM  # when the process's bucket last refused somebody
 
     def refuses(self, limits: Limits, network: str) -> float:
         """Seconds to wait, or 0.0 where the request may come in."""
@@ -57,8 +61,13 @@ class Flood:
             if full - now <= policy.size / MICRO:
                 self._full = full
             elif _says_no(policy):
+                self._refused = now
                 return 1.0
         return 0.0
+
+    def rages(self) -> bool:
+        """Whether strangers came faster than this process's limit within the last second."""
+        return time.monotonic() - self._refused < CALM
 
 
 def _says_no(policy: Policy) -> bool:

@@ -17,7 +17,8 @@ from woovi.ratelimit import local, metrics
 from woovi.ratelimit.policy import Ask, Decision
 
 LUA = Path(__file__).parent / "lua"
-TAKE, SETTLE, ENTER, DISTINCT = (redis.Script(LUA / f"{name}.lua") for name in ("take", "settle", "enter", "distinct"))
+NAMES = ("take", "settle", "enter", "distinct", "alarm", "block")
+TAKE, SETTLE, ENTER, DISTINCT, ALARM, BLOCK = (redis.Script(LUA / f"{name}.lua") for name in NAMES)
 
 Call = tuple[redis.Script, Sequence[str], Sequence[str | int]]
 T = TypeVar("T")
@@ -97,10 +98,12 @@ def take_call(asks: Sequence[Ask], reservation: str = "", lifetime: int = 0) -> 
 
 
 def reservation_key(asks: Sequence[Ask], reservation: str) -> str:
+    """The Redis key of a reservation, in the slot of its subject."""
     return f"rl:{{{asks[0].subject.digest}}}:r:{reservation}"
 
 
 def take_steps(asks: tuple[Ask, ...], slots: bool, reservation: str = "", lifetime: int = 0) -> Steps[Decision]:
+    """The steps of `take`: what is decided here, and what is asked of Redis."""
     for ask in asks:
         if ask.policy.mode == "off":
             asks = tuple(each for each in asks if each.policy.mode != "off")

@@ -81,6 +81,13 @@ def _refuses(ask: Ask, debt: int) -> bool:
     return ask.policy.without_redis == "closed" or debt > ask.policy.size
 
 
+def blocked(ask: Ask, seconds: float) -> None:
+    """Somebody said that the subject is blocked: refuse it, with Redis and without."""
+    ends = time.monotonic() + seconds
+    _keep(_full, ask.key, ends + ask.policy.size / MICRO)
+    _keep(_refused, (ask.key, ask.cost), (min(ends, time.monotonic() + LONGEST), ends))
+
+
 def charged_less(asks: Sequence[Ask]) -> None:
     """A reservation was settled: what was refused while it was open may pass now."""
     for ask in asks:

@@ -1,4 +1,4 @@
-"""Limits of log-in attempts. Each is charged before its password is checked, and refunded if the password was right.
+"""Limits of attempts to log in. Each is charged before its password or code is checked, and refunded if that was right.
 
     AUTHENTICATION_BACKENDS = ["woovi.ratelimit.login.GuardedBackend"]
 
@@ -10,20 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
-from woovi.ratelimit import device
+from woovi.ratelimit import alarm, device, limiter
 from woovi.ratelimit.middleware import asks
 from woovi.ratelimit.reserve import reserve
 
-STRANGER = ("login.address", "login.network", "login.account", "login.world")
-ACQUAINTANCE = ("login.device",)
+DELAY = "login.delay"
+
+
+class Door(NamedTuple):
+    """The policies of one kind of attempt: from unknown browsers, and from one that has logged in to the account."""
+
+    strangers: tuple[str, ...]
+    acquaintances: tuple[str, ...]
+
+
+PASSWORD = Door(("login.address", "login.network", "login.account", "login.world"), ("login.device",))
+CODE = Door(("login.address", "login.network", "login.code"), ("login.code.device",))
 
 
 class GuardedBackend(ModelBackend):
+    """Log-in by password, limited by address, account and device."""
+
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> Any:
@@ -33,15 +45,34 @@ class GuardedBackend(ModelBackend):
         with attempt(request, username) as tried:
             user = super().authenticate(request, username, password, **kwargs)
             if user is not None:
-                tried.settle(0)
+                tried.succeeded()
         return user
 
 
+class Attempt:
+    """One attempt, charged until it `succeeded`."""
+
+    def __init__(self, reserved: reserve) -> None:
+        self._reserved, self.right = reserved, False
+
+    def succeeded(self) -> None:
+        self.right = True
+        self._reserved.settle(0)
+
+
 @contextmanager
-def attempt(request: HttpRequest, username: str) -> Iterator[reserve]:
-    """Charge one attempt to prove an identity. `settle(0)` refunds it. Raises RateLimited."""
+def attempt(request: HttpRequest, username: str, door: Door = PASSWORD) -> Iterator[Attempt]:
+    """Charge one attempt to prove an identity. Raises RateLimited.
+
+    While the alarm is on, a stranger's every failure is followed by a longer wait: the blocks of `login.delay`.
+    """
     account = device.account_of(username)
     known = device.known(request.COOKIES, account)
-    names = STRANGER if known is None else ACQUAINTANCE
-    with reserve(*asks(request, *names, account=account, device=f"{account} {known}", world="all")) as tried:
+    delayed = (DELAY,) if known is None and alarm.seconds() else ()
+    names = door.strangers + delayed if known is None else door.acquaintances
+    with reserve(*asks(request, *names, account=account, device=f"{account} {known}", world="all")) as reserved:
+        tried = Attempt(reserved)
         yield tried
+    alarm.note(failed=not tried.right)
+    if delayed and not tried.right:
+        limiter.take(*asks(request, *delayed))  # its bucket holds one try: this is refused, and begins the block

@@ -9,14 +9,15 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from woovi.ratelimit import version
 from woovi.ratelimit.address import Networks
 from woovi.ratelimit.policy import Policy
 
-SUBJECT = RegexValidator(r"^[a-z]+:.+$", "must be kind:value, as company:7")
-SECONDS = RegexValidator(r"^\d+(,\d+)*$", "must be seconds, as 60,300,1800")
-NAME = RegexValidator(r"^[a-z0-9.-]+$", "must be lower-case letters, digits, dots and hyphens")
+SUBJECT = RegexValidator(r"^[a-z]+:.+$", _("must be kind:value, as company:7"))
+SECONDS = RegexValidator(r"^\d+(,\d+)*$", _("must be seconds, as 60,300,1800"))
+NAME = RegexValidator(r"^[a-z0-9.-]+$", _("must be lower-case letters, digits, dots and hyphens"))
 
 
 class Live(models.Model):
@@ -39,16 +40,16 @@ class LimitPolicy(Live):
     """One limit: for everybody, for the subjects of a plan, or for one subject."""
 
     name = models.CharField(max_length=60, validators=[NAME])
-    plan = models.CharField(max_length=40, blank=True, help_text="Only for subjects of this plan")
+    plan = models.CharField(max_length=40, blank=True, help_text=_("Only for subjects of this plan"))
     subject = models.CharField(
-        max_length=200, blank=True, validators=[SUBJECT], help_text="Only for this one, as company:7"
+        max_length=200, blank=True, validators=[SUBJECT], help_text=_("Only for this one, as company:7")
     )
-    key = models.CharField("counts by", max_length=20, help_text="address, network, account, company, ...")
+    key = models.CharField("counts by", max_length=20, help_text=_("address, network, account, company, ..."))
     limit = models.PositiveIntegerField(validators=[MinValueValidator(1)])
     per = models.FloatField("per seconds", validators=[MinValueValidator(0.001)])
-    burst = models.PositiveIntegerField(default=0, help_text="Size of the bucket; 0 is the limit")
+    burst = models.PositiveIntegerField(default=0, help_text=_("Size of the bucket; 0 is the limit"))
     blocks = models.CharField(
-        max_length=100, blank=True, validators=[SECONDS], help_text="Seconds, as 60,300,1800,86400"
+        max_length=100, blank=True, validators=[SECONDS], help_text=_("Seconds, as 60,300,1800,86400")
     )
     without_redis = models.CharField(
         max_length=6, default="local", choices=[(x, x) for x in ("open", "closed", "local")]
@@ -83,7 +84,7 @@ class LimitPolicy(Live):
 class LimitPlan(Live):
     """The plan of one subject."""
 
-    subject = models.CharField(max_length=200, unique=True, validators=[SUBJECT], help_text="As company:7")
+    subject = models.CharField(max_length=200, unique=True, validators=[SUBJECT], help_text=_("As company:7"))
     plan = models.CharField(max_length=40)
 
     def __str__(self) -> str:
@@ -98,7 +99,7 @@ class LimitEntry(Live):
         DENY = "deny"
 
     kind = models.CharField(max_length=5, choices=Kind)
-    who = models.CharField(max_length=200, help_text="A network, as 203.0.113.0/24, or a subject, as company:7")
+    who = models.CharField(max_length=200, help_text=_("A network, as 203.0.113.0/24, or a subject, as company:7"))
     until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -123,7 +124,8 @@ class LimitEntry(Live):
             try:
                 SUBJECT(self.who)
             except ValidationError:
-                raise ValidationError({"who": "must be a network (203.0.113.0/24) or a subject (company:7)"}) from None
+                wrong = _("must be a network (203.0.113.0/24) or a subject (company:7)")
+                raise ValidationError({"who": wrong}) from None
 
 
 def _tell() -> None:

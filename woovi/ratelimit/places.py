@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -86,32 +85,3 @@ class LoadShedder:
 
     def leave(self) -> None:
         self.inside -= 1
-
-
-class Line:
-    """Strangers in one process: so many are served at once, some wait in line, and the rest is told to come back.
-
-    Whoever is known goes past the line, so a flood takes no more than what is left over, however fast the machine is.
-    """
-
-    def __init__(self, at_once: int, waiting: int = 50, patience: float = 1.0) -> None:
-        self._turn = asyncio.Semaphore(at_once)
-        self._waiting, self._most, self._patience = 0, waiting, patience  # patience: seconds
-
-    async def enter(self) -> bool:
-        """Wait for our turn. Returns whether it came; if so, call leave() at the end."""
-        if not self._turn.locked():
-            return await self._turn.acquire()
-        if self._waiting >= self._most:
-            return False
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._patience):
-                return await self._turn.acquire()
-        except TimeoutError:
-            return False
-        finally:
-            self._waiting -= 1
-
-    def leave(self) -> None:
-        self._turn.release()

@@ -23,6 +23,7 @@ from woovi.ratelimit import local, seen, version
 from woovi.ratelimit.address import IP, Networks
 from woovi.ratelimit.policy import Ask, Policy
 from woovi.ratelimit.subject import Subject
+from woovi.threads import gives_back
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,8 @@ def _unread() -> Limits:
 
 
 class Store:
+    """The limits of this process, read anew when their version changes."""
+
     def __init__(self) -> None:
         self._limits: Limits | None = None
         self._version = b""
@@ -94,7 +97,8 @@ class Store:
     async def acurrent(self) -> Limits:
         """`current` for asyncio."""
         if time.monotonic() - self._looked >= LOOK:
-            await sync_to_async(self.refresh)()
+            # In a thread that keeps no connection: no request's end would give it back, or see that it broke.
+            await sync_to_async(gives_back(self.refresh), thread_sensitive=False)()
         return self._limits or _unread()
 
     def refresh(self) -> None:

@@ -18,6 +18,8 @@ Locate = Callable[[], Awaitable[Host]]
 
 
 class Plain(redis.asyncio.connection.AbstractConnection):
+    """A connection that writes without a task of its own."""
+
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Write, and leave the waiting to the read: redis-py makes a task of each write to bound it in time.
 
@@ -37,14 +39,16 @@ class Plain(redis.asyncio.connection.AbstractConnection):
 
 
 class PlainTcp(Plain, redis.asyncio.connection.Connection):
-    pass
+    """`Plain` over TCP."""
 
 
 class PlainTls(Plain, redis.asyncio.connection.SSLConnection):
-    pass
+    """`Plain` over TLS."""
 
 
 class Guarded(Plain):
+    """A connection that its server's breaker may refuse, and that finds its server by `locate`."""
+
     def __init__(self, *, guard: Guard, locate: Locate | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.guard, self.locate = guard, locate
@@ -83,14 +87,16 @@ class Guarded(Plain):
 
 
 class Tcp(Guarded, PlainTcp):
-    pass
+    """`Guarded` over TCP."""
 
 
 class Tls(Guarded, PlainTls):
-    pass
+    """`Guarded` over TLS."""
 
 
 class Unix(Guarded, redis.asyncio.connection.UnixDomainSocketConnection):
+    """`Guarded` over a Unix socket."""
+
     async def on_connect(self) -> None:
         """Nothing: redis-py 8.1 calls this while it connects, and its caller shakes hands once more."""
 
@@ -112,7 +118,7 @@ class Node(Tcp):
 
 
 class TlsNode(Node, Tls):
-    pass
+    """`Node` over TLS."""
 
 
 class Pool(redis.asyncio.connection.ConnectionPool):

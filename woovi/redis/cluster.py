@@ -40,6 +40,8 @@ class Cluster(redis.RedisCluster):
 
 
 class AsyncCluster(redis.asyncio.RedisCluster):
+    """A Cluster client for asyncio that knows the slots before it sends."""
+
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         try:
             # redis-py 8.1 sends what is asked before it knows the slots to any node, and closes every connection,
@@ -55,6 +57,7 @@ class AsyncCluster(redis.asyncio.RedisCluster):
 
 
 def connect(role: Role, place: Address) -> Cluster:
+    """A client of the Cluster at `place`, with the role's limits."""
     kind = connections.Tls if place.tls else connections.Tcp
     pools: WeakSet[connections.Pool] = WeakSet()
 
@@ -80,6 +83,7 @@ def connect(role: Role, place: Address) -> Cluster:
 
 
 def aconnect(role: Role, place: Address) -> AsyncCluster:
+    """`connect` for asyncio."""
     made = AsyncCluster(
         startup_nodes=[AsyncClusterNode(*each) for each in place.hosts],
         retry=POLICIES[role].aretry,

@@ -68,15 +68,15 @@ class Guarded(redis.connection.AbstractConnection):
 
 
 class Tcp(Guarded, redis.connection.Connection):
-    pass
+    """`Guarded` over TCP."""
 
 
 class Tls(Guarded, redis.connection.SSLConnection):
-    pass
+    """`Guarded` over TLS."""
 
 
 class Unix(Guarded, redis.connection.UnixDomainSocketConnection):
-    pass
+    """`Guarded` over a Unix socket."""
 
 
 class Pool(redis.connection.ConnectionPool):

@@ -29,6 +29,8 @@ SCHEMES = {
 
 @dataclass(frozen=True)
 class Problem:
+    """Something wrong with a server, with its number in the documentation and what mends it."""
+
     number: int
     text: str
     mend: str

@@ -1,6 +1,6 @@
 """The circuit breaker and the counters of one role at one server.
 
-A server that does not answer costs a time-out a call, and a hundred waiting callers take a process down with it. After
+Each call to a server that does not answer waits for a time-out, and a hundred waiting callers block a process. After
 three failures in a row every call is refused at once, in microseconds; every half second one call goes through, and
 its answer closes the breaker.
 """
@@ -21,6 +21,8 @@ class BreakerOpen(exceptions.ConnectionError):
 
 
 class Counts(TypedDict):
+    """What a server's guard has seen."""
+
     calls: int  # answers, refusals by the server included
     errors: int  # lost connections and time-outs
     refused: int  # by the breaker
@@ -28,7 +30,7 @@ class Counts(TypedDict):
 
 
 class Guard:
-    """Has no lock: under the GIL nothing comes between its comparisons and its assignments, and a count may be late."""
+    """Needs no lock: under the GIL its comparisons and assignments are not interrupted, and a count may be late."""
 
     __slots__ = ("calls", "errors", "failures", "is_open", "last", "name", "probe_at", "refused")
 
@@ -43,7 +45,7 @@ class Guard:
         """Let the call through, or raise BreakerOpen. Callers look at `is_open` first, which is cheaper."""
         now = time.monotonic()
         if not self.is_open or now >= self.probe_at:
-            self.probe_at = now + PAUSE  # the next probe, whatever becomes of this one
+            self.probe_at = now + PAUSE  # the next probe, whatever the result of this one
             return
         self.refused += 1
         raise BreakerOpen(f"{self.name} is not asked for {self.probe_at - now:.1f} s more, after: {self.last}")
@@ -83,4 +85,5 @@ def metrics() -> dict[str, dict[str, Counts]]:
 
 
 def forget() -> None:
+    """Forget all breakers and counts, for tests and forked children."""
     _guards.clear()

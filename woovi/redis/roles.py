@@ -72,13 +72,13 @@ def client_name(role: Role) -> str:
 
 
 def service(command: Sequence[str]) -> str:
-    """What a process is, by its command line: `web`, `relay`, `beat`, `worker-QUEUES`, or its command's name."""
+    """What a process is, by its command line: `web`, `relay`, `worker-QUEUES`, or its command's name."""
     program, arguments = Path(command[0]), list(command[1:])
     name = program.parent.name if program.stem == "__main__" else program.stem
     if name in {"uvicorn", "serve"}:
         return "web"
     if name == "celery":
-        name = next((each for each in arguments if each in {"worker", "beat"}), name)
+        name = "worker" if "worker" in arguments else name
     if name == "worker":
         for option, value in itertools.pairwise(arguments):
             if option in {"-Q", "--queues"}:

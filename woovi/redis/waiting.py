@@ -12,12 +12,16 @@ import asyncio
 import math
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import redis
 import redis.asyncio
 from hiredis import pack_command
 from redis import exceptions
 from redis.cluster import RedisCluster
+
+# Room for tasks that wait, by client (of one event loop) and server.
+_room: WeakKeyDictionary[Any, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
 
 
 class Waiting:
@@ -76,7 +80,10 @@ def _pool(client: Any, key: str) -> Any:
 
 
 class AsyncWaiting:
-    """For a task. Its connection is new, and closed when it leaves: many tasks may wait, and seldom do."""
+    """For a task. Its connection is new, and closed when it leaves: many tasks may wait, and seldom do.
+
+    As many of an event loop wait at one server as their role has connections. Others get no answer meanwhile.
+    """
 
     def __init__(self, client: redis.asyncio.Redis, key: str) -> None:
         self._client, self._key = client, key
@@ -96,16 +103,20 @@ class AsyncWaiting:
         client: Any = self._client
         if isinstance(client, redis.asyncio.Redis):
             place: Any = client.connection_pool
+            name = ""
         else:  # a Cluster's
             await client.initialize()
             place = client.get_node_from_key(self._key)
-        connection = place.connection_class(**place.connection_kwargs)
-        try:
-            await connection.connect()
-            await connection.send_packed_command(pack_command(command), False)
-            return await connection.read_response(timeout=math.inf)
-        finally:
-            await connection.disconnect(nowait=True)
+            name = place.name
+        rooms = _room.setdefault(client, {})
+        async with rooms.setdefault(name, asyncio.Semaphore(place.max_connections)):
+            connection = place.connection_class(**place.connection_kwargs)
+            try:
+                await connection.connect()
+                await connection.send_packed_command(pack_command(command), False)
+                return await connection.read_response(timeout=math.inf)
+            finally:
+                await connection.disconnect(nowait=True)
 
     def leave(self) -> None:
         if self._asked is not None:

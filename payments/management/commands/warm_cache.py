@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from payments import bank
+from payments.selectors import bank_reads  # noqa: F401 (declares caches that are warmed)
 from woovi.cache import LoadFailed, readthrough
 
 

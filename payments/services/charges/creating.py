@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from payments.models import Charge, Company
 from payments.pix import keys
+from payments.services import customers
 from payments.services.charges import registering
 from payments.services.errors import Duplicate, Invalid, Unavailable
 
@@ -151,6 +152,8 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
         ],
         ignore_conflicts=True,
     )
+    if customer:
+        customers.remember(company, customer, now)
     return Charge.objects.select_related("company").get(company=company, correlation_id=request.correlation_id)
 
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from payments import bank
+from payments.bank import pace
 from payments.bank.port import BankCharge, BankError, BankNotFound, BankRefused, BankUnknown, ChargeOrder, Debtor
 from payments.models import Charge
 from payments.services.charges import clocks, codes
@@ -31,10 +32,13 @@ def register(charge: Charge, now: datetime | None = None) -> bool:
         Unavailable: the bank did not answer, or gave no code to pay by.
     """
     now = now or timezone.now()
-    _announce_callback(charge.company.pix_key)
     try:
-        registered = _at_bank(_order(charge))
-        br_code = codes.br_code(charge, registered) or codes.br_code(charge, bank.current().read_charge(charge.txid))
+        with pace.acting_for(charge.company_id):
+            _announce_callback(charge.company.pix_key)
+            registered = _at_bank(_order(charge))
+            br_code = codes.br_code(charge, registered) or codes.br_code(
+                charge, bank.current().read_charge(charge.txid)
+            )
     except BankRefused as error:
         raise Invalid(f"The bank refused the charge: {error.code}") from error
     except BankError as error:

@@ -20,19 +20,19 @@ def packed(postings: tuple[Posting, ...]) -> tuple[str, ...]:
     lines = [line for posting in postings for line in posting.lines]
     events = [event for posting in postings for event in posting.events]
     return (
-        _integers([p.company_id for p in postings]),
-        _texts([p.kind for p in postings]),
-        _texts([p.correlation_id for p in postings]),
-        _texts(["\\x" + _hash(p) for p in postings]),
-        _integers(["NULL" if p.resolves is None else p.resolves for p in postings]),
-        _integers([n for n, p in enumerate(postings, 1) for _ in p.lines]),
-        _integers([number for p in postings for number in range(1, len(p.lines) + 1)]),
-        _integers([line.account_id for line in lines]),
-        _integers([line.amount for line in lines]),
-        _integers([line.pending for line in lines]),
-        _integers([n for n, p in enumerate(postings, 1) for _ in p.events]),
-        _texts([event.topic for event in events]),
-        _texts([_json(event.payload) for event in events]),
+        integers([p.company_id for p in postings]),
+        texts([p.kind for p in postings]),
+        texts([p.correlation_id for p in postings]),
+        texts(["\\x" + _hash(p) for p in postings]),
+        integers(["NULL" if p.resolves is None else p.resolves for p in postings]),
+        integers([n for n, p in enumerate(postings, 1) for _ in p.lines]),
+        integers([number for p in postings for number in range(1, len(p.lines) + 1)]),
+        integers([line.account_id for line in lines]),
+        integers([line.amount for line in lines]),
+        integers([line.pending for line in lines]),
+        integers([n for n, p in enumerate(postings, 1) for _ in p.events]),
+        texts([event.topic for event in events]),
+        texts([_json(event.payload) for event in events]),
     )
 
 
@@ -85,11 +85,13 @@ def _hash(posting: Posting) -> str:
     return hashlib.sha256(repr((posting.resolves, lines)).encode()).hexdigest()
 
 
-def _integers(values: Iterable[object]) -> str:
+def integers(values: Iterable[object]) -> str:
+    """An array literal of numbers."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def _texts(values: list[str]) -> str:
+def texts(values: list[str]) -> str:
+    """An array literal of texts without NUL."""
     if not values:
         return "{}"
     # Joined by NUL, which no value contains, so that one pass escapes all values.

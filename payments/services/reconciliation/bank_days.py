@@ -1,6 +1,6 @@
 """Compare whole days of the bank with our books. Late Pix are booked; each difference becomes a BankDifference row.
 
-Each line of the bank's statement must be among the received Pix and confirmed refunds here, and the other way round.
+Each line of the bank's statement must be among the received Pix, confirmed refunds and payments here, and the other way round.
 Then the bank's balance at the end of the day is compared with the CLEARING accounts', less what the differences
 explain. A bank without a statement is compared by its lists of Pix and returns, and without a balance.
 """
@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from payments import bank
 from payments.bank.port import BankNotOffered, BankReceived, ReturnStatus, StatementLine
-from payments.models import Account, BankDay, BankDifference, ReceivedPix, Refund
+from payments.models import Account, BankDay, BankDifference, Payment, ReceivedPix, Refund
 from payments.services.charges import refunds
 from payments.services.errors import Invalid
 from payments.services.reconciliation import bank_list, booking, set_aside
@@ -96,18 +96,24 @@ def _books(since: datetime) -> Books:
 
 
 def _lines(since: datetime | None = None, ids: list[str] | None = None) -> Iterator[StatementLine]:
-    """Our received Pix and confirmed refunds as statement lines: those since `since`, or those with `ids`."""
+    """Our received Pix, confirmed refunds and payments as statement lines: those since `since`, or with `ids`."""
     pix, refunded = ReceivedPix.objects.all(), Refund.objects.filter(status=Refund.Status.CONFIRMED)
+    paid = Payment.objects.filter(status=Payment.Status.CONFIRMED)
     if since:
         pix, refunded = pix.filter(paid_at__gte=since), refunded.filter(resolved_at__gte=since)
+        paid = paid.filter(resolved_at__gte=since)
     if ids is not None:
         pix, refunded = pix.filter(end_to_end_id__in=ids), refunded.filter(end_to_end_id__in=ids)
+        paid = paid.filter(end_to_end_id__in=ids)
     for id_, value, at in pix.values_list("end_to_end_id", "value", "paid_at").iterator():
         yield StatementLine(id_, value, at)
     refunds_ended = refunded.values_list("end_to_end_id", "return_id", "value", "resolved_at")
     for id_, return_id, value, resolved_at in refunds_ended.iterator():
         if resolved_at:
             yield StatementLine(id_ or return_id, -value, resolved_at)
+    for id_, value, resolved_at in paid.values_list("end_to_end_id", "value", "resolved_at").iterator():
+        if resolved_at:
+            yield StatementLine(id_, -value, resolved_at)
 
 
 def _theirs(start: datetime, end: datetime) -> dict[str, StatementLine]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from payments.bank.port import BankReceived
-from payments.services.charges import receiving, refunds
+from payments.services.charges import receiving, returning
 from payments.services.errors import ServiceError
 from woovi.locks import LockNotAvailable
 
@@ -20,7 +20,7 @@ def book(pix: Iterable[BankReceived], now: datetime | None = None) -> list[tuple
     for received in pix:
         try:
             if receiving.receive(received, now):
-                refunds.note_returns(received.end_to_end_id, received.returns, now)
+                returning.note_returns(received.end_to_end_id, received.returns, now)
         except LockNotAvailable:  # another process asks the bank about its refund
             failed.append((received, "another process asks the bank about its return"))
             log.warning("Pix %s waits: another process asks the bank about its return", received.end_to_end_id)

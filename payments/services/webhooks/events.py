@@ -16,14 +16,14 @@ EVENTS = (
     "OPENPIX:TRANSACTION_REFUND_RECEIVED",
     "PIX_TRANSACTION_REFUND_SENT_CONFIRMED",
     "PIX_TRANSACTION_REFUND_SENT_REJECTED",
-)
-# Woovi's events that never happen here: only refunds leave, and there are no disputes, registrations or recurring Pix.
-NEVER = (
-    "PIX_TRANSACTION_REFUND_RECEIVED_CONFIRMED",
-    "PIX_TRANSACTION_REFUND_RECEIVED_REJECTED",
     "OPENPIX:MOVEMENT_CONFIRMED",
     "OPENPIX:MOVEMENT_FAILED",
     "OPENPIX:MOVEMENT_REMOVED",
+)
+# Woovi's events that never happen here: no payment is sent back, and there are no disputes, registrations or recurring Pix.
+NEVER = (
+    "PIX_TRANSACTION_REFUND_RECEIVED_CONFIRMED",
+    "PIX_TRANSACTION_REFUND_RECEIVED_REJECTED",
     "OPENPIX:DISPUTE_CREATED",
     "OPENPIX:DISPUTE_ACCEPTED",
     "OPENPIX:DISPUTE_REJECTED",

@@ -1,7 +1,7 @@
 """`manage.py listen`: a company's events on a terminal, and as signed webhooks at a developer's own server.
 
-It remembers on disk how far it has come. Events that happen while it is off, or while the server that it forwards to
-is, are told and forwarded when both are back, in order.
+Its position is kept on disk. Events that happen while it, or the server it forwards to, is down are printed and forwarded
+in order once both are back.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,11 @@ from payments.models import (
     Company,
     Entry,
     LedgerTransaction,
+    Payment,
+    PayoutBatch,
+    PayoutChunk,
+    PayoutProblem,
+    PayoutRow,
     PixKeyMovement,
     ReceivedPix,
     Refund,
@@ -34,9 +40,10 @@ from payments.models import (
 )
 from payments.models.operations import RetentionMark
 from payments.pix import keys
-from payments.services import companies
+from payments.services import batches, companies, payments
 from payments.services.charges import receiving, refunds
 from payments.services.errors import Invalid
+from payments.services.payments import PaymentOrder
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent
 
@@ -47,6 +54,11 @@ FACTS = [
     Entry,
     LedgerTransaction,
     OutboxEvent,
+    Payment,
+    PayoutBatch,
+    PayoutChunk,
+    PayoutProblem,
+    PayoutRow,
     PixKeyMovement,
     ReceivedPix,
     Refund,
@@ -66,8 +78,7 @@ def rows(response: Any) -> list[Any]:
 
 
 @pytest.fixture
-def operator(client: Client, db: None, settings: Any) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def operator(client: Client, db: None) -> Client:
     client.force_login(User.objects.create_superuser("op@example.com", "x"))
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
@@ -82,12 +93,17 @@ def world(owner: Company) -> dict[type, Any]:
         charge.refresh_from_db()
     assert received is not None
     refund = refunds.request(owner, charge, f"refund-{owner.pk}", 1_000)
+    payments.create(owner, PaymentOrder(f"payment-{owner.pk}", 500, pix_key="ana@exemplo.com"))
+    payment = payments.approve(owner, f"payment-{owner.pk}")
     event = OutboxEvent.objects.filter(topic__startswith="OPENPIX:").latest("id")
     endpoint = WebhookEndpoint.objects.create(
         company=owner, name="shop", event=event.topic, url="https://shop.example/x", secret="s3cret-of-webhook"
     )
     delivery = WebhookDelivery.objects.create(endpoint=endpoint, event=event, status="FAILED", attempts=8)
     transaction = LedgerTransaction.objects.filter(company=owner).latest("id")
+    maker = User.objects.create_user(f"maker{owner.pk}@example.com", company=owner)
+    file = f"id;chave;valor\nid-{owner.pk};ana@exemplo.com;1,00\nb;nobody;1,00\n"
+    batch = batches.upload(owner, maker, f"folha-{owner.pk}.csv", io.BytesIO(file.encode()))
     person = User.objects.create_user(f"user{owner.pk}@example.com", "x", company=owner)
     return {
         Account: owner.accounts.get(kind="MERCHANT"),
@@ -98,6 +114,11 @@ def world(owner: Company) -> dict[type, Any]:
         Entry: transaction.entries.first(),
         LedgerTransaction: transaction,
         OutboxEvent: event,
+        Payment: payment,
+        PayoutBatch: batch,
+        PayoutChunk: batch.chunks.get(),
+        PayoutProblem: batch.found.get(),
+        PayoutRow: batch.lines.get(),
         PixKeyMovement: PixKeyMovement.objects.create(
             company=owner, operation="REMOVE", reason="DICT_LOOKUP", tokens=1, tokens_before=500, tokens_after=499
         ),
@@ -162,6 +183,11 @@ def test_everything_is_found_by_any_of_its_ids(operator: Client) -> None:
         Entry: [one[LedgerTransaction].correlation_id, one[Account].public_id],
         LedgerTransaction: [one[LedgerTransaction].correlation_id, company.tax_id],
         OutboxEvent: [event.event_id],
+        Payment: [one[Payment].public_id, one[Payment].correlation_id, one[Payment].end_to_end_id],
+        PayoutBatch: [one[PayoutBatch].public_id, one[PayoutBatch].name],
+        PayoutRow: [one[PayoutBatch].public_id, one[PayoutRow].reference],
+        PayoutProblem: [one[PayoutBatch].public_id],
+        PayoutChunk: [one[PayoutBatch].public_id],
         ReceivedPix: [received.end_to_end_id, received.txid, charge.correlation_id, company.tax_id],
         Refund: [refund.public_id, refund.correlation_id, refund.return_id, received.end_to_end_id],
         User: [one[User].email, company.tax_id],

@@ -16,7 +16,7 @@ from payments.bank import current
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import BankCursor, BankDifference, Charge, Refund, SetAsidePix, User
 from payments.services import reconciliation
-from payments.services.charges import ChargeRequest, create, receiving, refunds
+from payments.services.charges import ChargeRequest, create, receiving, refunds, returning
 from payments.services.errors import Invalid, Unavailable
 from payments.services.reconciliation import contradictions, suspense
 from tests.bank_process import BankProcess
@@ -51,7 +51,7 @@ def stuck(bank: BankProcess) -> Refund:
         told = bank.pay(charge.txid, force=force, callback="lost")
         receiving.receive(current().read_received(told["endToEndId"]))
     bank.faults(return_refused_percent=100)
-    refund = refunds.send(Refund.objects.get().pk)
+    refund = returning.send(Refund.objects.get().pk)
     assert refund.status == "REJECTED"
     bank.faults()
     return refund
@@ -69,7 +69,7 @@ def test_a_return_out_of_suspense_is_tried_again_once(operator: Client, stuck: R
     assert "the payer asked" in LogEntry.objects.get().change_message
     said = act(operator, "refund", "retry_suspense", stuck.pk, answered="1", reason="again")
     assert "não resta nada a devolver" in said
-    assert refunds.send(again.pk).status == "CONFIRMED"
+    assert returning.send(again.pk).status == "CONFIRMED"
     assert making.balances(stuck.company)["SUSPENSE"] == 0
     with pytest.raises(Invalid):
         suspense.retry(stuck)
@@ -93,9 +93,9 @@ def contradicted(bank: BankProcess) -> Refund:
     told = bank.pay(charge.txid, callback="lost")
     receiving.receive(current().read_received(told["endToEndId"]))
     refund = refunds.request(shop, Charge.objects.get(), "r", 400)
-    refunds.resolve(refund.pk, BankReturn(refund.return_id, "", 400, ReturnStatus.REFUSED))
+    returning.resolve(refund.pk, BankReturn(refund.return_id, "", 400, ReturnStatus.REFUSED))
     current().request_return(told["endToEndId"], refund.return_id, 400)
-    refunds.note_returns(told["endToEndId"], current().read_received(told["endToEndId"]).returns)
+    returning.note_returns(told["endToEndId"], current().read_received(told["endToEndId"]).returns)
     refund.refresh_from_db()
     assert (refund.status, refund.contradicted_at is None) == ("REJECTED", False)
     return refund
@@ -123,7 +123,7 @@ def test_a_confirmed_refund_that_the_bank_never_paid_is_the_merchants_again(bank
     receiving.receive(current().read_received(bank.pay(charge.txid, callback="lost")["endToEndId"]))
     before = making.balances(shop)
     refund = refunds.request(shop, Charge.objects.get(), "r", 400)
-    refunds.resolve(refund.pk, BankReturn(refund.return_id, "", 400, ReturnStatus.DONE))
+    returning.resolve(refund.pk, BankReturn(refund.return_id, "", 400, ReturnStatus.DONE))
     Refund.objects.filter(pk=refund.pk).update(contradicted_at=timezone.now())
 
     assert contradictions.resolve(refund).status == "REJECTED"
@@ -140,7 +140,7 @@ def test_a_return_of_the_banks_own_that_it_does_not_find_by_its_id_stays_contrad
     told = bank.pay(charge.txid, callback="lost")["endToEndId"]
     receiving.receive(current().read_received(told))
     for status in (ReturnStatus.REFUSED, ReturnStatus.DONE):
-        refunds.note_returns(told, (BankReturn("MED0001", "", 400, status),))
+        returning.note_returns(told, (BankReturn("MED0001", "", 400, status),))
     refund = Refund.objects.get()
     assert (refund.status, refund.contradicted_at is None) == ("REJECTED", False)
 

@@ -24,7 +24,7 @@ from payments.models import (
 )
 from payments.pix import keys
 from payments.services import companies
-from payments.services.charges import receiving, refunds
+from payments.services.charges import receiving, refunds, returning
 from payments.services.errors import Invalid, Unavailable
 from tests.payments import making
 from tests.payments.admin.test_admin import operator, rows, url, world
@@ -156,8 +156,8 @@ def test_a_charge_leads_to_all_that_it_moved(operator: Client) -> None:
     for name, answer in answers.items():
         refund = refunds.request(owner, charge, name, 1_000, now=now)
         if answer:
-            told = refunds.BankReturn(refund.return_id, "", 1_000, refunds.ReturnStatus[answer], "")
-            refunds.resolve(refund.pk, told, now)
+            told = returning.BankReturn(refund.return_id, "", 1_000, returning.ReturnStatus[answer], "")
+            returning.resolve(refund.pk, told, now)
     page = html.unescape(operator.get(url(Charge, "change", charge.pk)).content.decode())
     address = re.search(r'href="(/admin/payments/ledgertransaction/\?charge=[^"]+)"', page)[1]  # type: ignore[index]
     found = rows(operator.get(address))

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from payments.models import Account, Charge, ReceivedPix
+from payments.models import Account, Charge, Customer, Payment, ReceivedPix
+from payments.services import customers
 from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
@@ -188,14 +189,32 @@ ENDPOINTS = [
     ("GET", "/api/v1/charge/pedido-1"),
     ("GET", "/api/v1/charge/pedido-1/refund"),
     ("POST", "/api/v1/charge/pedido-1/refund"),
+    ("GET", "/api/v1/payment"),
+    ("POST", "/api/v1/payment"),
+    ("POST", "/api/v1/payment/approve"),
+    ("GET", "/api/v1/payment/pedido-1"),
     ("GET", "/api/v1/company"),
     ("GET", "/api/v1/account"),
     ("GET", "/api/v1/account/{account}"),
+    ("GET", "/api/v1/psp"),
+    ("GET", "/api/v1/pix-keys/chave/check"),
+    ("POST", "/api/v1/pix-keys/check"),
+    ("POST", "/api/v1/customer"),
+    ("GET", "/api/v1/customer"),
+    ("GET", "/api/v1/customer/cliente-1"),
+    ("PATCH", "/api/v1/customer/cliente-1"),
+    ("POST", "/api/v1/refund"),
+    ("GET", "/api/v1/refund"),
+    ("GET", "/api/v1/refund/devolucao-1"),
+    ("GET", "/api/v1/transaction"),
+    ("GET", "/api/v1/transaction/{transaction}"),
+    ("GET", "/api/v1/statement"),
     ("GET", "/api/v1/pix-keys/tokens"),
     ("GET", "/api/v1/pix-keys/tokens/logs"),
     ("GET", "/api/v1/webhook"),
     ("POST", "/api/v1/webhook"),
     ("GET", "/api/v1/webhook/events"),
+    ("GET", "/api/v1/webhook/ips"),
     ("PATCH", "/api/v1/webhook/1"),
     ("DELETE", "/api/v1/webhook/1"),
 ]
@@ -223,11 +242,16 @@ def test_every_endpoint_is_in_the_table_of_tenants() -> None:
     from payments.api.app import api
 
     open_to_all = {"/api/v1/webhook/public-keys"}
-    known = {(method, path.replace("pedido-1", "{identifier}")) for method, path in ENDPOINTS}
+    examples = ("pedido-1", "cliente-1", "devolucao-1", "{transaction}")
+    known = set()
+    for method, path in ENDPOINTS:
+        for example in examples:
+            path = path.replace(example, "{identifier}")
+        known.add((method, path))
     schema = api.get_openapi_schema(path_prefix="/api/v1/")
     served = {(method.upper(), path) for path, methods in schema["paths"].items() for method in methods}
     renamed = {
-        (method, path.replace("{account_id}", "{account}").replace("{webhook_id}", "1"))
+        (method, path.replace("{account_id}", "{account}").replace("{webhook_id}", "1").replace("{pix_key}", "chave"))
         for method, path in served
         if path not in open_to_all
     }
@@ -239,18 +263,26 @@ def test_a_rival_sees_and_changes_nothing(
     shop: Merchant, rival: Merchant, paid: Charge, method: str, path: str
 ) -> None:
     secrets = {"pedido-1", paid.txid, paid.public_id, shop.company.tax_id, shop.company.pix_key, "Bia", making.BIA}
+    customers.create(shop.company, customers.CustomerRequest("Bia", "cliente-1", making.BIA))
+    assert paid.paid_at
+    refunds.request(shop.company, paid, "devolucao-1", 1, now=paid.paid_at)
     account = Account.objects.get(company=shop.company, kind="MERCHANT").public_id
+    end_to_end_id = paid.received.get().end_to_end_id
+    before = Customer.objects.get(correlation_id="cliente-1").updated_at
     for identifier in ("pedido-1", paid.public_id, paid.txid):
-        where = path.format(account=account).replace("pedido-1", identifier)
+        where = path.format(account=account, transaction=end_to_end_id).replace("pedido-1", identifier)
         if method in {"POST", "PATCH"}:
-            answer = rival.send(method, where, {"correlationID": "roubo", "value": 0, "webhook": {"name": "Meu"}})
+            body = {"correlationID": "roubo", "value": 0, "webhook": {"name": "Meu"}, "phone": "1"}
+            answer = rival.send(method, where, {**body, "transactionEndToEndId": end_to_end_id})
         else:
             answer = rival.get(where) if method == "GET" else rival.delete(where)
-        assert answer.status_code in {200, 400}
+        assert answer.status_code in {200, 400, 503}  # 503: no bank runs here
         assert not [secret for secret in secrets if secret in answer.content.decode()]
-        if "/charge/" in path or account in where:
+        if path.count("/") > 3 and not path.endswith(("/logs", "/tokens", "/events", "/ips", "/check")):
             assert answer.status_code == 400
-    assert not paid.refunds.exists()
+    assert paid.refunds.count() == 1
+    assert Customer.objects.get(correlation_id="cliente-1").updated_at == before
+    assert not Payment.objects.exists()
 
 
 def told(*pixes: dict[str, Any]) -> bytes:

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from payments.models import Refund
-from payments.services.charges import refunds
+from payments.services import customers
+from payments.services.charges import returning
 from tests.bank_process import BankProcess, eventually
 from tests.payments import making
 from tests.payments.api.conftest import Merchant, merchant
@@ -51,7 +52,7 @@ def test_created_paid_credited_and_given_back(
     asked = {"correlationID": "devolucao-1", "value": 400, "comment": "Desculpe"}
     refund = api.post(f"{prefix}/charge/pedido-1/refund{slash}", json=asked).json()["refund"]
     assert (refund["status"], refund["value"], refund["comment"]) == ("IN_PROCESSING", 400, "Desculpe")
-    refunds.send(Refund.objects.get().pk)
+    returning.send(Refund.objects.get().pk)
 
     listed = api.get(f"{prefix}/charge/pedido-1/refund").json()["refunds"]
     assert [(each["status"], each["endToEndId"][0]) for each in listed] == [("CONFIRMED", "D")]
@@ -66,7 +67,7 @@ def test_a_return_that_ends_later_is_told_by_the_callback(api: httpx.Client, ban
         eventually(lambda n=number: api.get(f"/api/v1/charge/{n}").json()["charge"]["status"] == "COMPLETED")
     api.post("/api/v1/charge/1/refund", json={"correlationID": "r"}).raise_for_status()
 
-    assert refunds.send(Refund.objects.get().pk).status == "IN_PROCESSING"
+    assert returning.send(Refund.objects.get().pk).status == "IN_PROCESSING"
 
     eventually(lambda: Refund.objects.get().status == "CONFIRMED")
     assert making.balances(shop.company)["MERCHANT"] == 900
@@ -80,7 +81,7 @@ def test_paid_twice_over_is_credited_once_and_given_back_once(
     bank.pay(txid, callback="duplicate", force=True)
 
     eventually(lambda: Refund.objects.filter(automatic=True).count() == 1)
-    refunds.send(Refund.objects.get().pk)
+    returning.send(Refund.objects.get().pk)
 
     assert making.balances(shop.company) == {"CLEARING": -1000, "MERCHANT": 950, "FEES": 50, "SUSPENSE": 0}
 
@@ -90,6 +91,7 @@ def test_awkward_ids_are_read_from_the_raw_path(correlation_id: str) -> None:
     """Through ASGI, as served: there the path comes encoded too."""
     shop = merchant()
     charge = making.charge(shop.company, correlation_id=correlation_id)
+    customers.create(shop.company, customers.CustomerRequest("Ana", correlation_id, making.ANA))
     segment = quote(correlation_id, safe="").replace(".", "%2E")
 
     async def ask(*paths: str) -> list[Any]:
@@ -98,10 +100,12 @@ def test_awkward_ids_are_read_from_the_raw_path(correlation_id: str) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
             return [(await client.get(path)).json() for path in paths]
 
-    read, refunds_of = asyncio.run(ask(f"/api/v1/charge/{segment}", f"/api/v1/charge/{segment}/refund/"))
+    paths = (f"/api/v1/charge/{segment}", f"/api/v1/charge/{segment}/refund/", f"/api/v1/customer/{segment}")
+    read, refunds_of, customer = asyncio.run(ask(*paths))
 
     assert read["charge"]["transactionID"] == charge.txid
     assert refunds_of["refunds"] == []
+    assert customer["customer"]["correlationID"] == correlation_id
 
 
 def test_a_bank_that_is_away_is_503_and_the_same_request_goes_on(

@@ -19,8 +19,9 @@ from django.utils import timezone
 from payments import migrations
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import BankCursor, Charge, Refund, WebhookDelivery, WebhookEndpoint
-from payments.services import charges
-from payments.services.charges import receiving, refunds
+from payments.services import charges, payments
+from payments.services.charges import receiving, returning
+from payments.services.payments import PaymentOrder
 from payments.services.webhooks import deliveries
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -46,7 +47,9 @@ def register(shop: Merchant, receiver: Receiver, event: str, **more: Any) -> dic
 
 
 def live_a_day(shop: Merchant) -> None:
-    """A charge is created and paid by another than its customer, one refund is sent and one refused; a charge ends."""
+    """A charge is created and paid by another than its customer, one refund is sent and one refused; a charge ends;
+    of three payments one is paid, one fails, one is removed.
+    """
     now = timezone.now()
     shop.post("/api/v1/charge", {"correlationID": "paid", "value": 1000, "customer": CUSTOMER})
     charge = Charge.objects.select_related("company").get(correlation_id="paid")
@@ -54,7 +57,11 @@ def live_a_day(shop: Merchant) -> None:
     for name, status in (("sent", ReturnStatus.DONE), ("refused", ReturnStatus.REFUSED)):
         shop.post("/api/v1/charge/paid/refund", {"correlationID": name, "value": 100})
         refund = Refund.objects.get(correlation_id=name)
-        refunds.resolve(refund.pk, BankReturn(refund.return_id, "", 100, status, "no"), now)
+        returning.resolve(refund.pk, BankReturn(refund.return_id, "", 100, status, "no"), now)
+    for name, key in (("paid out", "ana@exemplo.com"), ("failed", "bank-error@woovi.com")):
+        order = PaymentOrder(name, 100, pix_key=key)
+        payments.send(payments.approve(shop.company, payments.create(shop.company, order).correlation_id).pk)
+    payments.remove(payments.create(shop.company, PaymentOrder("removed", 100, pix_key="ana@exemplo.com")))
     making.charge(shop.company, correlation_id="over")
     BankCursor.objects.create(name=charges.CURSOR, read_until=making.NOW + timedelta(days=1))
     charges.expire_due(now)

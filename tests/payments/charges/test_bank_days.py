@@ -18,7 +18,7 @@ from payments.bank.connector import Connector
 from payments.bank.port import BankNotOffered
 from payments.models import BankCursor, BankDay, BankDifference, Charge, Company, Refund, SetAsidePix
 from payments.services import reconciliation
-from payments.services.charges import ChargeRequest, create, receiving, refunds
+from payments.services.charges import ChargeRequest, create, receiving, returning
 from payments.services.reconciliation import bank_days
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -200,10 +200,10 @@ def test_an_automatic_return_that_the_bank_has_not_listed_yet_is_asked_for_again
     refund = Refund.objects.get(automatic=True)
     bank.faults(listed_after_ms=3_600_000)
 
-    assert refunds.send(refund.pk).status == "IN_PROCESSING", "not found is no refusal yet"
-    refunds.check_open(timezone.now() + timedelta(minutes=1))
+    assert returning.send(refund.pk).status == "IN_PROCESSING", "not found is no refusal yet"
+    returning.check_open(timezone.now() + timedelta(minutes=1))
     bank.faults()
-    refunds.check_open(timezone.now() + timedelta(minutes=2))
+    returning.check_open(timezone.now() + timedelta(minutes=2))
     refund.refresh_from_db()
     assert refund.status == "CONFIRMED"
 
@@ -213,7 +213,7 @@ def test_not_found_for_an_hour_is_a_refusal(bank: BankProcess, shop: Company) ->
     reconciliation.run()
     receiving.receive(making.pix(charge, paid_at=timezone.now()))
     refund = Refund.objects.get(automatic=True)
-    refunds.send(refund.pk, refund.created_at + refunds.SEEN_WITHIN - timedelta(seconds=1))
+    returning.send(refund.pk, refund.created_at + returning.SEEN_WITHIN - timedelta(seconds=1))
     refund.refresh_from_db()
     assert refund.status == "IN_PROCESSING"
-    assert refunds.send(refund.pk, refund.created_at + refunds.SEEN_WITHIN).status == "REJECTED"
+    assert returning.send(refund.pk, refund.created_at + returning.SEEN_WITHIN).status == "REJECTED"

@@ -16,7 +16,7 @@ from payments.bank.port import BankReceived, BankReturn, ReturnStatus
 from payments.models import Account, Charge, LedgerTransaction, ReceivedPix, Refund, User
 from payments.selectors import charges as select
 from payments.services import reconciliation
-from payments.services.charges import bank_returns, debts, receiving, refunds
+from payments.services.charges import bank_returns, debts, receiving, refunds, returning
 from payments.services.errors import Invalid
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent
@@ -86,7 +86,7 @@ def test_however_often_it_is_told_it_is_booked_once(told: BankReceived) -> None:
 def _at_once(told: BankReceived, returned: BankReturn) -> None:
     def one(_: int) -> None:
         try:
-            refunds.note_returns(told.end_to_end_id, (returned,))
+            returning.note_returns(told.end_to_end_id, (returned,))
         finally:
             connections.close_all()
 
@@ -111,7 +111,7 @@ def test_without_its_guards_it_is_booked_twice_and_check_ledger_sees_it(
     Refund.objects.filter(pk=refund.pk).update(status="IN_PROCESSING")
     monkeypatch.setattr(bank_returns.ledger, "post", _posted_anew(bank_returns.ledger.post))
 
-    refunds.resolve(refund.pk, back())
+    returning.resolve(refund.pk, back())
 
     assert balances()["MERCHANT"] == 350
     assert "what was booked of a return that the bank made, or to correct a refund, has its refund" in failed()
@@ -186,7 +186,7 @@ def test_what_is_held_for_another_refund_is_not_taken(told: BankReceived) -> Non
     assert balances()["RECEIVABLE"] == -950
     charge.refresh_from_db()
     assert (charge.refunded, charge.left) == (1900, 0)
-    refunds.resolve(Refund.objects.get(by_bank=False).pk, BankReturn(_ours().return_id, "", 900, FAILED))
+    returning.resolve(Refund.objects.get(by_bank=False).pk, BankReturn(_ours().return_id, "", 900, FAILED))
     assert debts.collect() == 900
     charge.refresh_from_db()
     assert charge.refunded == 1000
@@ -203,7 +203,7 @@ def test_of_a_pix_that_goes_back_by_itself_it_waits_for_ours_and_comes_out_of_su
 
     tell(again, back(value=1000))
     assert balances()["SUSPENSE"] == 1000, "ours holds it still"
-    refunds.resolve(_ours().pk, BankReturn(_ours().return_id, "", 1000, FAILED, "Já devolvido"))
+    returning.resolve(_ours().pk, BankReturn(_ours().return_id, "", 1000, FAILED, "Já devolvido"))
     tell(again, back(value=1000))
 
     assert balances() == {"CLEARING": -1000, "MERCHANT": 950, "FEES": 50, "SUSPENSE": 0}
@@ -216,7 +216,7 @@ def test_other_payers_money_in_suspense_is_not_taken(told: BankReceived) -> None
     for pix in (mine, other):
         receiving.receive(pix)
     ours = Refund.objects.get(received__end_to_end_id=mine.end_to_end_id)
-    refunds.resolve(ours.pk, BankReturn(ours.return_id, "", 1000, DONE))
+    returning.resolve(ours.pk, BankReturn(ours.return_id, "", 1000, DONE))
 
     tell(mine, back(value=1000))  # twice the Pix: no bank should
 

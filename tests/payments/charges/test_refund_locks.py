@@ -16,7 +16,7 @@ from payments.bank import current
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import Charge, LedgerTransaction, Refund
 from payments.services import reconciliation
-from payments.services.charges import ChargeRequest, create, receiving, refunds
+from payments.services.charges import ChargeRequest, create, receiving, refunds, returning
 from payments.services.errors import Unavailable
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -92,9 +92,9 @@ def booked() -> int:
 
 
 def test_one_at_a_time_asks_the_bank(door: Bank, refund: Refund, elsewhere: Callable[..., Future[Refund]]) -> None:
-    first = elsewhere(refunds.send, refund.pk)
+    first = elsewhere(returning.send, refund.pk)
     assert door.inside.wait(20)
-    assert refunds.send(refund.pk).status == "IN_PROCESSING"  # at once: it waits for nobody
+    assert returning.send(refund.pk).status == "IN_PROCESSING"  # at once: it waits for nobody
     door.door.set()
     assert first.result().status == "CONFIRMED"
     assert (door.asked, booked()) == (1, 1)
@@ -108,13 +108,13 @@ def test_control_without_the_lock_two_ask_and_the_fence_lets_one_book(
     stale = metrics.read().get(LABEL, {}).get("stale", 0)
     senders = []
     for asked in (1, 2):  # one after the other: of two claims at once the lower fence would not come to ask
-        senders.append(elsewhere(refunds.send, refund.pk))
+        senders.append(elsewhere(returning.send, refund.pk))
         wait_until(lambda asked=asked: door.asked == asked)
     door.door.set()
     assert [sender.result().pk for sender in senders] == [refund.pk] * 2
     assert metrics.read()[LABEL]["stale"] == stale + 1
     assert booked() <= 1  # none where the bank told the one that may book "in processing"; the next look tells
-    wait_until(lambda: refunds.send(refund.pk).status == "CONFIRMED")
+    wait_until(lambda: returning.send(refund.pk).status == "CONFIRMED")
     assert booked() == 1
 
 
@@ -122,12 +122,12 @@ def test_who_was_overtaken_while_the_bank_answered_books_nothing(
     door: Bank, refund: Refund, elsewhere: Callable[..., Future[Refund]]
 ) -> None:
     stale = metrics.read().get(LABEL, {}).get("stale", 0)
-    slow = elsewhere(refunds.send, refund.pk)
+    slow = elsewhere(returning.send, refund.pk)
     assert door.inside.wait(20)
     assert [held.pk for held in holders(LABEL)] == [str(refund.pk)]
     assert force_release(Refund, refund.pk)
     refused = BankReturn(refund.return_id, "", refund.value, ReturnStatus.REFUSED, "no")
-    assert refunds.resolve(refund.pk, refused).status == "REJECTED"
+    assert returning.resolve(refund.pk, refused).status == "REJECTED"
     door.door.set()
     assert slow.result().status == "REJECTED"
     assert booked() == 0
@@ -138,9 +138,9 @@ def test_what_the_bank_tells_while_it_is_asked_is_booked_once(
     door: Bank, refund: Refund, elsewhere: Callable[..., Future[Any]]
 ) -> None:
     done = BankReturn(refund.return_id, "D1", refund.value, ReturnStatus.DONE)
-    sender = elsewhere(refunds.send, refund.pk)
+    sender = elsewhere(returning.send, refund.pk)
     assert door.inside.wait(20)
-    teller = elsewhere(refunds.note_returns, refund.received.end_to_end_id, (done,))
+    teller = elsewhere(returning.note_returns, refund.received.end_to_end_id, (done,))
     wait_until(lambda: [len(held.waiting) for held in holders(LABEL)] == [1])
     door.door.set()
     assert sender.result().status == "CONFIRMED"
@@ -153,7 +153,7 @@ def test_a_callback_that_waits_too_long_is_told_again(
 ) -> None:
     done = BankReturn(refund.return_id, "D1", refund.value, ReturnStatus.DONE)
     told = making.pix(refund.charge, end_to_end_id=refund.received.end_to_end_id, returns=(done,))
-    sender = elsewhere(refunds.send, refund.pk)
+    sender = elsewhere(returning.send, refund.pk)
     assert door.inside.wait(20)
     assert not reconciliation.book_all([told])
     assert [record.levelname for record in caplog.records if record.name.endswith("reconciliation.booking")] == [
@@ -193,6 +193,6 @@ def test_without_redis_money_goes_back_by_the_database_alone(paid: Charge, valke
     valkey.servers[0].kill()
     refund = refunds.request(paid.company, paid, "devolucao-1", 400)
     before = metrics.read()[LABEL]["fallbacks"] if LABEL in metrics.read() else 0
-    assert refunds.send(refund.pk).status == "CONFIRMED"
+    assert returning.send(refund.pk).status == "CONFIRMED"
     assert metrics.read()[LABEL]["fallbacks"] == before + 1
-    assert refunds.send(refund.pk, timezone.now()).status == "CONFIRMED"
+    assert returning.send(refund.pk, timezone.now()).status == "CONFIRMED"

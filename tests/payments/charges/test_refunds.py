@@ -14,7 +14,7 @@ from payments import checks
 from payments.bank import current
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import Account, Charge, Refund
-from payments.services.charges import ChargeRequest, create, receiving, refunds
+from payments.services.charges import ChargeRequest, create, receiving, refunds, returning
 from payments.services.errors import Duplicate, Invalid
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -122,7 +122,7 @@ def test_more_than_the_balance_is_refused_and_changes_nothing() -> None:
 
 
 def test_the_bank_gives_it_back(bank: BankProcess, paid_at_bank: Charge) -> None:
-    refund = refunds.send(ask(paid_at_bank, value=400).pk)
+    refund = returning.send(ask(paid_at_bank, value=400).pk)
 
     assert (refund.status, refund.end_to_end_id[0]) == ("CONFIRMED", "D")
     assert merchant(paid_at_bank) == (950 + 4950 - 400, 0)
@@ -136,7 +136,7 @@ def test_the_bank_gives_it_back(bank: BankProcess, paid_at_bank: Charge) -> None
 def test_the_bank_refuses_and_the_money_is_free_again(bank: BankProcess, paid_at_bank: Charge) -> None:
     bank.faults(return_refused_percent=100)
 
-    refund = refunds.send(ask(paid_at_bank).pk)
+    refund = returning.send(ask(paid_at_bank).pk)
 
     paid_at_bank.refresh_from_db()
     assert (refund.status, paid_at_bank.refunded) == ("REJECTED", 0)
@@ -144,20 +144,20 @@ def test_the_bank_refuses_and_the_money_is_free_again(bank: BankProcess, paid_at
     assert merchant(paid_at_bank) == (950 + 4950, 0)
     assert topics("OPENPIX:PIX") == ["OPENPIX:PIX_TRANSACTION_REFUND_SENT_REJECTED"]
     bank.faults()
-    assert refunds.send(ask(paid_at_bank, "again").pk).status == "CONFIRMED"
+    assert returning.send(ask(paid_at_bank, "again").pk).status == "CONFIRMED"
 
 
 def test_a_pix_that_the_bank_does_not_know_is_refused(bank: BankProcess, paid: Charge) -> None:
-    assert refunds.send(ask(paid).pk).status == "REJECTED"
+    assert returning.send(ask(paid).pk).status == "REJECTED"
 
 
 def test_an_answer_that_is_lost_is_looked_up_and_given_once(bank: BankProcess, paid_at_bank: Charge) -> None:
     bank.faults(timeout_percent=100)
-    refund = refunds.send(ask(paid_at_bank).pk)
+    refund = returning.send(ask(paid_at_bank).pk)
     assert refund.status == "IN_PROCESSING"
 
     bank.faults()
-    assert refunds.check_open(timezone.now() + timedelta(minutes=1)) == 1
+    assert returning.check_open(timezone.now() + timedelta(minutes=1)) == 1
 
     refund.refresh_from_db()
     assert refund.status == "CONFIRMED"
@@ -167,11 +167,11 @@ def test_an_answer_that_is_lost_is_looked_up_and_given_once(bank: BankProcess, p
 
 def test_a_bank_that_is_away_is_asked_again(bank: BankProcess, paid_at_bank: Charge) -> None:
     bank.faults(unavailable_percent=100)
-    refund = refunds.send(ask(paid_at_bank).pk)
+    refund = returning.send(ask(paid_at_bank).pk)
     assert refund.status == "IN_PROCESSING"
 
     bank.faults()
-    refunds.check_open(timezone.now() + timedelta(minutes=1))
+    returning.check_open(timezone.now() + timedelta(minutes=1))
 
     refund.refresh_from_db()
     assert refund.status == "CONFIRMED"
@@ -179,12 +179,12 @@ def test_a_bank_that_is_away_is_asked_again(bank: BankProcess, paid_at_bank: Cha
 
 def test_a_return_that_is_under_way_ends_by_the_sweeper(bank: BankProcess, paid_at_bank: Charge) -> None:
     bank.faults(settle_ms=300)
-    refund = refunds.send(ask(paid_at_bank).pk)
+    refund = returning.send(ask(paid_at_bank).pk)
     assert (refund.status, refund.end_to_end_id[0]) == ("IN_PROCESSING", "D")
     later = timezone.now() + timedelta(minutes=1)
     for _ in range(500):
         later += timedelta(minutes=1)
-        refunds.check_open(later)
+        returning.check_open(later)
         refund.refresh_from_db()
         if refund.status == "CONFIRMED":
             return
@@ -197,13 +197,13 @@ def test_a_crash_around_the_bank_call_gives_the_money_back_once(
 ) -> None:
     refund = ask(paid_at_bank)
     with monkeypatch.context() as broken:
-        target = type(current()) if where == "request_return" else refunds
+        target = type(current()) if where == "request_return" else returning
         broken.setattr(target, where, lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            refunds.send(refund.pk)
+            returning.send(refund.pk)
 
-    refunds.check_open(timezone.now() + timedelta(minutes=1))
-    refunds.send(refund.pk)
+    returning.check_open(timezone.now() + timedelta(minutes=1))
+    returning.send(refund.pk)
 
     refund.refresh_from_db()
     assert refund.status == "CONFIRMED"
@@ -215,7 +215,7 @@ def test_what_settled_nothing_goes_back_to_its_payer(bank: BankProcess, paid_at_
     told = bank.pay(paid_at_bank.txid, force=True, callback="lost")
     receiving.receive(current().read_received(told["endToEndId"]))
 
-    refund = refunds.send(Refund.objects.get(automatic=True).pk)
+    refund = returning.send(Refund.objects.get(automatic=True).pk)
 
     assert refund.status == "CONFIRMED"
     assert making.balances(paid_at_bank.company)["SUSPENSE"] == 0
@@ -226,7 +226,7 @@ def test_what_the_bank_will_not_take_back_stays_in_suspense(bank: BankProcess, p
     receiving.receive(current().read_received(told["endToEndId"]))
     bank.faults(return_refused_percent=100)
 
-    refund = refunds.send(Refund.objects.get(automatic=True).pk)
+    refund = returning.send(Refund.objects.get(automatic=True).pk)
 
     account = Account.objects.get(company=paid_at_bank.company, kind="SUSPENSE")
     assert refund.status == "REJECTED"
@@ -281,12 +281,12 @@ def test_many_stuck_ones_starve_nobody(
     bank: BankProcess, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each look begins with those that were not asked about for longest, however old the others are."""
-    monkeypatch.setattr(refunds, "CHECK_BATCH", 3)
+    monkeypatch.setattr(returning, "CHECK_BATCH", 3)
     bank.faults(settle_ms=3_600_000)
     opened = [ask(paid_at_bank, f"r{number}", 1).pk for number in range(5)]
     now = timezone.now() + timedelta(minutes=1)
 
-    assert [refunds.check_open(now), refunds.check_open(now + timedelta(minutes=1))] == [3, 3]
+    assert [returning.check_open(now), returning.check_open(now + timedelta(minutes=1))] == [3, 3]
 
     assert set(Refund.objects.filter(checked_at__isnull=False).values_list("pk", flat=True)) == set(opened)
 
@@ -294,11 +294,11 @@ def test_many_stuck_ones_starve_nobody(
 def test_a_look_ends_when_its_seconds_are_over(
     bank: BankProcess, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refunds, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(returning, "CHECK_SECONDS", 0.05)
     bank.faults(latency_ms=100)
     for number in range(3):
         ask(paid_at_bank, f"r{number}", 1)
-    assert refunds.check_open(timezone.now() + timedelta(minutes=1)) == 1
+    assert returning.check_open(timezone.now() + timedelta(minutes=1)) == 1
 
 
 @pytest.mark.parametrize(("ended", "told"), [("REJECTED", "DEVOLVIDO"), ("CONFIRMED", "NAO_REALIZADO")])
@@ -310,7 +310,7 @@ def test_a_bank_that_tells_the_opposite_later_is_seen(
     end_to_end_id = refund.received.end_to_end_id
 
     def say(status: ReturnStatus) -> None:
-        refunds.note_returns(end_to_end_id, (BankReturn(refund.return_id, "", refund.value, status),))
+        returning.note_returns(end_to_end_id, (BankReturn(refund.return_id, "", refund.value, status),))
 
     def differing() -> list[str]:
         name = "a refund ended at the bank as it did here"

@@ -1,4 +1,4 @@
-"""What the outbox and the beat start is there under its name."""
+"""What the outbox and the timetable start is there under its name."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from tests.bank_process import BankProcess
 from tests.payments import making
 from woovi.celery import app
 from woovi.outbox.models import OutboxEvent
+from woovi.schedule import SCHEDULE
 
 
-def test_every_task_of_the_beat_exists(settings: Any) -> None:
+def test_every_periodic_job_is_a_task() -> None:
     app.loader.import_default_modules()
-    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+    assert {f"payments.{name}" for name in SCHEDULE} <= set(app.tasks)
 
 
 def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
@@ -28,8 +29,15 @@ def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
         "payments.check_refunds": "bank",
         "payments.reconcile": "bank",
         "payments.compare_bank": "bank",
+        "payments.send_payment": "payments",
+        "payments.check_payments": "payments",
+        "payments.pay_batches": "batches",
+        "payments.sweep_batches": "batches",
         "payments.deliver_webhook": "webhooks",
         "payments.mail_new_device": "webhooks",
+        "payments.mail_log_in_code": "webhooks",
+        "payments.mail_password_link": "webhooks",
+        "payments.mail_second_factor": "webhooks",
         "payments.prune": "webhooks",
         "payments.sweep_webhooks": "webhooks",
     }

@@ -16,6 +16,7 @@ from payments.services import companies, ledger
 from payments.services.ledger import InsufficientFunds, Line, Posting
 from tests.payments.making import company as make_company
 from tests.processes import a_session_waits_for_a_lock, wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Sentinels, Topology
 from tests.woovi.cache.refusing import refusing
 from woovi.cache import versioned
@@ -61,6 +62,7 @@ def test_a_posting_is_seen_at_once_and_served_without_the_database(shop: Company
     assert total(shop) == 100
 
 
+@on_valkey
 def test_holds_are_shown_too(shop: Company) -> None:
     credit(shop, 1)
     merchant = ledger.accounts(shop.pk)[Account.Kind.MERCHANT]
@@ -69,6 +71,7 @@ def test_holds_are_shown_too(shop: Company) -> None:
     assert (shown.total, shown.pending, shown.available) == (100, 30, 70)
 
 
+@on_valkey
 def test_the_api_shows_the_same(shop: Company) -> None:
     credit(shop, 1)
     _, app_id = companies.issue_application(shop, "test")
@@ -78,6 +81,7 @@ def test_the_api_shows_the_same(shop: Company) -> None:
     assert one["account"] == account
 
 
+@on_valkey
 def test_an_account_is_numbered_in_the_order_of_its_commits(shop: Company) -> None:
     """What the version stands on: no entry gets its id before its transaction has the account's lock."""
     merchant = ledger.accounts(shop.pk)[Account.Kind.MERCHANT]
@@ -138,11 +142,11 @@ def test_without_the_doubt_the_old_balance_would_be_shown(shop: Company, topolog
     assert balances.balance(shop).total == 100  # `shop` was read before: it carries no doubt
 
 
-@pytest.mark.parametrize("fault", ["freeze", "restart", "flush", "full"])
+@pytest.mark.parametrize("fault", [pytest.param("freeze", marks=pytest.mark.in_time), "restart", "flush", "full"])
 def test_balances_are_right_while_redis_fails_under_load(shop: Company, topology: Topology, fault: str) -> None:
     """Postings and readers go on; each reader is shown at least what was committed before it asked."""
     committed, stop = [0], threading.Event()
-    longest, errors = [0.0], []
+    took, errors = list[float](), list[BaseException]()
 
     def post() -> None:
         number = 0
@@ -156,32 +160,35 @@ def test_balances_are_right_while_redis_fails_under_load(shop: Company, topology
         finally:
             connections.close_all()
 
-    def read() -> int:
-        seen = 0
+    def read() -> None:
         try:
             while not stop.is_set():
                 least, asked = committed[0], time.monotonic()
                 shown = total(shop)
-                longest[0] = max(longest[0], time.monotonic() - asked)
                 assert shown >= least, (shown, least)
-                seen += 1
+                took.append(time.monotonic() - asked)
         except BaseException as error:
             errors.append(error)
         finally:
             connections.close_all()
-        return seen
+
+    def both_go_on() -> None:
+        """Until five more postings and ten more readings: which of them a busy machine prefers is its own affair."""
+        postings, readings = committed[0] + 500, len(took) + 10
+        wait_until(lambda: (committed[0] >= postings and len(took) >= readings) or errors)
 
     with ThreadPoolExecutor(4) as pool:
         pool.submit(post)
-        readers = [pool.submit(read) for _ in range(3)]
-        wait_until(lambda: committed[0] >= 500 or errors)
-        break_it(topology, fault)
-        after = committed[0] + 500
-        wait_until(lambda: committed[0] >= after or errors)
-        stop.set()
+        for _ in range(3):
+            pool.submit(read)
+        try:
+            both_go_on()
+            break_it(topology, fault)
+            both_go_on()
+        finally:
+            stop.set()
     assert errors == []
-    assert sum(each.result() for each in readers) > 10
-    assert longest[0] < 10  # a busy machine's, but no pile of time-outs
+    assert max(took) < 10  # a busy machine's, but no pile of time-outs
     assert total(shop) == committed[0] == Account.objects.get(company=shop, kind="MERCHANT").posted
 
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
+import time
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
+from django_otp.plugins.otp_totp import models as otp
 
 from payments.models import Company, User
 from tests.payments import making
+from tests.payments.web.log_in import PASSWORD, Owner
 
-PASSWORD = "correct horse battery"
+__all__ = ["PASSWORD"]
 
 
 @pytest.fixture
@@ -17,8 +20,7 @@ def company(db: None) -> Company:
 
 
 @pytest.fixture
-def user(company: Company, settings: Any) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow ones are for real passwords
+def user(company: Company) -> User:
     return User.objects.create_user("ana@example.com", PASSWORD, company=company)
 
 
@@ -28,3 +30,15 @@ def merchant(client: Client, user: User) -> Client:
     client.force_login(user)
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
+
+
+@pytest.fixture
+def owner(user: User) -> Owner:
+    return Owner(user)
+
+
+@pytest.fixture(autouse=True)
+def _codes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phones' codes change every half minute, which a busy machine may take between two lines of a test."""
+    now = time.time()
+    monkeypatch.setattr(otp, "time", SimpleNamespace(time=lambda: now))

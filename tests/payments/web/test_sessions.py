@@ -129,6 +129,7 @@ def test_an_unexpected_error_is_a_plain_page(merchant: Client, monkeypatch: pyte
     assert b"secret detail" not in response.content
 
 
+@pytest.mark.in_time
 @pytest.mark.parametrize("fault", ["gone", "frozen"])
 def test_log_in_and_pages_work_without_redis(client: Client, user: User, valkey: Standalone, fault: str) -> None:
     """Sessions are PostgreSQL's: Django's `cached_db` fails with its cache, and takes every page along."""

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from django.conf import settings
 
-from payments.admin import words
+from payments.admin import model_names
 from payments.admin.caches import known
 
 FOLDER = Path(settings.LOCALE_PATHS[0]) / "pt_BR" / "LC_MESSAGES"
 SOURCES = Path(settings.BASE_DIR) / "payments"
+LIMITS = Path(settings.BASE_DIR) / "woovi" / "ratelimit"  # the one room with pages of its own
 _TAG = re.compile(r"""\{% translate (['"])(.*?)\1|_\((['"])(.*?)\3\)""")
 _BLOCK = re.compile(r"\{% blocktranslate.*?%\}(.*?)\{% endblocktranslate")
 
@@ -31,7 +32,7 @@ def written() -> dict[str, str]:
 def used() -> set[str]:
     """The sentences of templates and code."""
     found: set[str] = set()
-    for path in SOURCES.rglob("*.html"):
+    for path in (*SOURCES.rglob("*.html"), *LIMITS.rglob("*.html")):
         found |= {match[2] or match[4] for match in _TAG.finditer(path.read_text())}
         found |= {re.sub(r"\{\{ (\w+) \}\}", r"%(\1)s", text) for text in _BLOCK.findall(path.read_text())}
     for path in (
@@ -40,11 +41,12 @@ def used() -> set[str]:
         *SOURCES.glob("templatetags/*.py"),
         *SOURCES.glob("admin/*.py"),
         *SOURCES.glob("models/*.py"),
+        *LIMITS.glob("*.py"),
     ):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
                 found.add(ast.literal_eval(node.args[0]))
-    return found | words.sources | {str(cache.staleness) for cache in known().values()}
+    return found | model_names.sources | {str(cache.staleness) for cache in known().values()}
 
 
 def test_nothing_is_left_untranslated() -> None:

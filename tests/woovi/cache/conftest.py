@@ -17,7 +17,7 @@ def _registries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def everywhere(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> Topology:
-    """The test runs on each topology."""
+    """The test runs on each topology, unless it is marked `on_valkey`."""
     monkeypatch.setattr(news, "news", news.News())
     return topology
 

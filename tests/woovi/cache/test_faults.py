@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.processes import wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Sentinels, Topology
 from tests.woovi.cache.test_readthrough import Missing, Source, age, cache
 from woovi.cache import LoadFailed
@@ -16,6 +17,7 @@ from woovi.cache import LoadFailed
 PATIENCE = 0.25  # seconds: the role's
 
 
+@pytest.mark.in_time
 @pytest.mark.parametrize("how", ["kill", "freeze"])
 def test_without_redis_one_load_serves_a_process(everywhere: Topology, how: str) -> None:
     source = Source()
@@ -45,6 +47,7 @@ def test_without_redis_one_load_serves_a_process(everywhere: Topology, how: str)
     wait_until(from_redis)
 
 
+@on_valkey
 def test_a_source_that_is_down_without_redis_fails_by_name(everywhere: Topology) -> None:
     source = Source(RuntimeError("bank down"))
     made = cache(source, negative_ttl={Missing: 60})
@@ -78,6 +81,7 @@ def limit(topology: Topology, size: int) -> None:
             client.config_set("maxmemory", size)
 
 
+@on_valkey
 def test_the_bank_is_down_for_ten_minutes(everywhere: Topology) -> None:
     """What was read within the window answers; the rest fails at once with the reason; then all is well by itself."""
     source = Source()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.topologies.topologies import Topology
+from tests.topologies.topologies import NAMES, Topology
 from woovi import redis
 from woovi.cache.scripts import INTEND, LOOK, OFFER, SETTLE
 
@@ -194,8 +194,12 @@ def put(client: Any, state: State, memory: Any = None) -> World:
     return World(client, state.version, memory)
 
 
-@pytest.mark.parametrize("lost", [False, True])
-@pytest.mark.parametrize("dies", [False, True])
+# All of them on one topology, and on the others those in which a writer dies and the value is lost: a sixth.
+CASES = [("valkey", dies, lost) for dies in (False, True) for lost in (False, True)]
+CASES += [(name, True, True) for name in NAMES[1:]]
+
+
+@pytest.mark.parametrize(("topology", "dies", "lost"), CASES, indirect=["topology"])
 def test_no_order_shows_an_old_value(everywhere: Topology, dies: bool, lost: bool) -> None:
     _known.clear()
     orders, lies = explore(redis.client("locks"), OURS, dies=dies, lost=lost)

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.processes import wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from woovi import redis
 from woovi.cache import Loaded, LoadFailed, ReadThroughCache, names
@@ -94,6 +95,7 @@ async def test_tasks_and_threads_share_an_entry(source: Source) -> None:
     assert len(source.calls) == 2
 
 
+@on_valkey
 async def test_a_coroutine_may_load_for_a_thread_and_a_function_for_a_task() -> None:
     async def load(tenant: int, id: str) -> str:  # noqa: A002
         await asyncio.sleep(0)
@@ -117,6 +119,7 @@ def test_values_come_back_as_they_were(source: Source) -> None:
     assert len(client.hget(entry(made, tenant=1, id="a"), "v")) < 1024  # 6 KB deflated
 
 
+@on_valkey
 def test_none_is_a_value(source: Source) -> None:
     source.value = None
     made = cache(source)
@@ -125,6 +128,7 @@ def test_none_is_a_value(source: Source) -> None:
     assert len(source.calls) == 1
 
 
+@on_valkey
 def test_what_cannot_be_kept_is_refused_by_name(source: Source) -> None:
     source.value = object()
     with pytest.raises(LoadFailed, match="a cache keeps no object"):
@@ -134,6 +138,7 @@ def test_what_cannot_be_kept_is_refused_by_name(source: Source) -> None:
         cache(source).get(tenant=1, id="a")
 
 
+@on_valkey
 def test_keys_are_asked_for_by_name(source: Source) -> None:
     made = cache(source)
     with pytest.raises(TypeError, match="is asked for by tenant, id"):
@@ -160,6 +165,7 @@ def test_a_stale_value_is_served_while_one_refreshes(source: Source) -> None:
     assert len(source.calls) == 2
 
 
+@on_valkey
 def test_past_its_staleness_it_is_loaded_in_the_foreground(source: Source) -> None:
     made = cache(source, stale_while_revalidate=10, stale_if_error=600, early_refresh=0)
     made.get(tenant=1, id="a")
@@ -199,6 +205,7 @@ def server_ms() -> int:
     return int(seconds * 1000 + micro // 1000)
 
 
+@on_valkey
 def test_jitter_spreads_the_ends(source: Source) -> None:
     made = cache(source, jitter=0.5)
     client: Any = redis.client("cache")
@@ -224,6 +231,7 @@ def test_a_loader_may_say_for_how_long(source: Source) -> None:
 # ── failures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@on_valkey
 def test_a_failed_load_leaves_the_old_value_in_its_window(source: Source) -> None:
     made = cache(source, stale_if_error=600, early_refresh=0)
     made.get(tenant=1, id="a")
@@ -248,6 +256,7 @@ def test_a_failing_source_is_not_asked_again_for_a_moment(source: Source) -> Non
     assert len(source.calls) == 1
 
 
+@on_valkey
 def test_there_is_none_is_remembered_by_its_class(source: Source) -> None:
     made = cache(source, negative_ttl={Missing: 300}, failure_pause=0)
     source.value = Missing("key", 404)
@@ -262,6 +271,33 @@ def test_there_is_none_is_remembered_by_its_class(source: Source) -> None:
         with pytest.raises(LoadFailed):
             made.get(tenant=1, id="b")
     assert len(source.calls) == 3
+
+
+def test_a_refusal_may_be_told_and_not_remembered(source: Source) -> None:
+    made = cache(source, negative_ttl={Missing: 0}, failure_pause=60)
+    source.value = Missing("no tokens left")
+    for times in (1, 2):
+        with pytest.raises(Missing, match="no tokens left"):
+            made.get(tenant=1, id="a")
+        assert len(source.calls) == times
+    source.value = "v2"
+    assert made.get(tenant=1, id="a") == "v2"  # no pause, as after a failure
+
+
+def test_a_refusal_that_says_nothing_of_the_value_leaves_it_for_a_failure(source: Source) -> None:
+    made = cache(source, ttl=0.05, negative_ttl={Missing: None}, stale_if_error=60, failure_pause=0)
+    control = cache(source, ttl=0.05, negative_ttl={Missing: 0}, stale_if_error=60, failure_pause=0)
+    for each in (made, control):
+        source.value = "v1"
+        assert each.get(tenant=1, id="a") == "v1"
+        age(each, 1, tenant=1, id="a")
+        source.value = Missing("no tokens left")
+        with pytest.raises(Missing):
+            each.get(tenant=1, id="a")
+        source.value = RuntimeError("the bank is down")
+    assert made.get(tenant=1, id="a") == "v1"
+    with pytest.raises(LoadFailed):
+        control.get(tenant=1, id="a")
 
 
 async def test_a_task_that_is_stopped_leaves_the_load_to_others() -> None:
@@ -304,6 +340,7 @@ def test_a_load_that_began_before_an_invalidation_is_not_kept(source: Source) ->
     assert made.counts.refused == 1
 
 
+@on_valkey
 def test_the_same_without_the_lease_is_caught() -> None:
     """The control: a cache-aside that deletes and sets keeps the old value."""
     client: Any = redis.client("cache")
@@ -356,6 +393,7 @@ def test_tags_whose_numbers_were_evicted_bring_nothing_back(source: Source) -> N
     assert made.get(tenant=1, id="a") == "v2"
 
 
+@on_valkey
 def test_another_schema_is_a_miss(source: Source) -> None:
     made = cache(source)
     made.get(tenant=1, id="a")
@@ -393,6 +431,7 @@ def test_a_pace_bounds_how_often_it_is_loaded(source: Source) -> None:
 # ── isolation ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@on_valkey
 def test_tenants_and_parts_never_meet(source: Source) -> None:
     made = cache(source)
     for tenant, part in (("a:b", "c"), ("a", "b:c"), ("a", "b"), ("", "a:b:c"), ("1", "1"), ("11", "")):
@@ -415,6 +454,7 @@ def test_nothing_personal_is_in_a_key(source: Source, everywhere: Topology) -> N
             assert b"ana" not in told
 
 
+@on_valkey
 @pytest.mark.parametrize(
     "planted", [b"\x80\x04cos\nsystem\n(S'false'\ntR.", b"", b"\x00\xc1", b"\x01\x00nonsense", b"\x02\x00"]
 )
@@ -458,6 +498,7 @@ def test_the_local_tier_asks_nobody_and_hears_invalidations_of_others(source: So
     assert made.get(tenant=1, id="a") == "v2'" + "'"
 
 
+@on_valkey
 def test_what_was_asked_for_before_an_invalidation_is_not_put_in_after_it(source: Source) -> None:
     made = cache(source, local_ttl=1)
     assert made._tier

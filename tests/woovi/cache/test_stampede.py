@@ -12,24 +12,22 @@ from pathlib import Path
 import pytest
 
 from tests.processes import Process, wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
+from tests.woovi.cache.test_readthrough import age
+from woovi.cache import ReadThroughCache
 
 PROCESSES, READERS = 4, 50
 
 
 @contextlib.contextmanager
-def crowd(folder: Path, topology: Topology, *words: str) -> Iterator[list[Process]]:
+def crowd(folder: Path, topology: Topology, way: str, *fault: str, lease: int = 20) -> Iterator[Process]:
     own = {"REDIS_URL": "embedded://", "REDIS_CACHE_URL": topology.url}  # Django's own cache runs on no Cluster
-    started = [Process("-m", "tests.woovi.cache.reader", str(folder), *words, **own) for _ in range(PROCESSES)]
-    try:
-        for each in started:
-            each.wait_for("ready", 60)
+    words = (str(folder), way, str(PROCESSES), str(READERS), str(lease), *fault)
+    with Process("-m", "tests.woovi.cache.reader", *words, **own) as readers:
+        wait_until(lambda: readers.log().count("ready") == PROCESSES, 60)
         (folder / "go").touch()
-        yield started
-    finally:
-        for each in started:
-            each.stop()
-            each.output.close()
+        yield readers
 
 
 def loads(folder: Path) -> list[int]:
@@ -42,30 +40,47 @@ def waits(folder: Path) -> list[float]:
     return sorted(wait for each in found for wait in each)
 
 
+def read(folder: Path) -> set[str]:
+    """Every value that somebody was given."""
+    return {value for path in folder.glob("*.read") for value in json.loads(path.read_text())}
+
+
+@on_valkey
 @pytest.mark.parametrize("way", ["threads", "tasks"])
 def test_one_load(everywhere: Topology, tmp_path: Path, way: str) -> None:
-    with crowd(tmp_path, everywhere, way, str(READERS), "0.5") as started:
-        for each in started:
-            each.wait_for("done", 60)
+    with crowd(tmp_path, everywhere, way) as readers:
+        readers.wait_for("done", 60)
     assert len(loads(tmp_path)) == 1
     assert len(waits(tmp_path)) == PROCESSES * READERS
+    assert read(tmp_path) == {"value"}
+
+
+@pytest.mark.parametrize(("stale", "given"), [(600, {"old"}), (0, {"value"})], ids=["served", "control"])
+def test_nobody_waits_when_an_entry_ends(server: Topology, tmp_path: Path, stale: int, given: set[str]) -> None:
+    """One of the two hundred refreshes it, and all of them have the old value; without staleness all of them wait."""
+    before = ReadThroughCache("stampede", lambda **_: "old", key=("id",), ttl=60, stale_while_revalidate=stale)
+    before.get(id=1)
+    age(before, 61, id=1)
+    with crowd(tmp_path, server, "threads") as readers:
+        readers.wait_for("done", 60)
+    assert read(tmp_path) == given
+    assert len(loads(tmp_path)) == 1
+    assert before.get(id=1) == "value"
 
 
 def test_a_loader_that_is_killed_is_followed_by_one(everywhere: Topology, tmp_path: Path) -> None:
-    with crowd(tmp_path, everywhere, "threads", str(READERS), "1") as started:
+    with crowd(tmp_path, everywhere, "threads", "hang", lease=2) as readers:
         wait_until(lambda: loads(tmp_path), 60)
         [first] = loads(tmp_path)
         os.kill(first, signal.SIGKILL)
-        for each in started:
-            if each.popen.pid != first:
-                each.wait_for("done", 60)
+        readers.wait_for("done", 60)
     assert len(loads(tmp_path)) == 2
     assert len(waits(tmp_path)) == (PROCESSES - 1) * READERS
 
 
+@on_valkey
 def test_a_loader_that_raises_is_not_run_two_hundred_times(everywhere: Topology, tmp_path: Path) -> None:
-    with crowd(tmp_path, everywhere, "threads", str(READERS), "0.2", "raise") as started:
-        for each in started:
-            each.wait_for("done", 60)
+    with crowd(tmp_path, everywhere, "threads", "raise") as readers:
+        readers.wait_for("done", 60)
     assert len(loads(tmp_path)) == 1
     assert len(waits(tmp_path)) == PROCESSES * READERS

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.processes import wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from tests.woovi.cache.test_readthrough import age
 from woovi import redis
@@ -124,6 +125,7 @@ def test_a_401_is_answered_by_one_more_try_with_another_token(bank: Server) -> N
     assert bank.given == 2
 
 
+@on_valkey
 async def test_the_same_for_tasks(bank: Server) -> None:
     cache = tokens(bank)
     async with httpx.AsyncClient(auth=cache.auth()) as client:
@@ -134,6 +136,7 @@ async def test_the_same_for_tasks(bank: Server) -> None:
     assert bank.given == 2
 
 
+@on_valkey
 def test_fifty_refusals_of_an_old_token_throw_no_new_one_away(bank: Server) -> None:
     """The storm: fifty workers hold the first token, and one of them has fetched the second already."""
     cache = tokens(bank)
@@ -152,6 +155,7 @@ def test_fifty_refusals_of_an_old_token_throw_no_new_one_away(bank: Server) -> N
     assert bank.given == 2
 
 
+@on_valkey
 def test_a_plain_delete_on_401_is_caught(bank: Server) -> None:
     """The control: who deletes without comparing fetches again and again."""
     cache = tokens(bank, min_refresh_interval=0)
@@ -164,6 +168,7 @@ def test_a_plain_delete_on_401_is_caught(bank: Server) -> None:
     assert bank.given == 5
 
 
+@on_valkey
 def test_a_server_that_repeats_the_dying_token_is_asked_once_an_interval(bank: Server) -> None:
     bank.repeats = True
     cache = tokens(bank, min_refresh_interval=60, lease=0.2)
@@ -174,6 +179,7 @@ def test_a_server_that_repeats_the_dying_token_is_asked_once_an_interval(bank: S
     assert bank.given == 1
 
 
+@on_valkey
 def test_an_old_fetch_that_ends_after_an_invalidation_does_not_win(bank: Server) -> None:
     cache = tokens(bank)
     bank.gate.clear()
@@ -187,6 +193,7 @@ def test_an_old_fetch_that_ends_after_an_invalidation_does_not_win(bank: Server)
     assert cache.get() == "t2"
 
 
+@on_valkey
 def test_it_is_refreshed_ahead_while_the_old_one_is_used(bank: Server) -> None:
     cache = tokens(bank, refresh_ahead=0.2)
     cache.get()
@@ -196,6 +203,7 @@ def test_it_is_refreshed_ahead_while_the_old_one_is_used(bank: Server) -> None:
     assert bank.given == 2
 
 
+@on_valkey
 def test_none_is_used_past_its_end(bank: Server) -> None:
     bank.lasts = 100
     cache = tokens(bank, leeway=30)
@@ -206,6 +214,7 @@ def test_none_is_used_past_its_end(bank: Server) -> None:
     assert cache.get() == "t2"
 
 
+@on_valkey
 def test_without_an_end_nothing_is_kept(bank: Server) -> None:
     bank.lasts = None
     cache = tokens(bank, min_refresh_interval=60)
@@ -213,6 +222,7 @@ def test_without_an_end_nothing_is_kept(bank: Server) -> None:
     assert not redis.client("cache").hexists(entry(cache), "v")
 
 
+@on_valkey
 def test_another_identity_has_another_token(bank: Server) -> None:
     cache = tokens(bank)
     cache.get()
@@ -220,6 +230,7 @@ def test_another_identity_has_another_token(bank: Server) -> None:
     assert other.get() == "t2"
 
 
+@on_valkey
 def test_what_is_kept_is_sealed_to_its_name_and_its_key(bank: Server) -> None:
     cache, client = tokens(bank), redis.client("cache")
     cache.get()

@@ -15,6 +15,7 @@ from django.db import connection, connections, models, transaction
 from redis.exceptions import RedisError
 
 from tests.processes import wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from tests.woovi.cache.refusing import refusing
 from woovi import redis
@@ -139,6 +140,7 @@ def test_a_crash_after_the_commit_leaves_the_database_to_readers(row: Row, monke
     assert len(made.reads) == 5  # type: ignore[attr-defined]
 
 
+@on_valkey
 def test_a_crash_after_the_commit_without_an_intent_is_caught(row: Row) -> None:
     """The control: a cache that is deleted in on_commit, whose process dies before it."""
     made = cache()
@@ -147,6 +149,7 @@ def test_a_crash_after_the_commit_without_an_intent_is_caught(row: Row) -> None:
     assert made.get(row.pk) == 100
 
 
+@on_valkey
 def test_a_rollback_changes_nothing(row: Row) -> None:
     made = cache()
     with transaction.atomic():
@@ -156,6 +159,7 @@ def test_a_rollback_changes_nothing(row: Row) -> None:
     assert made.get(row.pk) == 100
 
 
+@on_valkey
 def test_inside_a_transaction_the_database_is_read_and_nothing_is_kept(row: Row) -> None:
     made = cache()
     with transaction.atomic():
@@ -183,6 +187,7 @@ def test_a_late_reader_does_not_put_an_old_value_back(row: Row) -> None:
     assert made.get(row.pk) == 70
 
 
+@on_valkey
 def test_another_schema_is_read_anew(row: Row) -> None:
     made = cache()
     made.get(row.pk)

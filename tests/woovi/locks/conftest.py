@@ -16,7 +16,7 @@ from tests.woovi.locks.models import Account, Owner
 
 @pytest.fixture(autouse=True)
 def _everywhere(topology: Topology) -> None:
-    """Each test of locks runs on each topology."""
+    """Each test of locks runs on each topology, unless it is marked `on_valkey`."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Two rows, what Redis says of them, and being somebody else in one thread."""
+"""Two rows, what Redis and PostgreSQL say of them, and being somebody else in one thread."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tests.topologies.topologies import Topology
+from tests.woovi.locks.models import Account
 from woovi import redis
 from woovi.locks import Lock, LockNotAvailable, names
 from woovi.locks.names import Row
 
 T = TypeVar("T")
 A, B = Row("vault.account", 9), Row("vault.account", 10)  # in two slots of a Cluster; as text, 10 comes before 9
+
+
+def balance(pk: int = 9) -> int:
+    return Account.objects.get(pk=pk).balance
 
 
 def holder(row: Row = A) -> str:

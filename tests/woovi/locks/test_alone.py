@@ -6,9 +6,11 @@ import sys
 from django.db import connection
 
 from tests.processes import ROOT
+from tests.topologies.fixtures import on_valkey
 from woovi.local import embedded
 
 
+@on_valkey
 def test_a_project_uses_the_room_alone(tables: None) -> None:
     url = embedded.database_url(str(connection.settings_dict["NAME"]))
     command = [sys.executable, "-m", "tests.woovi.locks.project", url]

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from tests.processes import wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account
@@ -72,6 +73,7 @@ def test_a_waiter_that_died_waiting_is_not_shown() -> None:
         wait_until(lambda: look(LABEL, 9).waiting == ())  # type: ignore[union-attr]
 
 
+@on_valkey
 def test_control_a_plain_delete_lets_the_hanging_holder_write(account: Account) -> None:
     with Account.objects.lock_rows(pk=9) as hanging, hanging.write() as rows:
         rows.row.save()

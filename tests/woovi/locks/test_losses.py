@@ -12,7 +12,7 @@ from django.db import transaction
 from redis.exceptions import RedisError
 
 from tests.processes import wait_until
-from tests.topologies.fixtures import NAMES, Park, serving
+from tests.topologies.fixtures import NAMES, Park, on_valkey, serving
 from tests.topologies.proxy import Proxy
 from tests.topologies.servers import Server
 from tests.topologies.topologies import Sentinels, Topology
@@ -112,6 +112,7 @@ def test_a_lost_hand_costs_its_grant_and_no_more(proxy: Proxy, topology: Topolog
     assert free(A)
 
 
+@pytest.mark.in_time
 def test_a_lock_that_cannot_be_given_back_is_no_error(account: Account, topology: Topology) -> None:
     """What was done is committed by then; the lease ends it."""
     with Account.objects.lock_for_update(pk=9) as locked:
@@ -125,6 +126,7 @@ def test_a_lock_that_cannot_be_given_back_is_no_error(account: Account, topology
     assert account.balance == 1
 
 
+@on_valkey
 def test_control_redis_pys_lock_says_no_and_locks_itself_out(proxy: Proxy, topology: Topology) -> None:
     with redis_py.Redis(port=topology.server_of("lk:{control}").port) as client:
         client.ping()

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from tests.woovi.locks.others import A, B
 from woovi import redis
@@ -61,6 +62,7 @@ def test_a_day_is_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < client.ttl("lk:counts:1024") <= 24 * 3600
 
 
+@pytest.mark.in_time
 def test_what_redis_forgot_or_did_not_hear_is_written_the_next_time(topology: Topology) -> None:
     metrics.count(["a.b"], "lost")
     for server in topology.servers:
@@ -76,6 +78,7 @@ def test_what_redis_forgot_or_did_not_hear_is_written_the_next_time(topology: To
     assert metrics.everywhere()[0]["a.b"]["lost"] == 2
 
 
+@on_valkey
 def test_a_forked_child_counts_from_zero() -> None:
     metrics.count(["a.b"], "lost")
     child = os.fork()

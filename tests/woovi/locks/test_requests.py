@@ -98,7 +98,7 @@ def test_control_a_lock_given_back_before_the_commit_loses_an_update(threads: Th
 
 @pytest.mark.parametrize("end", ["rolled back", "inner savepoint rolled back", "a hook raises"])
 def test_control_a_release_by_on_commit_alone_is_dropped(end: str) -> None:
-    """What test_rows.py shows of deferred locks, done by Django's hook: the row stays locked for its lease."""
+    """What test_deferred.py shows of deferred locks, done by Django's hook: the row stays locked for its lease."""
 
     def raising() -> None:
         raise ZeroDivisionError

@@ -12,11 +12,14 @@ import pytest
 import redis.asyncio
 
 from tests.processes import wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from tests.woovi.locks.models import Account
 from tests.woovi.locks.others import A, B, elsewhere, free, holder, in_line, queue
 from woovi import redis as door
 from woovi.locks import Lock, LockLost, LockNotAvailable, names
+from woovi.redis import POLICIES
+from woovi.redis.roles import Policy
 
 # ── cancelled ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,6 +130,7 @@ async def test_cancelled_at_any_await_a_row_has_been_written_or_not_and_is_free(
     assert seen[-1] < 100
 
 
+@on_valkey
 async def test_control_a_plain_lock_cancelled_while_it_asks_stays_for_its_lease(topology: Topology) -> None:
     server = topology.server_of("lk:{control}")
     client = redis.asyncio.Redis(port=server.port)
@@ -173,6 +177,27 @@ async def test_tasks_hand_over_in_order(topology: Topology) -> None:
     assert served == [0, 1, 2, 3, 4]
 
 
+@on_valkey
+async def test_no_more_tasks_wait_at_redis_than_a_role_has_connections(
+    topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others ask now and then, and keep their place among those who wait."""
+    monkeypatch.setitem(POLICIES, "locks", Policy(timeout=0.1, connections=3))
+    served: list[int] = []
+
+    async def work(number: int) -> None:
+        async with Lock(A, timeout=20):
+            served.append(number)
+
+    async with Lock(A, lease=60):
+        tasks = [asyncio.create_task(work(number)) for number in range(8)]
+        await asyncio.to_thread(wait_until, lambda: queue() == 8)
+        await asyncio.to_thread(wait_until, lambda: in_line(topology) == 3)
+    await asyncio.gather(*tasks)
+    assert sorted(served) == list(range(8))
+    assert free(A)
+
+
 async def test_a_task_started_inside_is_not_the_holder() -> None:
     async with Lock(A) as outer:
         async with Lock(A, nowait=True) as inner:  # this task is
@@ -183,6 +208,7 @@ async def test_a_task_started_inside_is_not_the_holder() -> None:
             await asyncio.to_thread(Lock(A, nowait=True).acquire)
 
 
+@on_valkey
 def test_a_forked_child_cannot_release_its_parents_lock() -> None:
     with Lock(A) as lock:
         mine = holder()
@@ -200,6 +226,7 @@ def test_a_forked_child_cannot_release_its_parents_lock() -> None:
         assert holder() == mine
 
 
+@on_valkey
 def test_the_first_threads_of_a_forked_child_are_of_one_process() -> None:
     """Two names of one process: the locks of the first would be taken for its parent's, and never given back."""
     child = os.fork()
@@ -222,6 +249,7 @@ def test_the_first_threads_of_a_forked_child_are_of_one_process() -> None:
 # ── shared handles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@on_valkey
 def test_a_handle_serves_one_acquisition_at_a_time() -> None:
     lock = Lock(A).acquire()
     with pytest.raises(RuntimeError):
@@ -232,6 +260,7 @@ def test_a_handle_serves_one_acquisition_at_a_time() -> None:
         assert holder()
 
 
+@on_valkey
 async def test_two_tasks_cannot_share_a_handle() -> None:
     """Even when its lease ended: the first one's release would give back what the second took."""
     lock = Lock(A, lease=0.05)
@@ -245,6 +274,7 @@ async def test_two_tasks_cannot_share_a_handle() -> None:
     await other.arelease()
 
 
+@on_valkey
 async def test_control_a_shared_handle_of_redis_py_gives_back_the_others_lock(topology: Topology) -> None:
     client = redis.asyncio.Redis(port=topology.server_of("lk:{control}").port)
     shared = client.lock("lk:{control}", timeout=0.05, thread_local=False)

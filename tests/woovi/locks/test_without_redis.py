@@ -9,11 +9,14 @@ import pytest
 from django.db import connection
 
 from tests.processes import wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Sentinels, Topology
 from tests.woovi.locks.conftest import Threads
 from tests.woovi.locks.models import Account
 from woovi import database, redis
 from woovi.locks import Lock, LockNotAvailable, LocksUnavailable, metrics
+
+pytestmark = pytest.mark.in_time
 
 LABEL = "vault.account"
 
@@ -33,6 +36,7 @@ def test_a_lock_refuses() -> None:
         Lock((LABEL, 9)).acquire()
 
 
+@on_valkey
 def test_by_setting_rows_refuse_too(settings: Any, account: Account) -> None:
     settings.LOCKS_WITHOUT_REDIS = "refuse"
     with pytest.raises(LocksUnavailable), Account.objects.lock_for_update(pk=9):
@@ -61,6 +65,7 @@ def test_the_database_locks_alone_and_it_is_counted(account: Account, threads: T
     assert metrics.read()[LABEL]["fallbacks"] >= before + 80
 
 
+@on_valkey
 def test_nowait(account: Account, threads: Threads) -> None:
     held, go_on = threading.Event(), threading.Event()
 
@@ -76,6 +81,7 @@ def test_nowait(account: Account, threads: Threads) -> None:
     go_on.set()
 
 
+@on_valkey
 def test_split_one_at_a_time_without_a_transaction(account: Account, threads: Threads) -> None:
     with Account.objects.lock_rows(pk=9) as lock:
         assert not connection.in_atomic_block
@@ -101,6 +107,7 @@ def borrow() -> None:
     connection.close()
 
 
+@on_valkey
 def test_split_it_is_not_lost_with_the_pooled_session(account: Account, threads: Threads) -> None:
     """The bank call gives this thread's connection back to the pool, where the next thread finds it."""
     with Account.objects.lock_rows(pk=9) as lock:
@@ -123,6 +130,7 @@ def test_split_it_is_not_lost_with_the_pooled_session(account: Account, threads:
     threads.start(taken).join()  # and nothing stays locked after it
 
 
+@on_valkey
 def test_control_a_sessions_lock_passes_to_whoever_borrows_the_session(account: Account, threads: Threads) -> None:
     sessions: list[int] = []
 
@@ -141,6 +149,7 @@ def test_control_a_sessions_lock_passes_to_whoever_borrows_the_session(account: 
     connection.close_pool()
 
 
+@on_valkey
 def test_split_a_holder_that_hangs_loses_it_as_in_redis(account: Account, threads: Threads) -> None:
     with Account.objects.lock_rows(pk=9, lease=0.2, max_hold=0.2):
 

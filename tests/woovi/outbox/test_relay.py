@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -164,17 +163,15 @@ def test_without_a_lease_the_next_claim_takes_what_another_works_on() -> None:
     assert [event.id for event in claims.claim(3, lease=0)] == ids
 
 
-def test_carries_five_thousand_events_a_second() -> None:
+def test_carries_the_many_events_of_one_transaction() -> None:
     with transaction.atomic():
-        outbox.write_many(("x", str(n % 50), {"n": n}) for n in range(10_000))
-    relay = Relay({"": Recorder()})
-    started = time.perf_counter()
+        outbox.write_many(("x", str(n % 50), {"n": n}) for n in range(2_000))
+    all_of_them = Recorder()
+    relay = Relay({"": all_of_them})
     while relay.once(above=relay.latest):
         pass
-    rate = 10_000 / (time.perf_counter() - started)
+    assert sum(map(len, all_of_them.batches)) == 2_000
     assert not OutboxEvent.objects.filter(relayed_at=None).exists()
-    assert rate > 1_000, "far below what it does on an idle machine (5,000 and more), to bear a busy one"
-    print(f"{rate:.0f} events/s")
 
 
 @pytest.fixture

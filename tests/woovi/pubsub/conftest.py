@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from tests.topologies.topologies import Topology
 from woovi import outbox
@@ -25,7 +25,7 @@ TENANT = "1"
 
 @pytest.fixture(autouse=True)
 def _everywhere(topology: Topology) -> None:
-    """Each test of the room runs on each topology."""
+    """Each test of the room runs on each topology, unless it is marked `on_valkey`."""
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +80,7 @@ async def hub(log: None) -> AsyncIterator[Hub]:
     made = Hub()
     yield made
     await settled()
+    await sync_to_async(connections.close_all)()  # the one of the thread in which this loop's queries ran
     gc.collect()  # what was left unclosed is this test's
 
 

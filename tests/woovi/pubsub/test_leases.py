@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from woovi.pubsub import NoPlace, leases, places
-from woovi.redis import aclient
+from woovi.redis import POLICIES, aclient
 
 
 async def test_who_comes_when_all_are_taken_is_refused_until_one_leaves() -> None:
@@ -24,6 +26,7 @@ async def test_who_comes_when_all_are_taken_is_refused_until_one_leaves() -> Non
         pass
 
 
+@on_valkey
 async def test_a_refused_connection_takes_no_place_anywhere() -> None:
     async with places("a", {"company 1": 1}):
         with pytest.raises(NoPlace, match="company 1"):
@@ -55,7 +58,8 @@ async def test_a_dead_process_gives_its_places_back_and_a_living_one_keeps_its_o
                 await asyncio.sleep(0.02)
 
 
-async def test_without_redis_everybody_is_let_in(topology: Topology) -> None:
+async def test_without_redis_everybody_is_let_in(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(POLICIES, "channels", replace(POLICIES["channels"], timeout=0.2))
     for server in topology.servers:
         server.freeze()
     async with places("a", {"user 1": 1}), places("b", {"user 1": 1}):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.exceptions import ResponseError
 
+from tests.topologies.fixtures import on_valkey
 from tests.woovi.pubsub.conftest import TENANT, publish, write
 from woovi.outbox.models import OutboxEvent
 from woovi.outbox.relay import Relay
@@ -64,6 +65,7 @@ def test_a_new_epoch_begins_where_redis_was_emptied() -> None:
     assert kept() == [3]
 
 
+@on_valkey
 def test_relays_that_overtake_each_other_leave_a_whole_stream(log: None) -> None:
     batches: list[list[OutboxEvent]] = []
     write(9)
@@ -82,6 +84,7 @@ def test_what_redis_lost_is_filled_by_the_next_event(log: None) -> None:
     assert kept() == [1, 2, 3, 4, 5, 6]
 
 
+@on_valkey
 def test_after_a_long_absence_the_stream_begins_anew_with_the_latest(
     log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +96,7 @@ def test_after_a_long_absence_the_stream_begins_anew_with_the_latest(
     assert kept() == list(range(35, 45))
 
 
+@on_valkey
 def test_after_postgresql_was_restored_the_stream_follows_it(log: None) -> None:
     publish(8)
     before = epoch()
@@ -102,6 +106,7 @@ def test_after_postgresql_was_restored_the_stream_follows_it(log: None) -> None:
     assert epoch() != before
 
 
+@on_valkey
 def test_a_frame_tells_the_event_and_its_number(log: None) -> None:
     publish(2, topic="OPENPIX:CHARGE_CREATED")
     event = OutboxEvent.objects.get(seq=2)

@@ -20,6 +20,7 @@ FORM = {"name": "api.company", "key": "company", "limit": "100", "per": "60", "b
 @pytest.fixture
 def operator(client: Client, db: None, valkey: Standalone) -> Client:
     model: Any = get_user_model()
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     client.force_login(model.objects.create_superuser("op@example.com", "correct horse battery"))
     return client
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from tests.woovi.ratelimit.test_middleware import site
 from tests.woovi.ratelimit.test_without_redis import commands
@@ -14,7 +15,7 @@ from woovi.ratelimit import store
 from woovi.ratelimit.address import Networks
 from woovi.ratelimit.flood import Sketch
 from woovi.ratelimit.gate import gate
-from woovi.ratelimit.places import Line
+from woovi.ratelimit.line import Line
 
 __all__ = ["site"]
 
@@ -63,6 +64,7 @@ async def statuses(site: Site, peers: list[str], **fields: Any) -> list[int]:
     return [(await site.ask(peer, **fields))["status"] for peer in peers]
 
 
+@on_valkey
 def test_a_network_that_floods_is_refused_without_redis(topology: Topology) -> None:
     async def run() -> None:
         site = Site()
@@ -153,11 +155,64 @@ def test_strangers_wait_in_line_and_who_is_known_goes_past_it(settings: Any) -> 
     asyncio.run(run())
 
 
+def test_in_a_flood_strangers_come_in_one_at_a_time(settings: Any) -> None:
+    settings.RATE_LIMIT_STRANGERS = 4
+
+    async def most_inside(flood: int) -> int:
+        """How many of sixty strangers are let in at once, after so many others within a moment."""
+        site = Site()
+        await statuses(site, [f"{n // 250 + 1}.{n % 250}.0.1" for n in range(flood)])
+        site.hold, site.reached = asyncio.Event(), 0
+        crowd = [asyncio.create_task(site.ask(f"{n}.9.0.1")) for n in range(131, 191)]
+        await asyncio.sleep(0)
+        inside = site.reached
+        site.hold.set()
+        await asyncio.gather(*crowd)
+        return inside
+
+    assert asyncio.run(most_inside(flood=600)) <= 1
+    assert asyncio.run(most_inside(flood=50)) == 4  # the negative control
+
+
 def test_who_waits_in_line_too_long_is_told_to_come_back() -> None:
     async def run() -> None:
-        line = Line(1, patience=0.01)
+        line = Line(lambda: 1, patience=0.01)
         assert await line.enter()
         assert not await line.enter()
+        line.leave()
+        assert await line.enter()
+
+    asyncio.run(run())
+
+
+def test_a_place_in_line_is_never_lost() -> None:
+    """Whoever gives up or is cut off, in whatever moment, takes no place with it; and who came first is served first."""
+
+    async def run() -> None:
+        room = 2
+        line = Line(lambda: room, patience=5)
+        assert [await line.enter() for _ in range(2)] == [True, True]
+        served: list[int] = []
+
+        async def one(number: int) -> None:
+            if await line.enter():
+                served.append(number)
+
+        crowd = [asyncio.create_task(one(number)) for number in range(6)]
+        await asyncio.sleep(0)
+        crowd[1].cancel()  # waits
+        line.leave()
+        crowd[0].cancel()  # was given its turn, and has not heard of it: the next one gets it
+        await asyncio.sleep(0.01)
+        assert served == [2]
+        room = 1  # a flood
+        line.leave()
+        await asyncio.sleep(0.01)
+        assert served == [2]
+        for _ in range(3):
+            line.leave()
+            await asyncio.sleep(0.01)
+        assert served == [2, 3, 4, 5]
         line.leave()
         assert await line.enter()
 
@@ -188,6 +243,7 @@ def test_a_page_for_browsers_and_json_for_programs() -> None:
     asyncio.run(run())
 
 
+@on_valkey
 def test_handshakes_are_limited(topology: Topology) -> None:
     async def run() -> None:
         site = Site()

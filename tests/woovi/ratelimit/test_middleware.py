@@ -10,6 +10,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Standalone, Topology
 from woovi.ratelimit import RateLimited, store
 from woovi.ratelimit.address import Networks
@@ -63,6 +64,7 @@ def test_three_pass_and_the_fourth_is_told_when_to_come_back(ask: Ask) -> None:
     assert '"site.address";r=0' in answers[3]["RateLimit"]
 
 
+@on_valkey
 def test_forged_headers_change_nothing(ask: Ask) -> None:
     lies = [f"198.51.100.{number}, 203.0.113.9" for number in range(4)]
     assert [ask(peer="10.0.0.1", **{"X-Forwarded-For": lie}).status_code for lie in lies] == [200, 200, 200, 429]
@@ -71,11 +73,13 @@ def test_forged_headers_change_nothing(ask: Ask) -> None:
     assert ask(peer="198.51.100.7").status_code == 200  # whom the lies named was not charged
 
 
+@on_valkey
 def test_a_whole_ipv6_network_is_one(ask: Ask) -> None:
     assert [ask(peer=f"2001:db8::{n:x}").status_code for n in range(1, 5)] == [200, 200, 200, 429]
     assert ask(peer="2001:db8:0:1::1").status_code == 200
 
 
+@on_valkey
 def test_believing_every_header_lets_all_pass(ask: Ask, settings: Any) -> None:
     """The negative control: as where every hop is trusted."""
     settings.TRUSTED_PROXIES = ["0.0.0.0/0"]
@@ -83,16 +87,19 @@ def test_believing_every_header_lets_all_pass(ask: Ask, settings: Any) -> None:
     assert {ask(peer="10.0.0.1", **{"X-Forwarded-For": lie}).status_code for lie in lies} == {200}
 
 
+@on_valkey
 def test_who_is_allowed_is_not_counted_by_address(ask: Ask) -> None:
     assert {ask(peer="127.0.0.1").status_code for _ in range(8)} == {200}
     assert [ask(peer="127.0.0.1", **{"X-Company": "7"}).status_code for _ in range(6)].count(429) == 1
 
 
+@on_valkey
 def test_a_company_has_its_own_limits(ask: Ask) -> None:
     assert [ask(**{"X-Company": "7"}).status_code for _ in range(6)] == [200] * 5 + [429]
     assert ask(**{"X-Company": "8"}).status_code == 200
 
 
+@on_valkey
 def test_who_is_denied_is_refused_for_good(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = store.Limits(store.shipped(), deny=Networks(["203.0.113.0/24"]), denied=frozenset({"company:7"}))
     monkeypatch.setattr(store._store, "_limits", limits)

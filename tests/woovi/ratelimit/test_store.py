@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.exceptions import ValidationError
-from django.utils import timezone
+from django.db import connection
+from django.utils import timezone, translation
 
 from tests.processes import Process
 from tests.topologies.topologies import Standalone
 from woovi import redis
+from woovi.local import embedded
 from woovi.ratelimit import Ask, Subject, local, store, take, version
 from woovi.ratelimit.address import parse
 from woovi.ratelimit.models import LimitEntry, LimitPlan, LimitPolicy
@@ -61,7 +65,7 @@ def test_lists_count_until_they_expire(db: None) -> None:
 
 @pytest.mark.parametrize("who", ["shop", "203.0.113.0/99", "company:", ":7"])
 def test_an_entry_is_a_network_or_a_subject(who: str) -> None:
-    with pytest.raises(ValidationError, match="must be a network"):
+    with translation.override("en"), pytest.raises(ValidationError, match="must be a network"):
         LimitEntry(kind="deny", who=who).clean()
 
 
@@ -78,6 +82,26 @@ def test_the_database_away_leaves_the_last_ones_in_force(monkeypatch: pytest.Mon
     fresh = store.Store()
     monkeypatch.setattr(store, "read", away)
     assert fresh.current().policy(NAME) == store.shipped()[NAME]
+
+
+def test_a_task_that_looks_keeps_no_connection_and_so_none_that_broke(transactional_db: None) -> None:
+    """In front of Django no request's end gives it back, or notices that PostgreSQL was restarted."""
+    fresh = store.Store()
+
+    async def look() -> int:
+        fresh._looked = fresh._read = -version.AGE
+        return (await fresh.acurrent()).policy(NAME).limit
+
+    row(limit=3)
+    assert asyncio.run(look()) == 3
+    connection.close()
+    stats = connection.pool.get_stats()  # type: ignore[attr-defined]
+    assert stats["pool_size"] == stats["pool_available"] > 0
+    with psycopg.connect(embedded.database_url(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname LIKE 'test_%'")
+    connection.close_pool()  # type: ignore[attr-defined]  # which may take seconds to notice
+    LimitPolicy.objects.update(limit=4)
+    assert asyncio.run(look()) == 4
 
 
 OTHER = """

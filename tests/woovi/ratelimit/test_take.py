@@ -6,7 +6,7 @@ import pytest
 
 from tests.topologies.topologies import Topology
 from tests.woovi.ratelimit.conftest import Take, ask
-from woovi.ratelimit import Ask, Policy, Subject, give_back, local, take
+from woovi.ratelimit import Ask, Policy, Subject, block, give_back, local, take
 
 HOUR = 3600
 
@@ -148,6 +148,20 @@ def test_a_block_is_remembered_for_a_day(charge: Take, topology: Topology) -> No
     charge(tried)
     charge(tried)
     assert 86_400_000 < block_of(tried, topology)[1] <= 86_460_000
+
+
+def test_who_is_blocked_by_others_is_refused_everywhere_until_then(charge: Take, topology: Topology) -> None:
+    asked = ask(5, HOUR, blocks=(1,))
+    other = ask(5, HOUR, blocks=(1,), who="bia")
+    block(asked, 300)
+    block(asked, 10)  # a shorter one ends it no sooner
+    local.forget()  # as another process, that was told nothing
+    refused = charge(asked)
+    assert not refused.allowed
+    assert 299 < refused.retry_after <= 300
+    assert charge(other).allowed
+    local.forget()
+    assert charge(asked._replace(cost=0)).allowed, "nothing was charged"
 
 
 def test_who_is_blocked_may_still_be_given_back(charge: Take) -> None:

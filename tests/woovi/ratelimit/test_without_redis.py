@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.processes import wait_until
+from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Standalone, Topology
 from tests.woovi.ratelimit.conftest import Take, ask
 from tests.woovi.redis.silence import black_hole
@@ -33,6 +34,7 @@ def test_open_lets_through_closed_refuses(charge: Take, away: None) -> None:
     assert (refused.allowed, refused.closed, refused.degraded) == (False, True, True)
 
 
+@on_valkey
 def test_local_counts_in_this_process_at_its_share(charge: Take, away: None, settings: Any) -> None:
     settings.RATE_LIMIT_PROCESSES = 4
     decisions = [charge(ask(20, HOUR)) for _ in range(8)]
@@ -41,6 +43,7 @@ def test_local_counts_in_this_process_at_its_share(charge: Take, away: None, set
     assert not decisions[-1].closed  # too many: 429, not 503
 
 
+@on_valkey
 def test_a_local_bucket_starts_where_redis_left_it(charge: Take, topology: Topology, settings: Any) -> None:
     settings.RATE_LIMIT_PROCESSES = 1
     for _ in range(8):
@@ -50,11 +53,13 @@ def test_a_local_bucket_starts_where_redis_left_it(charge: Take, topology: Topol
     assert [charge(ask(10, HOUR)).allowed for _ in range(4)] == [True, True, False, False]
 
 
+@on_valkey
 def test_a_share_of_less_than_one_is_one(charge: Take, away: None, settings: Any) -> None:
     settings.RATE_LIMIT_PROCESSES = 100
     assert [charge(ask(10, HOUR)).allowed for _ in range(3)] == [True, False, False]
 
 
+@pytest.mark.in_time
 def test_a_frozen_server_costs_one_time_out(topology: Topology) -> None:
     asked = ask(5, HOUR)
     take(asked)
@@ -68,6 +73,7 @@ def test_a_frozen_server_costs_one_time_out(topology: Topology) -> None:
     wait_until(lambda: not take(asked._replace(cost=0)).degraded)
 
 
+@pytest.mark.in_time
 def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with black_hole() as port:
         monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}")

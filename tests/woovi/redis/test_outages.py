@@ -18,6 +18,8 @@ from tests.topologies.topologies import Cluster, Sentinels, Standalone, Topology
 from tests.woovi.redis.silence import black_hole
 from woovi.redis import POLICIES, ROLES, BreakerOpen, Role, Script, aclient, client, close, guard, metrics
 
+pytestmark = pytest.mark.in_time
+
 SLACK = 0.3  # seconds that a busy machine may add
 
 
@@ -50,7 +52,7 @@ def test_a_black_hole_takes_no_longer_than_the_role_waits(role: Role, monkeypatc
 
 def test_a_client_with_the_librarys_own_settings_waits_much_longer() -> None:
     """The negative control: what the role's limits protect from."""
-    with black_hole() as port, redis.Redis(port=port, socket_timeout=0.5) as careless:
+    with black_hole() as port, redis.Redis(port=port, socket_timeout=0.1) as careless:
         assert seconds(lambda: careless.ping(), TimedOut) > 10 * POLICIES["locks"].timeout
 
 

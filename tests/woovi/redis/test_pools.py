@@ -119,7 +119,6 @@ def test_a_fork_shares_no_connection(topology: Topology) -> None:
         ("/bin/celery -A woovi worker -Q bank -c 4", "worker-bank"),
         ("/x/celery/__main__.py --app woovi --quiet worker --queues webhooks,bank", "worker-webhooks,bank"),
         ("/bin/celery -A woovi worker", "worker"),
-        ("/bin/celery -A woovi beat", "beat"),
         ("manage.py relay", "relay"),
         ("manage.py", "manage"),
         ("-c", "-c"),

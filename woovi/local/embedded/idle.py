@@ -14,6 +14,7 @@ SECONDS = 5.0  # engines whose last user has just left need a moment
 
 
 def main() -> None:
+    """Exit with a message where something runs on the data folder."""
     layout = Layout.current()
     for path in (layout.data / "up.lock", layout.users_lock):
         if path.exists() and not _comes_free(path):

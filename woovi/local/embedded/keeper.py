@@ -32,6 +32,8 @@ RETRY = 1.0
 
 
 class Keeper:
+    """Starts engines, watches them, and stops them once nobody uses them."""
+
     def __init__(self, layout: Layout, names: list[str]) -> None:
         self.layout = layout
         self.engines = [ENGINES[name](layout) for name in names]
@@ -149,6 +151,7 @@ def _last_line(log: Path) -> str:
 
 
 def main() -> None:
+    """Start the engines named in the call, answer on the given descriptor, and keep them."""
     answer = os.fdopen(int(sys.argv[1]), "w")
     layout = Layout.current()
     names = in_use()

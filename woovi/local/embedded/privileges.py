@@ -1,4 +1,4 @@
-"""Which user PostgreSQL runs as when we are root, and how that user reaches its files."""
+"""As which user PostgreSQL runs when this process is root, and how that user reaches its files."""
 
 from __future__ import annotations
 

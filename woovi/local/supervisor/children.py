@@ -1,4 +1,4 @@
-"""Starts child processes, reads their lines, starts those that end again, and ends them all."""
+"""Start child processes, read their output, restart those that end, and stop them all."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Supervisor:
 
     def _ended(self, place: _Place, status: int) -> None:
         assert place.process
-        kill_group(place.process.pid)  # what it had started and left
+        kill_group(place.process.pid)  # processes that the child started and left behind
         self._finish(place)
         now = time.monotonic()
         if now - place.started > STEADY:
@@ -141,6 +141,6 @@ class Supervisor:
 
     def _tell_guard(self, line: str) -> None:
         assert self._guard.stdin
-        with contextlib.suppress(OSError):  # a killed guard is missed only if we are killed as well
+        with contextlib.suppress(OSError):  # the guard matters only if this process is killed too
             self._guard.stdin.write(line.encode())
             self._guard.stdin.flush()

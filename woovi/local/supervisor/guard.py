@@ -30,6 +30,7 @@ def end_groups(leaders: set[int], patience: float = PATIENCE) -> None:
 
 
 def kill_group(leader: int) -> None:
+    """Kill every process of the group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
         os.killpg(leader, signal.SIGKILL)
 
@@ -43,6 +44,7 @@ def _alive(leader: int) -> bool:
 
 
 def main() -> None:
+    """Read process groups from stdin; when it closes, the supervisor is gone: end those still there."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     leaders: set[int] = set()

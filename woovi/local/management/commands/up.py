@@ -32,11 +32,11 @@ from woovi.local.supervisor import Log, Supervisor, free_port, listen
 START, TICK, HEAL = 60.0, 0.1, 1.0
 ENDING = 15.0  # a killed `up` before this one may still have its children ended
 LOCK = "up.lock"
-OWN = "up"  # how this process is named in the log
+NAME = "up"  # how this process is named in the log
 
 
 class Command(BaseCommand):
-    help = "Migrates, seeds the demo company, and runs web, worker, beat, relay and the bank simulator until Ctrl-C."
+    help = "Migrates, seeds the demo company, and runs web, worker, relay and the bank simulator until Ctrl-C."
     requires_system_checks = "__all__"
 
     stopping = False
@@ -66,14 +66,14 @@ class Command(BaseCommand):
         )
         expected = [f"http://127.0.0.1:{port}/healthz", *([urls.bank] if simulated else [])]
         children = table(listener.fileno(), port, urls, simulated)
-        log = Log(sys.stdout, [OWN, *(child.name for child in children)])
+        log = Log(sys.stdout, [NAME, *(child.name for child in children)])
         if wanted not in {0, port}:
-            log.line(OWN, f"port {wanted} is in use: taking {port}")
+            log.line(NAME, f"port {wanted} is in use: taking {port}")
         demo = _prepare_database()
 
         def write_mark(pids: dict[str, int]) -> None:
             if self.answering:
-                _write_private(mark, {**describe(urls, demo), "pids": {OWN: os.getpid(), **pids}})
+                _write_private(mark, {**describe(urls, demo), "pids": {NAME: os.getpid(), **pids}})
 
         supervisor = Supervisor(children, log, write_mark, mark, lock)
         try:
@@ -84,10 +84,10 @@ class Command(BaseCommand):
                 self.watch(supervisor, log, lock)
         finally:
             listener.close()
-            log.line(OWN, "stopping")
+            log.line(NAME, "stopping")
             supervisor.stop()
             mark.unlink(missing_ok=True)
-            log.line(OWN, "stopped")
+            log.line(NAME, "stopped")
             if log.broken:  # nobody reads any more: spare the interpreter from finding out at its exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not self.answering and not self.stopping and not log.broken:
@@ -97,7 +97,7 @@ class Command(BaseCommand):
         deadline, missing = time.monotonic() + START, list(urls)
         while missing and not self.stopping and not log.broken:
             if time.monotonic() > deadline:
-                log.line(OWN, f"no answer from {' and '.join(missing)} within {START:.0f} s; the lines above say why")
+                log.line(NAME, f"no answer from {' and '.join(missing)} within {START:.0f} s; the lines above say why")
                 return False
             supervisor.tick()
             missing = [url for url in missing if not _answers(url)]
@@ -112,7 +112,7 @@ class Command(BaseCommand):
             supervisor.tick()
             if time.monotonic() - healed > HEAL:
                 if not embedded.in_place(settings.DATA_DIR / LOCK, lock):
-                    log.line(OWN, f"{settings.DATA_DIR} was removed")
+                    log.line(NAME, f"{settings.DATA_DIR} was removed")
                     return
                 embedded.ensure()  # a keeper of the engines that was killed is replaced
                 healed = time.monotonic()

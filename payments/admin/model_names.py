@@ -12,7 +12,7 @@ from django.apps import apps
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
-APPS = {"payments", "outbox", "ratelimit"}
+APPS = {"payments", "outbox", "queue", "ratelimit"}
 sources: set[str] = set()  # every English text that is translated here
 
 

@@ -1,0 +1,52 @@
+"""A company and its accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from payments.api.answers.parts import Cents, PageInfo
+
+
+class Company(TypedDict):
+    officialName: Annotated[str, Field(examples=["Loja Exemplo Ltda"])]
+    tradeName: Annotated[str, Field(examples=["Loja Exemplo"])]
+    taxID: Annotated[str, Field(examples=["11222333000181"])]
+    correlationID: str
+
+
+class OneCompany(TypedDict):
+    company: Company
+
+
+class Balance(TypedDict):
+    """Centavos."""
+
+    total: Cents
+    blocked: Annotated[int, Field(description="Held for what is under way.", examples=[0])]
+    available: Cents
+    blockedBySecurity: int
+    blockedByWithdrawSafety: int
+
+
+class Account(TypedDict):
+    accountId: Annotated[str, Field(examples=["603e749a425602bbbf4e7bed"])]
+    isDefault: bool
+    balance: Balance
+    taxId: str
+    officialName: str
+    tradeName: str
+    branch: str
+    account: str
+    accountName: str
+
+
+class OneAccount(TypedDict):
+    account: Account
+
+
+class Accounts(TypedDict):
+    accounts: list[Account]
+    pageInfo: PageInfo

@@ -1,0 +1,88 @@
+"""GET /transaction, /transaction/{id}, /statement."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import P, PathEx, Query, Router
+from pydantic import Field
+
+from payments import contract, limits
+from payments.api import answers
+from payments.api.auth import company
+from payments.api.fields import CAPITALS, Text255, Timestamp, decoded
+from payments.api.pages import Page, paginate
+from payments.models import Company, ReceivedPix, Refund
+from payments.selectors import transactions as selectors
+from payments.services.errors import NotFound
+
+router = Router(tags=["transaction"])
+Json = dict[str, Any]
+Kind = Literal[
+    "PAYMENT", "WITHDRAW", "REFUND", "FEE", "INTERNAL_TRANSFER", "BALANCE_BLOCK", "BALANCE_UNBLOCK", "REVERSAL"
+]
+
+
+class Period(Page):
+    """The query of a list by time of creation."""
+
+    start: Annotated[Timestamp | None, Field(description="Created then or later (ISO 8601).")] = None
+    end: Annotated[Timestamp | None, Field(description="Created then or before (ISO 8601).")] = None
+
+
+class TransactionFilter(Period):
+    """The query of the list of transactions."""
+
+    charge: Annotated[Text255 | None, Field(description="The correlationID or txid of a charge.")] = None
+    type: Annotated[Kind | None, CAPITALS, Field(description="Other types than PAYMENT and REFUND find nothing.")] = (
+        None
+    )
+    pixQrCode: Annotated[Text255 | None, Field(description="Of a static QR code. There are none yet.")] = None
+    withdrawal: Annotated[Text255 | None, Field(description="Of a withdrawal. There are none yet.")] = None
+
+
+@router.get("/transaction", summary="List transactions", response=answers.of(answers.Transactions))
+def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
+    """Received Pix and refunds, newest first."""
+    owner = company(request)
+    found = selectors.keys(
+        owner, kind=filters.type or "", charge=filters.charge or "", start=filters.start, end=filters.end
+    )
+    if filters.pixQrCode or filters.withdrawal:
+        found = found.none()
+    rows, info = paginate(request, found, filters)
+    shown = [_as_json(row, owner) for row in selectors.load(rows)]
+    return {"status": "OK", "transactions": shown, "pageInfo": info}
+
+
+@router.get("/transaction/{identifier}", summary="Get a transaction", response=answers.of(answers.OneTransaction))
+def read(
+    request: HttpRequest, identifier: PathEx[str, P(description="An end-to-end id, txid, refund id or id.")]
+) -> Json:
+    """One received Pix or refund."""
+    owner = company(request)
+    with limits.lookup(request, str(owner.pk)) as looked_up:
+        found = selectors.find(owner, decoded(identifier))
+        if found is None:
+            raise NotFound("Transaction not found")
+        looked_up.settle(1)
+    return {"transaction": _as_json(found, owner)}
+
+
+@router.get("/statement", summary="List movements of the account", response=answers.of(list[answers.StatementLine]))
+def statement(request: HttpRequest, period: Query[Period]) -> list[Json]:
+    """Movements of the default account with the balance after each, newest first, as a bare array."""
+    owner = company(request)
+    with limits.rows(request, str(owner.pk), period.limit) as charged:
+        lines = selectors.statement(owner, period.start, period.end, period.skip, period.limit)
+        charged.settle(len(lines))
+    return [contract.statement_line(line) for line in lines]
+
+
+def _as_json(row: ReceivedPix | Refund, owner: Company) -> Json:
+    return (
+        contract.pix_transaction(row, owner)
+        if isinstance(row, ReceivedPix)
+        else contract.refund_transaction(row, owner)
+    )

@@ -1,0 +1,62 @@
+"""What waits and what is in doubt: figures over the rows that are open, by PostgreSQL and not by the broker."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Min, Q
+from django.utils import timezone
+
+from payments.models import Payment, PayoutBatch, PayoutChunk, Refund, WebhookDelivery
+from woovi.outbox.models import OutboxEvent
+
+# Each figure's help, for whoever reads it.
+FIGURES = {
+    "outbox_waiting": "Events that no relay has carried.",
+    "outbox_oldest_seconds": "Age of the oldest of them.",
+    "webhooks_late_seconds": "How long the longest due webhook waits.",
+    "refunds_open": "Refunds that the bank has not ended.",
+    "payments_open": "Payments that the bank has not ended, in batches or not.",
+    "payments_oldest_seconds": "Age of the oldest of them, since its approval.",
+    "payments_unknown": "Payments that the bank left without an answer.",
+    "payments_quarantined": "Rows of batches about which an operator must decide.",
+    "payments_contradicted": "Payments that ended otherwise at the bank.",
+    "batches_running": "Batches that are being paid.",
+    "chunks_waiting": "Chunks of running batches that nobody pays.",
+    "chunks_in_doubt": "Chunks that a worker left behind, whose rows are looked up.",
+}
+
+
+def read(now: datetime | None = None) -> dict[str, float]:
+    """The figures by name. Ages are seconds, 0 where nothing waits."""
+    now = now or timezone.now()
+
+    def age(oldest: datetime | None) -> float:
+        return max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
+
+    events = OutboxEvent.objects.filter(relayed_at=None).aggregate(count=Count("id"), oldest=Min("created_at"))
+    due = WebhookDelivery.objects.filter(status=WebhookDelivery.Status.PENDING, next_attempt_at__lt=now)
+    open_ = Payment.objects.filter(status__in=Payment.OPEN).aggregate(
+        count=Count("id"), oldest=Min("approved_at"), unknown=Count("unknown_since")
+    )
+    chunks: dict[str, Any] = PayoutChunk.objects.filter(
+        is_done=False, batch__status=PayoutBatch.Status.RUNNING
+    ).aggregate(
+        waiting=Count("id", filter=Q(leased_until=None) | Q(leased_until__lt=now)),
+        doubted=Count("id", filter=Q(attempts__gt=1)),
+    )
+    return {
+        "outbox_waiting": events["count"],
+        "outbox_oldest_seconds": age(events["oldest"]),
+        "webhooks_late_seconds": age(due.aggregate(oldest=Min("next_attempt_at"))["oldest"]),
+        "refunds_open": Refund.objects.filter(status=Refund.Status.IN_PROCESSING).count(),
+        "payments_open": open_["count"],
+        "payments_oldest_seconds": age(open_["oldest"]),
+        "payments_unknown": open_["unknown"],
+        "payments_quarantined": Payment.objects.filter(status=Payment.Status.QUARANTINED).count(),
+        "payments_contradicted": Payment.objects.filter(contradicted_at__isnull=False).count(),
+        "batches_running": PayoutBatch.objects.filter(status=PayoutBatch.Status.RUNNING).count(),
+        "chunks_waiting": chunks["waiting"],
+        "chunks_in_doubt": chunks["doubted"],
+    }

@@ -1,0 +1,93 @@
+"""Which column is which, and what a row must hold."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from payments.money import parse_reais
+from payments.pix import keys
+from payments.services.errors import Invalid
+
+MAX_VALUE = 999_999_999_999  # centavos
+# Names of columns, without case, accents and punctuation. The first of each is the template's.
+NAMES = {
+    "reference": ("identificador", "referencia", "id", "correlationid", "reference"),
+    "pix_key": ("chave", "chavepix", "pix", "pixkey", "key", "destinationalias"),
+    "value": ("valor", "valorr", "valorreais", "value", "amount"),
+    "comment": ("descricao", "mensagem", "comentario", "comment", "description"),
+}
+TEMPLATE = "identificador;chave;valor;descricao\r\nsalario-2026-11-001;ana@exemplo.com;1.234,56;Salário de novembro\r\n"
+TITLES = {field: names[0] for field, names in NAMES.items()}
+REQUIRED = ("reference", "pix_key", "value")
+
+
+class Row(NamedTuple):
+    """A row that can be paid. `value` is centavos."""
+
+    line: int
+    reference: str
+    pix_key: str
+    value: int
+    comment: str
+
+
+class Problem(NamedTuple):
+    """What is wrong with a row, in which column of the file."""
+
+    line: int
+    column: str
+    reason: str
+
+
+class Columns:
+    """Reads rows by the names of the file's first row. Raises Invalid where a required column is missing or doubled."""
+
+    def __init__(self, header: list[str]) -> None:
+        found: dict[str, int] = {}
+        for place, title in enumerate(header):
+            field = _field(title)
+            if field in found:
+                raise Invalid(f"The file has two columns for {TITLES[field]}", "file")
+            if field:
+                found[field] = place
+        if missing := [TITLES[field] for field in REQUIRED if field not in found]:
+            raise Invalid(f"The file's first row has no column {', '.join(missing)}", "file")
+        self._places = found
+
+    def read(self, line: int, cells: list[str]) -> Row | list[Problem]:
+        """The row, or everything that is wrong with it."""
+        text = {field: cells[place].strip() if place < len(cells) else "" for field, place in self._places.items()}
+        problems: list[Problem] = []
+
+        def wrong(field: str, reason: str) -> None:
+            problems.append(Problem(line, TITLES[field], reason))
+
+        reference, comment = text["reference"], text.get("comment", "")
+        if not reference or len(reference) > 100 or not _printable(reference):
+            wrong("reference", "must be 1 to 100 characters")
+        if len(comment) > 140 or not _printable(comment):
+            wrong("comment", "must be at most 140 characters")
+        key, value = "", 0
+        try:
+            key = keys.parse(text["pix_key"]).value
+        except keys.InvalidKey as error:
+            wrong("pix_key", str(error))
+        try:
+            value = parse_reais(text["value"])
+            if not 0 < value <= MAX_VALUE:
+                wrong("value", "is out of range")
+        except ValueError:
+            wrong("value", "is no value in reais, such as 1.234,56")
+        return problems or Row(line, reference, key, value, comment)
+
+
+def _field(title: str) -> str:
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z]", "", plain)
+    return next((field for field, names in NAMES.items() if plain in names), "")
+
+
+def _printable(text: str) -> bool:
+    return text.isprintable() and "\ufffd" not in text

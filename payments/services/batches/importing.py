@@ -1,0 +1,141 @@
+"""Read a file into a batch: every row checked, in bounded memory, and every problem reported before anything is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Any, BinaryIO
+
+from django.db import connection, transaction
+
+from payments.models import Company, PayoutBatch, User
+from payments.services.batches.columns import TITLES, Columns, Problem, Row
+from payments.services.batches.tables import read_csv
+from payments.services.batches.xlsx import is_xlsx, read_xlsx
+from payments.services.errors import Invalid
+
+MAX_ROWS = 1_000_000
+CHUNK = 1_000  # rows that one worker pays at a time
+BLOCK = 5_000  # rows and problems written at once
+Status = PayoutBatch.Status
+
+# Rows of the same reference: in the file itself, in payments of the company, and in its batches that are not over.
+_DUPLICATES = """
+INSERT INTO payments_payoutproblem (batch_id, line, "column", reason)
+SELECT r.batch_id, r.line, %(column)s, CASE
+    WHEN r.first < r.line THEN 'is that of line ' || r.first || ' too'
+    WHEN r.paid THEN 'was used for another payment' ELSE 'is in another batch' END
+FROM (
+    SELECT batch_id, line, min(line) OVER (PARTITION BY reference) AS first,
+        -- two questions, because single payments and those of batches have an index each
+        EXISTS (SELECT FROM payments_payment p WHERE p.company_id = %(company)s AND p.correlation_id = reference
+                AND p.batch_id IS NULL)
+        OR EXISTS (SELECT FROM payments_payment p WHERE p.company_id = %(company)s AND p.correlation_id = reference
+                AND p.batch_id IS NOT NULL) AS paid,
+        reference IN (SELECT o.reference FROM payments_payoutrow o WHERE o.batch_id = ANY (%(others)s)) AS elsewhere
+    FROM payments_payoutrow WHERE batch_id = %(batch)s
+) r WHERE r.first < r.line OR r.paid OR r.elsewhere
+"""
+
+
+def upload(company: Company, maker: User, name: str, file: BinaryIO, *, keep: bool = True) -> PayoutBatch:
+    """Read a CSV or XLSX file. The batch is VALIDATED, or a DRAFT with `problems` where a row cannot be paid.
+
+    All or nothing is written: one transaction, whose rows nobody sees before its end.
+
+    Args:
+        keep: without it the file is only checked.
+
+    Raises:
+        Invalid: the file as a whole cannot be read, or has no rows or too many.
+    """
+    with transaction.atomic():
+        batch = PayoutBatch.objects.create(company=company, maker=maker, name=name[:200])
+        loader = _Loader(batch)
+        with closing(read_xlsx(file) if is_xlsx(file) else read_csv(file)) as cells:
+            loader.load(cells)
+        with connection.cursor() as cursor:
+            cursor.execute(_DUPLICATES, _duplicates_of(batch))
+            cursor.execute("SELECT count(DISTINCT line) FROM payments_payoutproblem WHERE batch_id = %s", [batch.pk])
+            batch.problems = cursor.fetchone()[0]
+        batch.rows, batch.total, batch.signature = loader.rows, loader.total, loader.signature.hexdigest()
+        batch.status = Status.DRAFT if batch.problems else Status.VALIDATED
+        batch.save()
+        if not keep:
+            batch.first_problems  # noqa: B018 (read while they are there)
+            transaction.set_rollback(True)
+        return batch
+
+
+def _duplicates_of(batch: PayoutBatch) -> dict[str, Any]:
+    over = (Status.DRAFT, Status.CANCELLED, Status.DONE, Status.PARTIAL)  # their payments are looked at instead
+    others = PayoutBatch.objects.filter(company_id=batch.company_id).exclude(pk=batch.pk).exclude(status__in=over)
+    return {
+        "batch": batch.pk,
+        "company": batch.company_id,
+        "others": list(others.values_list("pk", flat=True)),
+        "column": TITLES["reference"],
+    }
+
+
+def digest_of(rows: Iterable[Row]) -> str:
+    """The SHA-256, in hex, of rows in their canonical text."""
+    made = hashlib.sha256()
+    for row in rows:
+        made.update(f"{row.line}\t{row.reference}\t{row.pix_key}\t{row.value}\t{row.comment}\n".encode())
+    return made.hexdigest()
+
+
+class _Loader:
+    """Writes rows, problems and chunks by COPY, some thousand at a time. `signature` is the digest of the chunks' digests."""
+
+    def __init__(self, batch: PayoutBatch) -> None:
+        self.batch = batch
+        self.rows = self.total = self.chunks = 0
+        self.signature = hashlib.sha256()
+
+    def load(self, cells: Iterator[tuple[int, list[str]]]) -> None:
+        columns = Columns(next(cells, (0, []))[1])
+        rows: list[Row] = []
+        problems: list[Problem] = []
+        for line, texts in cells:
+            read = columns.read(line, texts)
+            if isinstance(read, Row):
+                rows.append(read)
+                self.total += read.value
+            else:
+                problems += read
+            if len(rows) == BLOCK or len(problems) >= BLOCK:
+                self._write(rows, problems)
+                rows, problems = [], []
+        self._write(rows, problems)
+        if not self.rows and not self._any_problem():
+            raise Invalid("The file has no rows", "file")
+        self.signature.update(f"{self.rows} {self.total}".encode())
+
+    def _write(self, rows: list[Row], problems: list[Problem]) -> None:
+        self.rows += len(rows)
+        if self.rows > MAX_ROWS:
+            raise Invalid(f"The file has more than {MAX_ROWS} rows", "file")
+        copy("payments_payoutrow (batch_id, line, reference, pix_key, value, comment)", self.batch.pk, rows)
+        copy('payments_payoutproblem (batch_id, line, "column", reason)', self.batch.pk, problems)
+        chunks = [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
+        described = []
+        for chunk in chunks:
+            self.chunks += 1
+            digest = digest_of(chunk)
+            self.signature.update(digest.encode())
+            described.append((self.chunks, chunk[0].line, chunk[-1].line, digest, "f", 0, 0))
+        columns = "number, first_line, last_line, digest, is_done, attempts, at_line_attempts"
+        copy(f"payments_payoutchunk (batch_id, {columns})", self.batch.pk, described)
+
+    def _any_problem(self) -> bool:
+        return self.batch.found.exists()
+
+
+def copy(table: str, batch_id: int, rows: Iterable[tuple[object, ...]]) -> None:
+    """COPY rows, each after the batch's id, into `table (columns)`."""
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as target:
+        for row in rows:
+            target.write_row((batch_id, *row))

@@ -1,0 +1,146 @@
+"""A batch's states: submit, approve, pause, resume, cancel, retry. Each decides under the batch's row lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from payments.models import Payment, PayoutBatch, PayoutChunk, User
+from payments.services import ledger
+from payments.services.batches import reserve
+from payments.services.batches.hints import hint
+from payments.services.errors import Invalid
+from woovi import outbox
+
+Status = PayoutBatch.Status
+
+
+@contextmanager
+def locked(batch: PayoutBatch, *states: PayoutBatch.Status) -> Iterator[PayoutBatch]:
+    """The batch as it is now, locked in a short transaction. Raises Invalid where it is in none of `states`."""
+    with transaction.atomic():
+        row = PayoutBatch.objects.select_for_update(no_key=True).get(pk=batch.pk)
+        if row.status not in states:
+            raise Invalid(f"The batch is {row.status}")
+        yield row
+
+
+def submit(batch: PayoutBatch) -> PayoutBatch:
+    """Ask for the approval of a batch without problems. Raises Invalid."""
+    with locked(batch, Status.VALIDATED) as row:
+        row.status = Status.AWAITING_APPROVAL
+        row.save(update_fields=["status"])
+        return row
+
+
+def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | None = None) -> PayoutBatch:
+    """Reserve the balance for all rows at once, and let workers begin.
+
+    Args:
+        signature: the batch's, as the approver saw it: what is paid is exactly what was approved.
+
+    Raises:
+        Invalid: it does not wait for approval, it was changed since, the approver uploaded it or belongs to another
+            company, or the balance does not cover it.
+    """
+    try:
+        with locked(batch, Status.AWAITING_APPROVAL) as row:
+            if approver.pk == row.maker_id:
+                raise Invalid("Who uploaded a batch does not approve it")
+            if approver.company_id not in {None, row.company_id}:
+                raise Invalid("The approver is of another company")
+            if signature != row.signature:
+                raise Invalid("The batch is not the one that was shown")
+            row.approver, row.approved_at, row.status = approver, now or timezone.now(), Status.RUNNING
+            reserve.set_to(row, row.total)
+            row.save()
+            hint(row)
+            return row
+    except ledger.InsufficientFunds as error:
+        raise Invalid("The balance does not cover the batch") from error
+
+
+def pause(batch: PayoutBatch, reason: str = "") -> PayoutBatch:
+    """Send no further row. Those at the bank end as they would."""
+    with locked(batch, Status.RUNNING) as row:
+        row.status, row.pause_reason = Status.PAUSED, reason[:200]
+        row.save(update_fields=["status", "pause_reason"])
+        return row
+
+
+def resume(batch: PayoutBatch) -> PayoutBatch:
+    """Go on with a paused batch."""
+    with locked(batch, Status.PAUSED) as row:
+        row.status, row.pause_reason = Status.RUNNING, ""
+        row.save(update_fields=["status", "pause_reason"])
+        hint(row)
+        return row
+
+
+def cancel(batch: PayoutBatch, now: datetime | None = None) -> PayoutBatch:
+    """Send no further row, and release what is reserved for rows that were not sent. Sent rows end as they would.
+
+    Rows that a worker is sending at this moment, or left in doubt, are looked up first.
+    """
+    before = (Status.DRAFT, Status.VALIDATED, Status.AWAITING_APPROVAL)
+    with locked(batch, *before, Status.RUNNING, Status.PAUSED) as row:
+        row.status, row.finished_at = Status.CANCELLED, now or timezone.now()
+        row.save(update_fields=["status", "finished_at"])
+        if row.hold_id:
+            finish(row, row.finished_at)
+            hint(row)
+        return row
+
+
+def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
+    """Pay the failed rows again, never the unknown ones, after a `dry_run_retry` that showed `count` and `total`.
+
+    Raises Invalid where they are other ones by now, or the balance does not cover them.
+    """
+    try:
+        with locked(batch, Status.PARTIAL) as row:
+            if (count, total) != failed_rows(row):
+                raise Invalid("The failed rows are not those that were shown")
+            if not count:
+                raise Invalid("No row has failed")
+            if Payment.objects.filter(batch=row, status=Payment.Status.QUARANTINED).exists():
+                raise Invalid("Rows are in quarantine: ask the bank about them first")
+            row.round, row.failed, row.status, row.finished_at = row.round + 1, 0, Status.RUNNING, None
+            reserve.set_to(row, row.reserved + total)
+            row.save()
+            PayoutChunk.objects.filter(batch=row).update(
+                is_done=False, token=None, leased_until=None, attempts=0, at_line=None, at_line_attempts=0
+            )
+            hint(row)
+            return row
+    except ledger.InsufficientFunds as error:
+        raise Invalid("The balance does not cover the batch") from error
+
+
+def failed_rows(batch: PayoutBatch) -> tuple[int, int]:
+    """How many rows failed in the latest round, and their sum in centavos: what `retry` would pay."""
+    failed = Payment.objects.filter(batch=batch, round=batch.round, status=Payment.Status.FAILED)
+    values = list(failed.values_list("value", flat=True))
+    return len(values), sum(values)
+
+
+def finish(batch: PayoutBatch, now: datetime) -> None:
+    """End the batch where nothing is left to send, and release what no row needs any more. The caller has locked it."""
+    left = PayoutChunk.objects.filter(batch=batch, is_done=False)
+    # Of a cancelled batch, only rows that a worker sends now, or has left in doubt, are waited for.
+    if (left.filter(attempts__gt=0) if batch.status == Status.CANCELLED else left).exists():
+        return
+    open_ = Payment.objects.filter(batch=batch, status__in=(*Payment.OPEN, Payment.Status.QUARANTINED))
+    needed = sum(open_.values_list("value", flat=True))
+    if needed != batch.reserved:
+        reserve.set_to(batch, needed)
+    sent = open_.exclude(status=Payment.Status.QUARANTINED).exists()
+    if batch.status == Status.RUNNING and not sent:
+        batch.status = Status.DONE if batch.confirmed == batch.rows else Status.PARTIAL
+        batch.finished_at = now
+        outbox.write("payout.finished", str(batch.company_id), {"batch": batch.public_id, "status": batch.status})
+    batch.save()

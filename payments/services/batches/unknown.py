@@ -1,0 +1,101 @@
+"""Ask the bank about rows that were sent and whose end is not known, and about rows in quarantine."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from payments.bank.port import BankError, BankUnavailable
+from payments.models import Payment, PayoutBatch
+from payments.services.batches.columns import Row
+from payments.services.batches.paying import send_row
+from payments.services.batches.settling import Result, settle
+from payments.services.errors import Invalid, Unavailable
+from payments.services.payments import outcomes
+from woovi.threads import gives_back
+
+log = logging.getLogger(__name__)
+
+CHECK_AFTER = timedelta(seconds=2)
+CHECK_BATCH = 1_000
+Status = Payment.Status
+
+
+def check_open(now: datetime | None = None) -> int:
+    """Ask about open payments of batches, least recently asked first. Returns how many were tried."""
+    now = now or timezone.now()
+    due = Payment.objects.filter(batch__isnull=False, status=Status.PROCESSING, asked_at__lt=now - CHECK_AFTER)
+    found = list(due.select_related("batch__company").order_by(F("asked_at").asc())[:CHECK_BATCH])
+    Payment.objects.filter(pk__in=[payment.pk for payment in found]).update(asked_at=now)
+    by_batch: dict[PayoutBatch, list[Result]] = defaultdict(list)
+    with ThreadPoolExecutor(settings.PAYOUT_IN_FLIGHT) as pool:
+        for payment, result in zip(found, pool.map(gives_back(_look), found), strict=True):
+            if payment.batch and result:
+                by_batch[payment.batch].append(result)
+    for batch, results in by_batch.items():
+        settle(batch, results, now)
+    return len(found)
+
+
+def _look(payment: Payment) -> Result | None:
+    """How the payment stands at the bank; it is sent if it is not there and its batch still runs."""
+    batch = payment.batch
+    assert batch
+    may_send = batch.status in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.PAUSED}
+    try:
+        result = send_row(batch, row_of(payment), look_up=True, may_send=may_send)
+    except BankUnavailable as error:
+        log.warning("Payment %s stays open: %s", payment.pk, error)
+        return None
+    return result or Result(
+        row_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason="Cancelled, and not at the bank"
+    )
+
+
+def ask(payment: Payment, now: datetime | None = None) -> Payment:
+    """Look up one payment of a batch, also one in quarantine, and book what the bank says.
+
+    One in quarantine that the bank does not have stays there. Raises Unavailable where the bank does not answer.
+    """
+    assert payment.batch
+    if payment.status in {*Payment.OPEN, Status.QUARANTINED}:
+        result = _ask(payment)
+        if result and not result.is_unknown:
+            settle(payment.batch, [result], now or timezone.now())
+            payment.refresh_from_db()
+    return payment
+
+
+def _ask(payment: Payment) -> Result | None:
+    assert payment.batch
+    try:
+        return send_row(payment.batch, row_of(payment), look_up=True, may_send=False)
+    except BankError as error:
+        raise Unavailable("The bank does not answer. Try again") from error
+
+
+def give_up(payment: Payment, now: datetime | None = None) -> Payment:
+    """End a payment in quarantine as FAILED, if the bank does not have it. Then a retry may pay its row.
+
+    Raises Invalid where it is not in quarantine, or the bank has it; Unavailable where the bank does not answer.
+    """
+    if payment.status != Status.QUARANTINED or not payment.batch:
+        raise Invalid("Only a payment in quarantine can be given up")
+    if _ask(payment):
+        raise Invalid("The bank has this payment: ask it")
+    failed = Result(row_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason="Given up in quarantine")
+    settle(payment.batch, [failed], now or timezone.now())
+    payment.refresh_from_db()
+    return payment
+
+
+def row_of(payment: Payment) -> Row:
+    """The row that the payment was made of."""
+    assert payment.line is not None
+    return Row(payment.line, payment.correlation_id, payment.pix_key, payment.value, payment.comment)

@@ -1,0 +1,113 @@
+"""Create a payment: to a Pix key, by a BR Code, or to an account. Nothing is held and no bank is asked yet.
+
+A look-up of the key in the DICT would come here, before the row is written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from payments.models import Company, Payment
+from payments.pix import brcode, ids, keys
+from payments.services.errors import Duplicate, Invalid
+
+MAX_VALUE = 999_999_999_999  # centavos: what the Pix API's ten digits of reais hold
+ALREADY = "Já existe um pagamento com o correlationID fornecido"  # Woovi's own words
+Type = Payment.Type
+# Eleven digits alone stay refused: with a + before them they would be somebody else's phone, in another country.
+_BRAZILIAN = re.compile(r"55[0-9]{10,11}")
+
+
+@dataclass(frozen=True)
+class PaymentOrder:
+    """What to pay, by exactly one of `pix_key`, `qr_code` and `account`. `value` (centavos) may be left to the code."""
+
+    correlation_id: str
+    value: int | None = None
+    pix_key: str = ""
+    pix_key_type: str = ""  # the contract's: CPF, CNPJ, EMAIL, PHONE or RANDOM; empty to tell it by the key's form
+    qr_code: str = ""
+    account: dict[str, Any] | None = None  # {"holder", "account", "psp"}, as the contract has them
+    comment: str = ""
+    end_to_end_id: str = ""  # of the look-up of the key
+    metadata: dict[str, Any] | None = None
+
+
+def create(company: Company, order: PaymentOrder, now: datetime | None = None) -> Payment:
+    """Write the payment, CREATED. It waits for `approve`.
+
+    Raises:
+        Duplicate: the company has used the correlationID for a payment.
+        Invalid: the key, the code, the account or the value cannot be paid.
+    """
+    receiver = _receiver(company, order)
+    value = receiver.pop("value", None) or order.value
+    if value is None or not 0 < value <= MAX_VALUE:
+        raise Invalid(f"value must be from 1 to {MAX_VALUE} centavos", "value")
+    payment = Payment(
+        company=company,
+        correlation_id=order.correlation_id,
+        value=value,
+        comment=order.comment,
+        metadata=order.metadata,
+        end_to_end_id=_known(order.end_to_end_id),
+        created_at=now or timezone.now(),
+        **receiver,
+    )
+    try:
+        with transaction.atomic():
+            payment.save(force_insert=True)
+    except IntegrityError as error:
+        if Payment.objects.filter(company=company, batch=None, correlation_id=order.correlation_id).exists():
+            raise Duplicate(ALREADY, "correlationID") from error
+        raise
+    return payment
+
+
+def _receiver(company: Company, order: PaymentOrder) -> dict[str, Any]:
+    """The columns that say who is paid."""
+    if order.qr_code:
+        return _of_code(order)
+    if order.account is not None:
+        return {"type": Type.MANUAL, "account": order.account}
+    key = read_key(order.pix_key, order.pix_key_type)
+    if key.value == company.pix_key:
+        raise Invalid("destinationAlias is the company's own key", "destinationAlias")
+    return {"type": Type.PIX_KEY, "pix_key": key.value}
+
+
+def read_key(text: str, kind: str = "") -> keys.PixKey:
+    """A key as the merchant wrote it. Before a Brazilian phone with its 55, the `+` may be missing. Raises Invalid."""
+    if kind == "PHONE" and _BRAZILIAN.fullmatch(text.strip()):
+        text = f"+{text.strip()}"
+    try:
+        key = keys.parse(text)
+    except keys.InvalidKey as error:
+        raise Invalid(f"destinationAlias is not a Pix key: {error}", "destinationAlias") from None
+    if kind and kind.replace("RANDOM", "EVP") != key.type:
+        raise Invalid(f"destinationAlias is no key of type {kind}", "destinationAlias")
+    return key
+
+
+def _of_code(order: PaymentOrder) -> dict[str, Any]:
+    try:
+        code = brcode.decode(order.qr_code)
+    except brcode.InvalidBrCode as error:
+        raise Invalid(f"qrCode is not a Pix code: {error}", "qrCode") from None
+    if code.value and order.value and code.value != order.value:
+        raise Invalid(f"value is not the code's, {code.value} centavos", "value")
+    return {"type": Type.QR_CODE, "qr_code": order.qr_code, "pix_key": code.key or "", "value": code.value}
+
+
+def _known(end_to_end_id: str) -> str:
+    """The id, or empty where it has not the network's form, as those of Woovi's own sandbox."""
+    try:
+        return str(ids.parse(end_to_end_id))
+    except ids.InvalidId:
+        return ""

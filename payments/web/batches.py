@@ -1,0 +1,129 @@
+"""Pages of payout batches: upload a file, approve it, watch it, stop it, pay failed rows again, read the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from payments.models import PayoutBatch
+from payments.refusals import translated
+from payments.services import batches
+from payments.services.batches.columns import TEMPLATE
+from payments.services.errors import ServiceError
+from payments.web.access import MerchantRequest, merchant
+
+PAGE = 50  # batches
+
+
+class UploadForm(forms.Form):
+    """A file of payouts."""
+
+    file = forms.FileField(label=_("CSV or XLSX file"))
+
+
+class RetryForm(forms.Form):
+    """The failed rows as they were shown, so that no others are paid."""
+
+    count = forms.IntegerField(min_value=1)
+    total = forms.IntegerField(min_value=1)
+
+
+class SignatureForm(forms.Form):
+    """The batch as it was shown."""
+
+    signature = forms.CharField(max_length=64)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@merchant
+def listing(request: MerchantRequest) -> HttpResponse:
+    """The batches, and the form that uploads one."""
+    sent = request.method == "POST"
+    form = UploadForm(request.POST, request.FILES) if sent else UploadForm()
+    if form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            batch = batches.upload(request.company, request.user, file.name, file.file)
+        except ServiceError as error:
+            form.add_error("file", translated(error))
+        else:
+            return redirect("web:batch", batch.public_id)
+    found = PayoutBatch.objects.filter(company=request.company).order_by("-id")[:PAGE]
+    return render(request, "web/batches.html", {"batches": found, "form": form}, status=422 if form.errors else 200)
+
+
+@require_safe
+@merchant
+def show(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """One batch: its problems, or its progress, and what the reader may do."""
+    batch = _find(request, public_id)
+    count, total = batches.failed_rows(batch) if batch.status == PayoutBatch.Status.PARTIAL else (0, 0)
+    context = {
+        "batch": batch,
+        "progress": batches.progress(batch),
+        "is_maker": batch.maker_id == request.user.pk,
+        "failed_count": count,
+        "failed_total": total,
+    }
+    return render(request, "web/parts/batch.html" if request.htmx else "web/batch.html", context)
+
+
+@require_POST
+@merchant
+def act(request: MerchantRequest, public_id: str, action: str) -> HttpResponse:
+    """Do one of ACTIONS to the batch. A refusal is shown on its page."""
+    batch = _find(request, public_id)
+    try:
+        ACTIONS[action](request, batch)
+    except ServiceError as error:
+        messages.error(request, translated(error))
+    return redirect("web:batch", batch.public_id)
+
+
+def _approve(request: MerchantRequest, batch: PayoutBatch) -> None:
+    form = SignatureForm(request.POST)
+    batches.approve(batch, request.user, form.cleaned_data["signature"] if form.is_valid() else "")
+
+
+def _retry(request: MerchantRequest, batch: PayoutBatch) -> None:
+    form = RetryForm(request.POST)
+    shown = (form.cleaned_data["count"], form.cleaned_data["total"]) if form.is_valid() else (0, 0)
+    batches.retry(batch, *shown)
+
+
+ACTIONS: dict[str, Callable[[MerchantRequest, PayoutBatch], object]] = {
+    "submit": lambda request, batch: batches.submit(batch),
+    "approve": _approve,
+    "pause": lambda request, batch: batches.pause(batch),
+    "resume": lambda request, batch: batches.resume(batch),
+    "cancel": lambda request, batch: batches.cancel(batch),
+    "retry": _retry,
+}
+
+
+@require_safe
+@merchant
+def export(request: MerchantRequest, public_id: str) -> StreamingHttpResponse:
+    """What came of every row, as CSV."""
+    batch = _find(request, public_id)
+    headers = {"Content-Disposition": f'attachment; filename="{batch.public_id}.csv"'}
+    return StreamingHttpResponse(batches.export(batch), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@require_safe
+@merchant
+def template(request: MerchantRequest) -> HttpResponse:
+    """The file to fill in. With UTF-8's mark, without which Excel takes it for another encoding."""
+    headers = {"Content-Disposition": 'attachment; filename="pagamentos.csv"'}
+    return HttpResponse("\ufeff" + TEMPLATE, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _find(request: MerchantRequest, public_id: str) -> PayoutBatch:
+    found = PayoutBatch.objects.filter(company=request.company).select_related("company")
+    return get_object_or_404(found, public_id=public_id)

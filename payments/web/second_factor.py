@@ -1,0 +1,99 @@
+"""The page where a person, merchant's or operator, switches the second factor on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import segno
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import authenticate
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+
+from payments.models import User
+from payments.refusals import translated
+from payments.services import second_factor
+from payments.services.errors import ServiceError
+from payments.web.sessions import CodeForm
+from woovi.ratelimit.login import CODE, attempt
+
+KEY = "new_second_factor"  # key of the session: shown, not yet confirmed
+SHOWN = 220  # pixels of the QR code
+
+
+class OnForm(CodeForm):
+    """The password too, so that nobody who finds an open browser locks the owner out."""
+
+    field_order = ["password", "code"]
+    password = forms.CharField(
+        label=_("Password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["code"].widget.attrs.pop("autofocus")
+
+
+@login_required
+@never_cache
+@sensitive_post_parameters("password", "code")
+def show(request: HttpRequest) -> HttpResponse:
+    """What is on, and the forms to change it. Each needs a code."""
+    return _while_on(request) if second_factor.is_on(_user(request)) else _while_off(request)
+
+
+def _while_off(request: HttpRequest) -> HttpResponse:
+    user, form = _user(request), OnForm(request.POST or None)
+    secret = request.session.setdefault(KEY, second_factor.new_secret())
+    if form.is_valid():
+        if authenticate(request, username=user.email, password=form.cleaned_data["password"]) != user:
+            form.add_error("password", _("The password is wrong."))
+        elif codes := _done(request, form, lambda code: second_factor.switch_on(user, secret, code)):
+            del request.session[KEY]
+            return render(request, "web/recovery_codes.html", {"codes": codes})
+    context = {
+        "form": form,
+        "qr": segno.make(second_factor.address(user, secret)).svg_data_uri(scale=4, border=2),
+        "size": SHOWN,
+        "secret": second_factor.for_typing(secret),
+    }
+    return render(request, "web/second_factor_off.html", context)
+
+
+def _while_on(request: HttpRequest) -> HttpResponse:
+    user, form = _user(request), CodeForm(request.POST or None)
+    if form.is_valid() and _done(request, form, lambda code: second_factor.check(user, code)):
+        if "recovery" in request.POST:
+            codes = second_factor.new_recovery_codes(user)
+            return render(request, "web/recovery_codes.html", {"codes": codes})
+        second_factor.switch_off(user)
+        messages.success(request, _("The second factor is off."))
+        return redirect("web:second-factor")
+    context = {"form": form, "left": second_factor.recovery_codes_left(user)}
+    return render(request, "web/second_factor_on.html", context)
+
+
+def _done(request: HttpRequest, form: CodeForm, act: Callable[[str], Any]) -> Any:
+    """What `act` returns for the form's code, counted as a try. Something false, and an error at the field, if it fails."""
+    done: Any = None
+    refusal: ServiceError | None = None
+    with attempt(request, _user(request).email, CODE) as tried:
+        try:
+            done = act(form.cleaned_data["code"])
+        except ServiceError as error:
+            refusal = error
+        if done:
+            tried.succeeded()
+    if not done:
+        form.add_error("code", translated(refusal) if refusal else _("This code is wrong, or was used before."))
+    return done
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)

@@ -1,0 +1,117 @@
+"""A batch is paid while workers, relay, beat and Redis are killed at random and Redis is emptied: each row once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from tests.bank_process import eventually
+from tests.faults import storm
+from woovi.local import running
+from woovi.local.embedded.layout import Layout
+
+ROWS, WITHIN = 600, 120.0  # rows; seconds
+BANK = {"latency_ms": 20, "latency_spread_ms": 10, "settle_ms": 0, "timeout_percent": 1, "timeout_seconds": 2}
+PREPARE = """
+from payments.models import Company, User
+from payments.bank.port import BankReceived
+from payments.services.charges import receiving
+from django.utils import timezone
+shop = Company.objects.get()
+User.objects.create_user("checker@demo.example", company=shop)
+receiving.receive(BankReceived("E" + "0" * 31, "", shop.pix_key, 100_000_000, timezone.now()))
+"""
+
+
+@pytest.fixture
+def system() -> Iterator[running.System]:
+    with tempfile.TemporaryDirectory(prefix="woovi-batch-") as folder:
+        Path(folder).chmod(0o711)
+        with running.started(Path(folder), PORT="18100", BANK_TIMEOUT="1", PAYOUT_LEASE="3") as system:
+            httpx.put(f"{system['bank']}/sim/faults", json=BANK).raise_for_status()
+            told = system.manage("shell", "-c", PREPARE)
+            assert told.returncode == 0, told.stderr
+            yield system
+
+
+def step(system: running.System, *arguments: str) -> dict[str, Any]:
+    told = system.manage("payout_batch", *arguments, "--json")
+    assert told.returncode == 0, told.stdout + told.stderr
+    answer: dict[str, Any] = json.loads(told.stdout)
+    return answer
+
+
+def kill_at_random(system: running.System, stop: threading.Event, killed: list[str]) -> None:
+    dice = random.Random(6)
+    socket = str(Layout.of(system.data).valkey_socket)
+    emptied = False
+    while not stop.wait(dice.uniform(0.5, 2.0)):
+        name = dice.choice(["batch-worker", "batch-worker", "relay", "beat", "redis"])
+        try:
+            if name == "redis":
+                with redis.Redis(unix_socket_path=socket) as direct:
+                    pid = direct.info()["process_id"]
+                    if not emptied:
+                        direct.flushall()
+                        emptied = True
+                os.kill(pid, signal.SIGKILL)
+            else:
+                os.kill(system.pids()[name], signal.SIGKILL)
+        except (KeyError, ProcessLookupError, ValueError, OSError, redis.RedisError):
+            continue  # it is not up again yet
+        killed.append(name)
+
+
+def test_every_row_is_paid_once(system: running.System) -> None:
+    file = system.data / "folha.csv"
+    step(system, "sample", str(file), "--rows", str(ROWS))
+    batch = step(system, "import", str(file), "--user", system["merchant"]["user"])["batch"]
+    stop, killed = threading.Event(), list[str]()
+    wind = threading.Thread(target=kill_at_random, args=(system, stop, killed))
+    wind.start()
+    try:
+        approved = step(system, "approve", batch, "--user", "checker@demo.example")
+        with psycopg.connect(storm.database(system), autocommit=True) as db:
+
+            def ended() -> bool:
+                row = db.execute("SELECT confirmed FROM payments_payoutbatch").fetchone()
+                return bool(row and row[0] > ROWS * 0.5)
+
+            deadline = time.monotonic() + 20.0  # a worker that is killed often is started again ever later
+            while not ended() and time.monotonic() < deadline:
+                time.sleep(0.1)
+    finally:
+        stop.set()
+        wind.join()
+    assert {"batch-worker", "redis"} <= set(killed), killed
+
+    with psycopg.connect(storm.database(system), autocommit=True) as db:
+
+        def one(query: str) -> Any:
+            row = db.execute(query).fetchone()
+            return row and row[0]
+
+        eventually(lambda: one("SELECT status FROM payments_payoutbatch") == "DONE", WITHIN)
+        assert one("SELECT count(*) FROM bank_sim.simulator_sent") == ROWS, "each row reached the bank once"
+        assert one("SELECT sum(value)::bigint FROM bank_sim.simulator_sent") == approved["total"]
+        assert one("SELECT -sum(value)::bigint FROM bank_sim.simulator_movement WHERE value < 0") == approved["total"]
+        assert one("SELECT count(*) FROM payments_payment WHERE status = 'CONFIRMED'") == ROWS
+        assert one("SELECT reserved FROM payments_payoutbatch") == 0
+        assert one("SELECT pending_out::bigint FROM payments_account WHERE kind = 'MERCHANT'") == 0
+        events = "SELECT count(*) FROM outbox_outboxevent WHERE topic = 'OPENPIX:MOVEMENT_CONFIRMED'"
+        assert one(events) == ROWS
+    checked = system.manage("check_ledger")
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,0 +1,109 @@
+"""What operators do about batches and payments: by right only, after a question, and in the log."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from payments.models import Company, Payment, PayoutBatch, User
+from payments.services import batches, payments
+from payments.services.batches import leases, rows, settling
+from payments.services.charges import receiving
+from payments.services.payments import PaymentOrder
+from tests.bank_process import BankProcess
+from tests.payments import making
+from tests.payments.batches.conftest import csv_of, money
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shop() -> Company:
+    made = making.company()
+    receiving.receive(making.pix(pix_key=made.pix_key, value=10_000))
+    return made
+
+
+@pytest.fixture
+def running(shop: Company) -> PayoutBatch:
+    one, two = (User.objects.create_user(f"{name}@example.com", company=shop) for name in ("maker", "checker"))
+    batch = batches.submit(batches.upload(shop, one, "folha.csv", io.BytesIO(csv_of(3).encode())))
+    return batches.approve(batch, two, batch.signature)
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("op@example.com", "x"))
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
+def act(client: Client, model: str, action: str, *rows_: Any, **form: str) -> str:
+    body = {"action": action, "_selected_action": [row.pk for row in rows_], **form}
+    answer = client.post(f"/admin/payments/{model}/", body, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_batch_is_paused_resumed_and_cancelled_after_a_question(operator: Client, running: PayoutBatch) -> None:
+    for action, state in (("pause", "PAUSED"), ("resume", "RUNNING"), ("cancel", "CANCELLED")):
+        before = running.status
+        act(operator, "payoutbatch", action, running)
+        running.refresh_from_db()
+        assert running.status == before, "it only asks"
+        act(operator, "payoutbatch", action, running, confirmed="yes")
+        running.refresh_from_db()
+        assert running.status == state
+    assert LogEntry.objects.filter(object_id=str(running.pk)).count() == 3
+    assert "not in a state for this" in act(operator, "payoutbatch", "resume", running, confirmed="yes")
+    assert money(running.company) == (9_920, 0)
+
+
+def test_its_page_says_how_far_it_is(operator: Client, running: PayoutBatch) -> None:
+    page = operator.get(f"/admin/payments/payoutbatch/{running.pk}/change/").content.decode()
+    assert "confirmed 0, failed 0, unknown 0, quarantined 0, waiting 3" in page
+    found = operator.get(f"/admin/payments/payoutrow/?q={running.public_id}").content.decode()
+    assert "ana3@exemplo.com" in found
+
+
+def test_a_reader_does_not_act(client: Client, running: PayoutBatch) -> None:
+    reader = User.objects.create_user("reader@example.com", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_payoutbatch"))
+    client.force_login(reader)
+    act(client, "payoutbatch", "cancel", running, confirmed="yes")
+    running.refresh_from_db()
+    assert running.status == "RUNNING"
+
+
+def test_a_payment_is_asked_about_denied_and_removed(operator: Client, bank: BankProcess, shop: Company) -> None:
+    for name in ("a", "b", "c"):
+        payments.create(shop, PaymentOrder(name, 100, pix_key="ana@exemplo.com"))
+    first = payments.approve(shop, "a")
+    act(operator, "payment", "ask_bank", first)
+    act(operator, "payment", "deny", Payment.objects.get(correlation_id="b"), confirmed="yes")
+    act(operator, "payment", "remove", Payment.objects.get(correlation_id="c"), confirmed="yes")
+    assert list(Payment.objects.order_by("id").values_list("status", flat=True)) == ["CONFIRMED", "DENIED", "REMOVED"]
+    refusal = act(operator, "payment", "deny", first, confirmed="yes")
+    assert "approved already" in refusal
+
+
+def test_a_row_in_quarantine_is_asked_about_and_given_up(
+    operator: Client, bank: BankProcess, running: PayoutBatch
+) -> None:
+    chunk = leases.claim(running.pk)
+    assert chunk
+    row = rows.left(running, chunk)[0]
+    settling.settle(running, [settling.Result(row, Payment.Status.QUARANTINED)], timezone.now(), chunk)
+    payment = Payment.objects.get()
+    act(operator, "payment", "ask_bank", payment)
+    payment.refresh_from_db()
+    assert payment.status == "QUARANTINED", "the bank does not have it"
+    act(operator, "payment", "give_up", payment, confirmed="yes")
+    payment.refresh_from_db()
+    assert (payment.status, money(running.company)) == ("FAILED", (9_920, 200))

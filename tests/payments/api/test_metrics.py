@@ -1,0 +1,42 @@
+"""What Prometheus reads about work that waits or is in doubt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from payments.models import Payment
+from payments.selectors import work
+from payments.services import payments
+from payments.services.charges import receiving
+from payments.services.payments import PaymentOrder
+from tests.payments import making
+
+pytestmark = pytest.mark.django_db
+
+
+def test_figures_of_what_is_open() -> None:
+    assert set(work.read()) == set(work.FIGURES)
+    shop = making.company()
+    receiving.receive(making.pix(pix_key=shop.pix_key, value=10_000))
+    payments.create(shop, PaymentOrder("a", 100, pix_key="ana@exemplo.com"))
+    payments.approve(shop, "a")
+    Payment.objects.update(unknown_since=timezone.now())
+    seen = work.read(timezone.now() + timedelta(seconds=100))
+    assert (seen["payments_open"], seen["payments_unknown"]) == (1, 1)
+    assert 100 <= seen["payments_oldest_seconds"] < 130
+    assert seen["outbox_waiting"] >= 2
+    assert seen["outbox_oldest_seconds"] >= 100
+
+
+def test_only_who_has_the_token_reads_them(settings: Any) -> None:
+    assert Client().get("/metrics/work").status_code == 404
+    settings.METRICS_TOKEN = "a-token"
+    assert Client().get("/metrics/work", headers={"Authorization": "Bearer other"}).status_code == 404
+    answer = Client().get("/metrics/work", headers={"Authorization": "Bearer a-token"})
+    assert answer.status_code == 200
+    assert "woovi_payments_open 0\n" in answer.content.decode()
