@@ -51,6 +51,10 @@ REFUSALS = [
     ("Who uploaded a batch does not approve it", _("Who uploaded a batch does not approve it.")),
     ("The approver is of another company", _("Only people of the company approve its batches.")),
     ("The batch is not the one that was shown", _("The batch was changed since it was shown. Look at it again.")),
+    (
+        r"Another payment or batch uses a reference of the batch by now: that of line (?P<line>\d+)",
+        _("The id of line %(line)s is used by another payment or batch by now. Cancel the batch and upload a corrected file."),
+    ),
     (r"The batch is \w+$", _("The batch is not in a state for this.")),
     ("The balance does not cover the batch", _("The balance does not cover the batch.")),
     ("The failed rows are not those that were shown", _("Other rows have failed by now. Look at them again.")),

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from payments.models import Payment, PayoutBatch, PayoutChunk, User
-from payments.services import ledger
+from payments.services import ledger, references
 from payments.services.batches import reserve
 from payments.services.batches.hints import hint
 from payments.services.errors import Invalid
@@ -45,7 +45,7 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
 
     Raises:
         Invalid: it does not wait for approval, it was changed since, the approver uploaded it or belongs to another
-            company, or the balance does not cover it.
+            company, a reference was used meanwhile, or the balance does not cover it.
     """
     try:
         with locked(batch, Status.AWAITING_APPROVAL) as row:
@@ -55,6 +55,9 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
                 raise Invalid("The approver is of another company")
             if signature != row.signature:
                 raise Invalid("The batch is not the one that was shown")
+            references.decide_alone(row.company_id)
+            if line := references.first_used(row):
+                raise Invalid(f"Another payment or batch uses a reference of the batch by now: that of line {line}")
             row.approver, row.approved_at, row.status = approver, now or timezone.now(), Status.RUNNING
             reserve.set_to(row, row.total)
             row.save()
