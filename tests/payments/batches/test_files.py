@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -106,32 +105,3 @@ def test_a_file_that_cannot_be_read(shop: Company, maker: User, data: bytes, wor
     with pytest.raises(Invalid, match=words):
         upload(shop, maker, data)
     assert not PayoutBatch.objects.exists()
-
-
-def xlsx(rows: str, strings: str = "") -> bytes:
-    schema = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet {schema}><sheetData>{rows}</sheetData></worksheet>")
-        archive.writestr("xl/sharedStrings.xml", f"<sst {schema}>{strings}</sst>")
-    return file.getvalue()
-
-
-def test_a_spreadsheet(shop: Company, maker: User) -> None:
-    strings = "".join(f"<si><t>{text}</t></si>" for text in ("identificador", "chave", "valor", "a"))
-    header = '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="D1" t="s"><v>2</v></c></row>'
-    first = '<row r="3"><c r="A3" t="s"><v>3</v></c><c r="B3"><v>11144477735</v></c><c r="D3"><v>1234.5</v></c></row>'
-    second = '<row r="4"><c r="A4" t="inlineStr"><is><t>b</t></is></c><c r="B4" t="str"><v>ana@exemplo.com</v></c><c r="D4"><v>0.1</v></c></row>'
-    third = (
-        '<row r="5"><c r="A5"><v>7</v></c><c r="B5" t="str"><v>ana@exemplo.com</v></c><c r="D5"><v>0.105</v></c></row>'
-    )
-    batch = upload(shop, maker, xlsx(header + first + second + third, strings))
-    found = list(batch.lines.order_by("line").values_list("line", "reference", "pix_key", "value"))
-    assert found == [(3, "a", making.ANA, 123_450), (4, "b", "ana@exemplo.com", 10)]
-    assert [(line, column) for line, column, _ in problems(batch)] == [(5, "valor")]
-
-
-@pytest.mark.parametrize("rows", ["<row><c r='ÿ'/></row>", "<row r='1'><c t='s'><v>9</v></c></row>", "<row"])
-def test_a_broken_spreadsheet(shop: Company, maker: User, rows: str) -> None:
-    with pytest.raises(Invalid, match="cannot be read"):
-        upload(shop, maker, xlsx(rows))
