@@ -36,8 +36,9 @@ def upload(company: Company, maker: User, name: str, file: BinaryIO, *, keep: bo
     with transaction.atomic():
         batch = PayoutBatch.objects.create(company=company, maker=maker, name=name[:200])
         loader = _Loader(batch)
-        with closing(read_xlsx(file) if is_xlsx(file) else read_csv(file)) as cells:
-            loader.load(cells)
+        is_csv = not is_xlsx(file)
+        with closing(read_csv(file) if is_csv else read_xlsx(file)) as cells:
+            loader.load(cells, by_lines=is_csv)
         references.decide_alone(company.pk)
         references.report_used(batch, TITLES["reference"])
         with connection.cursor() as cursor:
@@ -68,8 +69,8 @@ class _Loader:
         self.rows = self.total = self.chunks = 0
         self.signature = hashlib.sha256()
 
-    def load(self, cells: Iterator[tuple[int, list[str]]]) -> None:
-        columns = Columns(next(cells, (0, []))[1])
+    def load(self, cells: Iterator[tuple[int, list[str]]], *, by_lines: bool) -> None:
+        columns = Columns(next(cells, (0, []))[1], by_lines=by_lines)
         rows: list[Row] = []
         problems: list[Problem] = []
         for line, texts in cells:

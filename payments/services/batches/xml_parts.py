@@ -20,6 +20,7 @@ FREE = 1 << 20  # unpacked bytes that need no such ratio
 DEPTH = 64  # elements in each other
 NAMES = 1_000  # different names of elements and attributes, each of which the parser remembers
 PENDING = 1 << 18  # bytes of one tag
+TOO_LARGE = "The file is too large once unpacked, or packed as no spreadsheet is"
 _KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # ECMA-376's two dialects, and what says where parts are.
 _NAMESPACES = (
@@ -45,7 +46,7 @@ class _Frugal:
 
     def read(self, size: int = -1) -> bytes:
         if size > max(DIRECTORY, PIECE):
-            raise too_large()
+            raise Invalid(TOO_LARGE, "file")
         return self._read(size)
 
 
@@ -64,7 +65,7 @@ def parse(archive: zipfile.ZipFile, name: str, reader: Elements, largest: int | 
     part = archive.getinfo(name)
     allowed = min(largest or LARGEST, max(FREE, RATIO * part.compress_size))
     if part.file_size > allowed or part.compress_type not in _KINDS:
-        raise too_large()
+        raise Invalid(TOO_LARGE, "file")
     names: dict[str, str] = {}
     parser = _parser(reader, names)
     fed = 0
@@ -73,7 +74,7 @@ def parse(archive: zipfile.ZipFile, name: str, reader: Elements, largest: int | 
             fed += len(piece)
             parser.Parse(piece, False)
             if len(names) > NAMES or fed - parser.CurrentByteIndex > PENDING:
-                raise too_large()
+                raise Invalid(TOO_LARGE, "file")
             yield
     parser.Parse(b"", True)
     yield
@@ -86,7 +87,7 @@ def _parser(reader: Elements, names: dict[str, str]) -> expat.XMLParserType:
         nonlocal depth
         depth += 1
         if depth > DEPTH:
-            raise too_large()
+            raise Invalid(TOO_LARGE, "file")
         reader.start(_local(tag), attributes)
 
     def end(tag: str) -> None:
@@ -107,8 +108,3 @@ def _parser(reader: Elements, names: dict[str, str]) -> expat.XMLParserType:
 def _local(tag: str) -> str:
     namespace, _, name = tag.rpartition(" ")
     return name if namespace in _NAMESPACES else ""
-
-
-def too_large() -> Invalid:
-    """The refusal for limits that no honest file reaches."""
-    return Invalid("The file is too large once unpacked, or packed as no spreadsheet is", "file")

@@ -9,6 +9,7 @@ import pytest
 
 from payments.models import Company, PayoutBatch, User
 from payments.services import batches, payments
+from payments.services.batches import tables
 from payments.services.batches.columns import TEMPLATE
 from payments.services.errors import Invalid
 from payments.services.payments import PaymentOrder
@@ -105,3 +106,47 @@ def test_a_file_that_cannot_be_read(shop: Company, maker: User, data: bytes, wor
     with pytest.raises(Invalid, match=words):
         upload(shop, maker, data)
     assert not PayoutBatch.objects.exists()
+
+
+OBS = "identificador;chave;valor;obs\n"
+
+
+def test_a_row_whose_cell_holds_a_line_break_is_named(uploaded: Upload) -> None:
+    batch = uploaded(
+        OBS
+        + "a1;ana1@exemplo.com;1,00;ok\n"
+        + 'a2;ana2@exemplo.com;1,00;"ver nota\n'  # swallows the next row, but for its last cell
+        + 'a3;ana3@exemplo.com;1,00;"\n'
+        + "a4;ana4@exemplo.com;1,00;ok\n"
+    )
+    assert (batch.status, batch.rows) == ("DRAFT", 2)
+    assert problems(batch) == [(4, "obs", 'holds a line break: a quote (") before it is left open')]
+
+
+def test_quotes_that_hold_one_line_are_none_of_the_files_faults(uploaded: Upload) -> None:
+    batch = uploaded(
+        OBS + 'a1;ana1@exemplo.com;"1,00";"o ""melhor"" deles; sim"\r\n' + 'a2;ana2@exemplo.com;1,00;6" x\r\n'
+    )
+    assert (batch.status, batch.rows) == ("VALIDATED", 2), problems(batch)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (OBS + 'a;ana@exemplo.com;1,00;"x\nb;ana@exemplo.com;1,00;"urgente\n', "Line 3 cannot be read"),
+        (
+            OBS + 'a;ana@exemplo.com;1,00;ok\nb;ana@exemplo.com;1,00;"x\nc;ana@exemplo.com;1,00;y\n',
+            "Line 4 cannot be read",
+        ),
+        ('identificador;chave;valor;"obs\na;ana@exemplo.com;1,00;"\n', "first row holds a line break"),
+        (OBS + ";" * 400 + "\n", "Line 2 and what its quotes hold have more than 300 characters"),
+        (OBS + 'a;ana@exemplo.com;1,00;"' + "x;\n" * 150, "have more than 300 characters"),
+    ],
+    ids=range(5),
+)
+def test_quotes_and_lines_that_would_swallow_rows(
+    uploaded: Upload, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.setattr(tables, "LONGEST_ROW", 300, raising=False)
+    with pytest.raises(Invalid, match=words):
+        uploaded(text)

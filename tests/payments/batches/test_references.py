@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -30,8 +31,8 @@ def create(shop: Company, name: str) -> Payment:
 def test_two_uploads_of_one_file_at_once(shop: Company, maker: User, monkeypatch: pytest.MonkeyPatch) -> None:
     both, load = threading.Barrier(2), importing._Loader.load
 
-    def together(loader: importing._Loader, cells: object) -> None:
-        load(loader, cells)  # type: ignore[arg-type]
+    def together(loader: importing._Loader, cells: Any, **kind: bool) -> None:
+        load(loader, cells, **kind)
         both.wait(20)  # neither has committed its rows
 
     monkeypatch.setattr(importing._Loader, "load", together)
