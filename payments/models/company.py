@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from payments.models.base import PublicIdField
+from woovi.ratelimit.device import account_of
 
 
 class Company(models.Model):
@@ -62,8 +63,15 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """The user with this e-mail address, ignoring case. Both sides are lowered in SQL, to use the index."""
-        return self.alias(lowered=Lower("email")).get(lowered=Lower(models.Value(username)))
+        """The user with this e-mail address, ignoring case. Both sides are lowered in SQL, to use the index.
+
+        PostgreSQL lowers some foreign letters to ASCII ones (U+0130 to i). Limits count those spellings apart, so they are
+        nobody's. Raises User.DoesNotExist.
+        """
+        found = self.alias(lowered=Lower("email")).get(lowered=Lower(models.Value(username)))
+        if account_of(found.email) != account_of(username or ""):
+            raise self.model.DoesNotExist
+        return found
 
 
 class User(AbstractUser):
