@@ -73,6 +73,7 @@ def attempt(request: HttpRequest, username: str, door: Door = PASSWORD) -> Itera
     with reserve(*asks(request, *names, account=account, device=f"{account} {known}", world="all")) as reserved:
         tried = Attempt(reserved)
         yield tried
-    alarm.note(failed=not tried.right)
+    if known is None:
+        alarm.note(account, failed=not tried.right)
     if delayed and not tried.right:
         limiter.take(*asks(request, *delayed))  # its bucket holds one try: this is refused, and begins the block
