@@ -43,7 +43,9 @@ POLICIES = [
     Policy("login.device", "device", 5, QUARTER, blocks=BLOCKS),
     Policy("login.code", "account", 5, QUARTER, blocks=BLOCKS),
     Policy("login.code.device", "device", 5, QUARTER, blocks=BLOCKS),
-    Policy("reset.account", "account", 3, HOUR),  # mails to one mailbox
+    Policy("login.code.mail", "account", 5, QUARTER),  # mails to one mailbox
+    Policy("login.device.mail", "account", 5, QUARTER),
+    Policy("reset.account", "account", 3, HOUR),
     Policy("reset.device", "device", 3, HOUR),
     Policy("appid.address", "address", 20, QUARTER),
     Policy("appid.network", "network", 100, QUARTER),

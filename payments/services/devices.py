@@ -14,7 +14,9 @@ from django.utils import timezone
 from payments.models import User
 from payments.services import second_factor
 from woovi import outbox
-from woovi.ratelimit.device import new_device
+from woovi.ratelimit import limiter
+from woovi.ratelimit.device import account_of, new_device
+from woovi.ratelimit.middleware import asks
 
 SUBJECT = "Novo acesso à sua conta"
 TEXT = """Alguém entrou na sua conta {email} em {at:%d/%m/%Y %H:%M} (UTC), de um navegador que ainda não conhecíamos.
@@ -37,7 +39,9 @@ Se não foi você, troque sua senha agora e fale conosco.
 
 @receiver(new_device)
 def queue_mail(sender: object, user: User, request: HttpRequest, **_: Any) -> None:
-    """Queue the mail, so that the log-in does not wait for a mail server."""
+    """Queue the mail, so that the log-in does not wait for a mail server. None where the owner was just told five times."""
+    if not limiter.take(*asks(request, "login.device.mail", account=account_of(user.email))).allowed:
+        return
     payload = {
         "user_id": user.pk,
         "address": str(getattr(request, "limit_address", None) or "desconhecido"),

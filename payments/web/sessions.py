@@ -21,6 +21,7 @@ from payments.models import User
 from payments.services import second_factor
 from woovi.ratelimit import alarm, device
 from woovi.ratelimit.login import CODE, attempt
+from woovi.ratelimit.middleware import charge
 
 PENDING = "log_in"  # key of the session
 PATIENCE = 600  # seconds between the password and the code
@@ -46,9 +47,11 @@ class Login(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user: Any = form.get_user()
+        account = device.account_of(user.email)
         if second_factor.is_on(user):
             nonce = ""
-        elif device.known(self.request.COOKIES, device.account_of(user.email)) is None and alarm.seconds():
+        elif device.known(self.request.COOKIES, account) is None and alarm.seconds():
+            charge(self.request, "login.code.mail", account=account)
             nonce = second_factor.send_code(user)
         else:
             return super().form_valid(form)

@@ -176,3 +176,24 @@ def test_a_known_device_notices_nothing(user: User, monkeypatch: pytest.MonkeyPa
     assert give_password(client)["Location"] == "/"
     assert give_password(browser())["Location"] == "/login/code"  # the negative control
     assert account_of(" Ana@Example.com ") == "ana@example.com"
+
+
+def test_who_knows_the_password_floods_no_mailbox_with_codes(user: User, alarmed: None) -> None:
+    User.objects.create_user("bia@example.com", PASSWORD)
+    seen = []
+    for number in range(7):
+        thief = browser()
+        thief.defaults["REMOTE_ADDR"] = f"198.51.{number}.7"
+        seen.append(give_password(thief).status_code)
+    assert seen == [302] * 5 + [429] * 2
+    assert OutboxEvent.objects.filter(topic="task:mail_log_in_code").count() == 5
+    assert give_password(browser(), email="bia@example.com").status_code == 302, "another mailbox is not concerned"
+
+
+def test_nor_with_news_of_new_browsers_and_still_gets_in(user: User) -> None:
+    for number in range(7):
+        client = browser()
+        client.defaults["REMOTE_ADDR"] = f"198.51.{number}.7"
+        give_password(client)
+        assert is_in(client)
+    assert OutboxEvent.objects.filter(topic="task:mail_new_device").count() == 5
