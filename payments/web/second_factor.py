@@ -8,7 +8,7 @@ from typing import Any, cast
 import segno
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,6 +21,7 @@ from payments.refusals import translated
 from payments.services import second_factor
 from payments.services.errors import ServiceError
 from payments.web.sessions import CodeForm
+from woovi.ratelimit import device
 from woovi.ratelimit.login import CODE, attempt
 
 KEY = "new_second_factor"  # key of the session: shown, not yet confirmed
@@ -56,6 +57,7 @@ def _while_off(request: HttpRequest) -> HttpResponse:
             form.add_error("password", _("The password is wrong."))
         elif codes := _done(request, form, lambda code: second_factor.switch_on(user, secret, code)):
             del request.session[KEY]
+            _stay(request, user)
             return render(request, "web/recovery_codes.html", {"codes": codes})
     context = {
         "form": form,
@@ -73,10 +75,17 @@ def _while_on(request: HttpRequest) -> HttpResponse:
             codes = second_factor.new_recovery_codes(user)
             return render(request, "web/recovery_codes.html", {"codes": codes})
         second_factor.switch_off(user)
+        _stay(request, user)
         messages.success(request, _("The second factor is off."))
         return redirect("web:second-factor")
     context = {"form": form, "left": second_factor.recovery_codes_left(user)}
     return render(request, "web/second_factor_on.html", context)
+
+
+def _stay(request: HttpRequest, user: User) -> None:
+    """Keep this session and this known browser, where the user's others end."""
+    update_session_auth_hash(request, user)
+    device.trust(request, user)
 
 
 def _done(request: HttpRequest, form: CodeForm, act: Callable[[str], Any]) -> Any:

@@ -50,7 +50,7 @@ class Login(LoginView):
         account = device.account_of(user.email)
         if second_factor.is_on(user):
             nonce = ""
-        elif device.known(self.request.COOKIES, account) is None and alarm.seconds():
+        elif device.known(self.request.COOKIES, user.email) is None and alarm.seconds():
             charge(self.request, "login.code.mail", account=account)
             nonce = second_factor.send_code(user)
         else:

@@ -30,7 +30,9 @@ class Door(NamedTuple):
 
 
 PASSWORD = Door(("login.address", "login.network", "login.account", "login.world"), ("login.device",))
-CODE = Door(("login.address", "login.network", "login.code"), ("login.code.device",))
+CODE = Door(
+    ("login.address", "login.network", "login.code", "login.code.day"), ("login.code.device", "login.code.devices")
+)
 
 
 class GuardedBackend(ModelBackend):
@@ -67,7 +69,7 @@ def attempt(request: HttpRequest, username: str, door: Door = PASSWORD) -> Itera
     While the alarm is on, a stranger's every failure is followed by a longer wait: the blocks of `login.delay`.
     """
     account = device.account_of(username)
-    known = device.known(request.COOKIES, account)
+    known = device.known(request.COOKIES, username)
     delayed = (DELAY,) if known is None and alarm.seconds() else ()
     names = door.strangers + delayed if known is None else door.acquaintances
     with reserve(*asks(request, *names, account=account, device=f"{account} {known}", world="all")) as reserved:

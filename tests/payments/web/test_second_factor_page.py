@@ -51,7 +51,7 @@ def test_it_is_switched_on_and_off(merchant: Client, user: User, mailoutbox: lis
     assert not second_factor.is_on(user)
 
 
-def test_a_found_session_cannot_guess_the_code_that_switches_it_off(merchant: Client, owner: Owner) -> None:
+def test_a_found_session_cannot_guess_the_code_that_switches_it_off(owner: Owner, merchant: Client) -> None:
     seen = [merchant.post("/second-factor", {"code": f"{number:06}"}).status_code for number in range(7)]
     assert seen == [200] * 5 + [429] * 2
 
