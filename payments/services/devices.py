@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -58,8 +59,10 @@ def mail(user_id: int, address: str, at: str) -> None:
     send_mail(SUBJECT, text, None, [user.email])
 
 
-def mail_code(user_id: int, nonce: str) -> None:
-    """Send the code that `second_factor.send_code` queued."""
+def mail_code(user_id: int, nonce: str, until: float) -> None:
+    """Send the code that `second_factor.send_code` queued, unless it counts no longer (`until`: Unix time)."""
+    if time.time() >= until:
+        return
     user = User.objects.get(pk=user_id)
     text = CODE_TEXT.format(email=user.email, code=second_factor.mailed_code(user_id, nonce))
     send_mail(CODE_SUBJECT, text, None, [user.email])

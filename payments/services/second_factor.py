@@ -108,11 +108,15 @@ def _changed(user: User, on: bool) -> None:
     outbox.write("task:mail_second_factor", str(user.company_id or ""), {"user_id": user.pk, "on": on})
 
 
-def send_code(user: User) -> str:
-    """Queue a mail with a code. Returns the nonce by which `mailed_code` computes it again; the code is kept nowhere."""
+def send_code(user: User, until: float) -> str:
+    """Queue a mail with a code. Returns the nonce by which `mailed_code` computes it again; the code is kept nowhere.
+
+    until: Unix time after which the caller takes the code no more, so that it is not mailed either.
+    """
     nonce = secrets.token_urlsafe(12)
+    payload = {"user_id": user.pk, "nonce": nonce, "until": until}
     with transaction.atomic():
-        outbox.write("task:mail_log_in_code", str(user.company_id or ""), {"user_id": user.pk, "nonce": nonce})
+        outbox.write("task:mail_log_in_code", str(user.company_id or ""), payload)
     return nonce
 
 

@@ -47,19 +47,19 @@ class Login(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user: Any = form.get_user()
-        account = device.account_of(user.email)
+        account, until = device.account_of(user.email), time.time() + PATIENCE
         if second_factor.is_on(user):
             nonce = ""
         elif device.known(self.request.COOKIES, user.email) is None and alarm.seconds():
             charge(self.request, "login.code.mail", account=account)
-            nonce = second_factor.send_code(user)
+            nonce = second_factor.send_code(user, until)
         else:
             return super().form_valid(form)
         self.request.session.cycle_key()
         self.request.session[PENDING] = {
             "user": user.pk,
             "password": user.get_session_auth_hash(),
-            "until": time.time() + PATIENCE,
+            "until": until,
             "next": self.get_redirect_url(),
             "nonce": nonce,
         }
