@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -24,7 +25,8 @@ from payments.web.sessions import CodeForm
 from woovi.ratelimit import device
 from woovi.ratelimit.login import CODE, attempt
 
-KEY = "new_second_factor"  # key of the session: shown, not yet confirmed
+KEY = "offered_second_factor"  # key of the session: shown, not yet confirmed
+OFFERED_FOR = 600  # seconds; whoever saw the page longer ago knows another secret
 SHOWN = 220  # pixels of the QR code
 
 
@@ -51,7 +53,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def _while_off(request: HttpRequest) -> HttpResponse:
     user, form = _user(request), OnForm(request.POST or None)
-    secret = request.session.setdefault(KEY, second_factor.new_secret())
+    secret = _secret(request)
     if form.is_valid():
         if authenticate(request, username=user.email, password=form.cleaned_data["password"]) != user:
             form.add_error("password", _("The password is wrong."))
@@ -66,6 +68,15 @@ def _while_off(request: HttpRequest) -> HttpResponse:
         "secret": second_factor.for_typing(secret),
     }
     return render(request, "web/second_factor_off.html", context)
+
+
+def _secret(request: HttpRequest) -> str:
+    """What this session is offered. A reload keeps it, for a while."""
+    offered = request.session.get(KEY)
+    if offered is None or offered["until"] < time.time():
+        offered = {"secret": second_factor.new_secret(), "until": time.time() + OFFERED_FOR}
+        request.session[KEY] = offered
+    return str(offered["secret"])
 
 
 def _while_on(request: HttpRequest) -> HttpResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from typing import Any
 
 import pytest
@@ -49,6 +50,21 @@ def test_it_is_switched_on_and_off(merchant: Client, user: User, mailoutbox: lis
     new = re.findall(r"<li>([a-z2-7-]{19})</li>", other)
     assert merchant.post("/second-factor", {"code": new[0]}).status_code == 302
     assert not second_factor.is_on(user)
+
+
+def test_the_secret_is_another_after_ten_minutes(merchant: Client, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever saw the page once, perhaps long ago, must not know the secret that is confirmed now."""
+    first, now = shown_secret(merchant), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 599)
+    assert shown_secret(merchant) == first, "the negative control"
+    monkeypatch.setattr(time, "time", lambda: now + 601)
+    page = merchant.post("/second-factor", {"password": PASSWORD, "code": phone(first, -1)}).content
+    assert b"code is wrong" in page
+    assert not second_factor.is_on(user)
+    second = shown_secret(merchant)
+    assert second != first
+    merchant.post("/second-factor", {"password": PASSWORD, "code": phone(second, -1)})
+    assert second_factor.is_on(user)
 
 
 def test_a_found_session_cannot_guess_the_code_that_switches_it_off(owner: Owner, merchant: Client) -> None:
