@@ -4,6 +4,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0013_customers")]
+    dependencies = [("payments", "0014_payout_references")]
 
     operations = [migrations.AddField("user", "credentials_changed_at", models.DateTimeField(editable=False, null=True))]
