@@ -193,6 +193,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes of a request's body
+# The page where people upload files of payouts; a million rows are some 70 MB.
+BODY_LIMITS = {"/batches": env.integer("PAYOUT_FILE_BYTES", 104_857_600, 1_048_576)}
 
 # The bank that receives and sends for this platform.
 BANK_URL = env.http_url("BANK_URL", "http://127.0.0.1:8100")
