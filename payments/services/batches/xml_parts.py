@@ -81,19 +81,19 @@ def parse(archive: zipfile.ZipFile, name: str, reader: Elements, largest: int | 
 
 
 def _parser(reader: Elements, names: dict[str, str]) -> expat.XMLParserType:
-    depth = 0
+    depth, tags = 0, _Tags()
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
         if depth > DEPTH:
             raise Invalid(TOO_LARGE, "file")
-        reader.start(_local(tag), attributes)
+        reader.start(tags[tag], attributes)
 
     def end(tag: str) -> None:
         nonlocal depth
         depth -= 1
-        reader.end(_local(tag))
+        reader.end(tags[tag])
 
     def refuse(*_: object) -> None:  # spreadsheets have none; entities in it could grow without end
         raise Invalid("The file cannot be read: it declares a document type", "file")
@@ -105,6 +105,10 @@ def _parser(reader: Elements, names: dict[str, str]) -> expat.XMLParserType:
     return parser
 
 
-def _local(tag: str) -> str:
-    namespace, _, name = tag.rpartition(" ")
-    return name if namespace in _NAMESPACES else ""
+class _Tags(dict[str, str]):
+    """The name alone of each tag, found once: a million rows have ten million tags."""
+
+    def __missing__(self, tag: str) -> str:
+        namespace, _, name = tag.rpartition(" ")
+        self[tag] = name if namespace in _NAMESPACES else ""
+        return self[tag]
