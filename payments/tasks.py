@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from typing import Any
 
 from celery import shared_task
@@ -110,7 +109,7 @@ def mail_new_device(user_id: int, address: str, at: str) -> None:
 
 
 @shared_task(name="payments.mail_log_in_code", ignore_result=True, **TRY_AGAIN)
-def mail_log_in_code(user_id: int, nonce: str, until: float = math.inf) -> None:
+def mail_log_in_code(user_id: int, nonce: str, until: float) -> None:
     """Mail a user the code of a log-in, which counts `until` then (Unix time)."""
     devices.mail_code(user_id, nonce, until)
 

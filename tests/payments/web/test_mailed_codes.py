@@ -67,3 +67,6 @@ def test_nor_with_news_of_new_browsers_and_still_gets_in(user: User) -> None:
         give_password(client)
         assert is_in(client)
     assert OutboxEvent.objects.filter(topic="task:mail_new_device").count() == 5
+    User.objects.create_user("bia@example.com", PASSWORD)
+    give_password(browser(), email="bia@example.com")
+    assert OutboxEvent.objects.filter(topic="task:mail_new_device").count() == 6, "another mailbox is not concerned"
