@@ -69,7 +69,7 @@ REFUSALS = [
     ("The balance does not cover the batch", _("The balance does not cover the batch.")),
     ("The failed rows are not those that were shown", _("Other rows have failed by now. Look at them again.")),
     ("No row has failed", _("No row has failed.")),
-    ("Rows are in quarantine", _("Rows are in quarantine: ask the bank about them first.")),
+    ("The end of some rows", _("The end of some rows is not known: ask the bank about them first.")),
     ("Only a payment in quarantine can be given up", _("Only a payment in quarantine can be given up.")),
     ("The bank has this payment", _("The bank has this payment: ask it.")),
     ("This Pix is resolved already", _("This Pix is resolved already.")),

@@ -85,6 +85,11 @@ class Payment(FencedModel):
             models.UniqueConstraint(
                 fields=["batch", "line", "round"], name="payment_of_line_once", condition=Q(batch__isnull=False)
             ),
+            models.UniqueConstraint(
+                fields=["batch", "line"],
+                name="payment_of_line_paid_once",
+                condition=Q(batch__isnull=False, status="CONFIRMED"),
+            ),
             models.CheckConstraint(name="payment_value_positive", condition=Q(value__gt=0)),
             models.CheckConstraint(
                 name="payment_approved_holds",

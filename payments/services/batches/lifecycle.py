@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from payments.models import Payment, PayoutBatch, PayoutChunk, User
@@ -110,8 +111,8 @@ def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
                 raise Invalid("The failed rows are not those that were shown")
             if not count:
                 raise Invalid("No row has failed")
-            if Payment.objects.filter(batch=row, status=Payment.Status.QUARANTINED).exists():
-                raise Invalid("Rows are in quarantine: ask the bank about them first")
+            if unsure(row).exists():
+                raise Invalid("The end of some rows is not known: ask the bank about them first")
             row.round, row.failed, row.status, row.finished_at = row.round + 1, 0, Status.RUNNING, None
             reserve.set_to(row, row.reserved + total)
             row.save()
@@ -131,13 +132,18 @@ def failed_rows(batch: PayoutBatch) -> tuple[int, int]:
     return len(values), sum(values)
 
 
+def unsure(batch: PayoutBatch) -> QuerySet[Payment]:
+    """Payments that the bank may still carry out, of any round."""
+    return Payment.objects.filter(batch=batch, status__in=(*Payment.OPEN, Payment.Status.QUARANTINED))
+
+
 def finish(batch: PayoutBatch, now: datetime) -> None:
     """End the batch where nothing is left to send, and release what no row needs any more. The caller has locked it."""
     left = PayoutChunk.objects.filter(batch=batch, is_done=False)
     # Of a cancelled batch, only rows that a worker sends now, or has left in doubt, are waited for.
     if (left.filter(attempts__gt=0) if batch.status == Status.CANCELLED else left).exists():
         return
-    open_ = Payment.objects.filter(batch=batch, status__in=(*Payment.OPEN, Payment.Status.QUARANTINED))
+    open_ = unsure(batch)
     needed = sum(open_.values_list("value", flat=True))
     if needed != batch.reserved:
         reserve.set_to(batch, needed)

@@ -144,7 +144,7 @@ class _Crew:
         """Send a row, and wait where our limit for the bank is used up. None where it was not sent: the batch waits."""
         while True:
             try:
-                return send_row(self._batch, row, look_up=False)
+                return send_row(self._batch, row, self._batch.round, look_up=False)
             except BankUnavailable as error:
                 if not 0 <= error.retry_after <= BACK_OFF:
                     self.stop.set()
@@ -172,10 +172,10 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row], may_send: boo
     for row in work:
         if chunk.begin_row(row.line) > MOST_ATTEMPTS:
             log.error("Line %s of batch %s is quarantined", row.line, batch.public_id)
-            result: Result | None = Result(row, Status.QUARANTINED, reason="Workers died of this row")
+            result: Result | None = Result(row, batch.round, Status.QUARANTINED, reason="Workers died of this row")
         else:
             try:
-                result = send_row(batch, row, look_up=True, may_send=may_send)
+                result = send_row(batch, row, batch.round, look_up=True, may_send=may_send)
             except BankUnavailable as error:
                 _wait_for_the_bank(batch, error)
                 return False
@@ -188,12 +188,12 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row], may_send: boo
     return True
 
 
-def send_row(batch: PayoutBatch, row: Row, *, look_up: bool, may_send: bool = True) -> Result | None:
-    """Pay one row, or with `look_up` see first whether it was paid. None where it was not and may not be.
+def send_row(batch: PayoutBatch, row: Row, round_: int, *, look_up: bool, may_send: bool = True) -> Result | None:
+    """Pay one row in a round, or with `look_up` see first whether it was paid. None where it was not and may not be.
 
     Raises BankUnavailable where nothing happened.
     """
-    id_ = payment_id(batch, row.line)
+    id_ = payment_id(batch, row.line, round_)
     try:
         with pace.acting_for(batch.company_id):
             answer = sending.read(id_) if look_up else None
@@ -203,18 +203,18 @@ def send_row(batch: PayoutBatch, row: Row, *, look_up: bool, may_send: bool = Tr
         raise
     except BankError as error:
         log.warning("Line %s of batch %s is unknown: %s", row.line, batch.public_id, error)
-        return Result(row, Status.PROCESSING, is_unknown=True)
-    return result_of(row, answer) if answer else None
+        return Result(row, round_, Status.PROCESSING, is_unknown=True)
+    return result_of(row, round_, answer) if answer else None
 
 
-def result_of(row: Row, answer: BankSent) -> Result:
+def result_of(row: Row, round_: int, answer: BankSent) -> Result:
     """The bank's answer about a row."""
     if answer.value != row.value:
         log.error("Line %s is of %s centavos, the bank says %s", row.line, row.value, answer.value)
-        return Result(row, Status.QUARANTINED, answer.end_to_end_id, reason="The bank has another value")
+        return Result(row, round_, Status.QUARANTINED, answer.end_to_end_id, reason="The bank has another value")
     if answer.status == SendStatus.DONE:
-        return Result(row, Status.CONFIRMED, answer.end_to_end_id)
+        return Result(row, round_, Status.CONFIRMED, answer.end_to_end_id)
     if answer.status == SendStatus.REFUSED:
         code = outcomes.error_code(answer.reason)
-        return Result(row, Status.FAILED, answer.end_to_end_id, code, answer.reason)
-    return Result(row, Status.PROCESSING, answer.end_to_end_id)
+        return Result(row, round_, Status.FAILED, answer.end_to_end_id, code, answer.reason)
+    return Result(row, round_, Status.PROCESSING, answer.end_to_end_id)

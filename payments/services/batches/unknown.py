@@ -49,12 +49,16 @@ def _look(payment: Payment) -> Result | None:
     assert batch
     may_send = batch.status in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.PAUSED}
     try:
-        result = send_row(batch, row_of(payment), look_up=True, may_send=may_send)
+        result = send_row(batch, row_of(payment), round_of(payment), look_up=True, may_send=may_send)
     except BankUnavailable as error:
         log.warning("Payment %s stays open: %s", payment.pk, error)
         return None
     return result or Result(
-        row_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason="Cancelled, and not at the bank"
+        row_of(payment),
+        round_of(payment),
+        Status.FAILED,
+        error_code=outcomes.OTHER,
+        reason="Cancelled, and not at the bank",
     )
 
 
@@ -75,7 +79,7 @@ def ask(payment: Payment, now: datetime | None = None) -> Payment:
 def _ask(payment: Payment) -> Result | None:
     assert payment.batch
     try:
-        return send_row(payment.batch, row_of(payment), look_up=True, may_send=False)
+        return send_row(payment.batch, row_of(payment), round_of(payment), look_up=True, may_send=False)
     except BankError as error:
         raise Unavailable("The bank does not answer. Try again") from error
 
@@ -89,7 +93,13 @@ def give_up(payment: Payment, now: datetime | None = None) -> Payment:
         raise Invalid("Only a payment in quarantine can be given up")
     if _ask(payment):
         raise Invalid("The bank has this payment: ask it")
-    failed = Result(row_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason="Given up in quarantine")
+    failed = Result(
+        row_of(payment),
+        round_of(payment),
+        Status.FAILED,
+        error_code=outcomes.OTHER,
+        reason="Given up in quarantine",
+    )
     settle(payment.batch, [failed], now or timezone.now())
     payment.refresh_from_db()
     return payment
@@ -99,3 +109,9 @@ def row_of(payment: Payment) -> Row:
     """The row that the payment was made of."""
     assert payment.line is not None
     return Row(payment.line, payment.correlation_id, payment.pix_key, payment.value, payment.comment)
+
+
+def round_of(payment: Payment) -> int:
+    """The payment's own round, and so its id at the bank: its batch may be in another one by now."""
+    assert payment.round is not None
+    return payment.round

@@ -122,7 +122,7 @@ def test_a_row_in_quarantine_is_asked_about_and_given_up(
     chunk = leases.claim(running.pk)
     assert chunk
     row = rows.left(running, chunk)[0]
-    settling.settle(running, [settling.Result(row, Payment.Status.QUARANTINED)], timezone.now(), chunk)
+    settling.settle(running, [settling.Result(row, 1, Payment.Status.QUARANTINED)], timezone.now(), chunk)
     payment = Payment.objects.get()
     act(operator, "payment", "ask_bank", payment)
     payment.refresh_from_db()

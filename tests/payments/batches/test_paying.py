@@ -221,7 +221,7 @@ def test_who_lost_the_lease_books_nothing(quick_bank: BankInProcess, shop: Compa
     assert leases.claim(batch.pk)
     row = paying.rows.left(batch, mine)[0]
     with pytest.raises(leases.LeaseLost):
-        settling.settle(batch, [settling.Result(row, Payment.Status.CONFIRMED)], timezone.now(), mine)
+        settling.settle(batch, [settling.Result(row, 1, Payment.Status.CONFIRMED)], timezone.now(), mine)
     assert (Payment.objects.count(), money(shop)) == (0, (999_500, 400))
 
 
@@ -229,9 +229,9 @@ def test_a_result_that_comes_twice_is_booked_once(quick_bank: BankInProcess, sho
     batch = approved(csv_of(4))
     chunk = leases.claim(batch.pk)
     assert chunk
-    results = [settling.Result(row, Payment.Status.CONFIRMED, "E1") for row in paying.rows.left(batch, chunk)]
+    results = [settling.Result(row, 1, Payment.Status.CONFIRMED, "E1") for row in paying.rows.left(batch, chunk)]
     for _ in range(3):
-        batch = settling.settle(batch, results, timezone.now())
+        batch = settling.settle(batch, results, timezone.now(), chunk)
     assert (batch.confirmed, batch.reserved, money(shop)) == (4, 0, (999_100, 0))
     assert OutboxEvent.objects.filter(topic="OPENPIX:MOVEMENT_CONFIRMED").count() == 4
 

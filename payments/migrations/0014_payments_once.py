@@ -1,0 +1,18 @@
+"""A row of a batch is paid at most once."""
+
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('payments', '0013_customers'),
+    ]
+
+    operations = [
+        migrations.AddConstraint(
+            model_name='payment',
+            constraint=models.UniqueConstraint(condition=models.Q(('batch__isnull', False), ('status', 'CONFIRMED')), fields=('batch', 'line'), name='payment_of_line_paid_once'),
+        ),
+    ]
