@@ -1,4 +1,4 @@
-"""A row of a batch is paid at most once."""
+"""A row of a batch is paid at most once, and when a payment was last sent."""
 
 
 from django.db import migrations, models
@@ -11,6 +11,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='payment',
+            name='sent_at',
+            field=models.DateTimeField(null=True),
+        ),
         migrations.AddConstraint(
             model_name='payment',
             constraint=models.UniqueConstraint(condition=models.Q(('batch__isnull', False), ('status', 'CONFIRMED')), fields=('batch', 'line'), name='payment_of_line_paid_once'),

@@ -194,11 +194,12 @@ def send_row(batch: PayoutBatch, row: Row, round_: int, *, look_up: bool, may_se
     Raises BankUnavailable where nothing happened.
     """
     id_ = payment_id(batch, row.line, round_)
+    order = SendOrder(id_, row.value, pix_key=row.pix_key, payer_message=row.comment)
     try:
         with pace.acting_for(batch.company_id):
             answer = sending.read(id_) if look_up else None
             if answer is None and may_send:
-                answer = sending.place(SendOrder(id_, row.value, pix_key=row.pix_key, payer_message=row.comment))
+                answer = sending.place(order, in_doubt=look_up)
     except BankUnavailable:
         raise
     except BankError as error:

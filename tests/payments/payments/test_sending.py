@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from payments import checks
 from payments.bank import current
-from payments.bank.port import BankSent, SendStatus
+from payments.bank.port import BankRefused, BankSent, BankUnavailable, BankUnknown, SendStatus
 from payments.models import Company, LedgerTransaction, Payment
 from payments.services import payments
 from payments.services.errors import Unavailable
@@ -306,3 +306,42 @@ def test_without_redis_the_database_alone_locks(bank: BankProcess, approved: App
     payment = approved()
     valkey.servers[0].kill()
     assert payments.send(payment.pk).status == "CONFIRMED"
+
+
+def test_a_refusal_after_a_lost_answer_is_final_only_after_a_while(
+    bank: BankProcess, shop: Company, approved: Approved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bank may still be at the first request when it refuses the second."""
+    payment, kind = approved(), type(current())
+
+    def silent(*_: Any) -> BankSent:
+        raise BankUnknown("ReadTimeout")
+
+    def refuse(*_: Any) -> BankSent:
+        raise BankRefused("HTTP 422")
+
+    monkeypatch.setattr(kind, "send_pix", silent)
+    payments.send(payment.pk)
+    monkeypatch.setattr(kind, "send_pix", refuse)
+    for seconds in (5, 10, 15):
+        assert payments.send(payment.pk, later(seconds)).status == "PROCESSING"
+    assert money(shop) == (9_920, 400)
+    assert payments.send(payment.pk, later()).status == "FAILED"
+    assert (money(shop), differing()) == ((9_920, 0), [])
+
+
+def test_a_refusal_by_a_bank_that_was_away_before_is_final(
+    bank: BankProcess, shop: Company, approved: Approved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment, kind = approved(), type(current())
+
+    def away(*_: Any) -> BankSent:
+        raise BankUnavailable("ConnectError")
+
+    def refuse(*_: Any) -> BankSent:
+        raise BankRefused("HTTP 422")
+
+    monkeypatch.setattr(kind, "send_pix", away)
+    assert payments.send(payment.pk).status == "PROCESSING"
+    monkeypatch.setattr(kind, "send_pix", refuse)
+    assert payments.send(payment.pk, later(5)).status == "FAILED"

@@ -2,11 +2,12 @@
 -- touched, and not returned.
 INSERT INTO payments_payment (
     public_id, line, correlation_id, value, pix_key, comment, status, end_to_end_id, error_code, reason,
-    company_id, batch_id, round, approved_at, created_at, asked_at, resolved_at, unknown_since,
+    company_id, batch_id, round, approved_at, created_at, asked_at, sent_at, resolved_at, unknown_since,
     type, qr_code, lock_fence
 )
 SELECT r.public_id, r.line, r.reference, r.value, r.pix_key, r.comment, r.status, r.end_to_end_id, r.error_code, r.reason,
     b.company_id, b.id, b.round, b.approved_at, b.now, b.now,
+    CASE WHEN r.status NOT IN ('CONFIRMED', 'FAILED') THEN b.now END,
     CASE WHEN r.status IN ('CONFIRMED', 'FAILED') THEN b.now END, CASE WHEN r.is_unknown THEN b.now END,
     'PIX_KEY', '', 0
 FROM unnest(
