@@ -212,7 +212,8 @@ WEBHOOK_ATTEMPTS = env.integer("WEBHOOK_ATTEMPTS", 8, 1, 20)
 WEBHOOK_BACKOFF = env.integer("WEBHOOK_BACKOFF", 10, 1, 3600)
 WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
 # Seconds after which a dead worker's rows go to another; and rows that a worker has at the bank at once, of one chunk.
-PAYOUT_LEASE = env.integer("PAYOUT_LEASE", 30, 2, 600)
+# The lease is longer than a send lasts, connecting included: a worker sends nothing that could outlast it.
+PAYOUT_LEASE = env.integer("PAYOUT_LEASE", max(30, 3 * BANK_TIMEOUT), 2 * BANK_TIMEOUT + 1, 600)
 PAYOUT_CHUNKS = env.integer("PAYOUT_CHUNKS", 2, 1, 100)  # of one company, paid at the same time by all workers
 PAYOUT_IN_FLIGHT = env.integer("PAYOUT_IN_FLIGHT", 10, 1, 100)
 # Days until what was told is forgotten (`manage.py prune`): webhooks' deliveries and answers; people in events.

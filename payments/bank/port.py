@@ -33,12 +33,18 @@ class BankNotFound(BankRefused):
     """The bank does not know what was asked for (404)."""
 
 
+class BankConflict(BankRefused):
+    """Another call has the same id (409): another instruction, or the same one that is still under way."""
+
+
 class BankNotOffered(BankError):
     """This bank does not offer this call, such as a statement."""
 
 
 class BankUnavailable(BankError):
     """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again.
+
+    Of a Pix to send, 403 and 503 are BankUnknown: a proxy may say them of what the bank has taken.
 
     `retry_after`: seconds until our own limit for the bank lets it be sent; negative where it was not that.
     """

@@ -76,11 +76,12 @@ def pause(batch: PayoutBatch, reason: str = "") -> PayoutBatch:
         return row
 
 
-def resume(batch: PayoutBatch) -> PayoutBatch:
-    """Go on with a paused batch."""
+def resume(batch: PayoutBatch, now: datetime | None = None) -> PayoutBatch:
+    """Go on with a paused batch; one of which nothing was left to send ends at once."""
     with locked(batch, Status.PAUSED) as row:
         row.status, row.pause_reason = Status.RUNNING, ""
-        row.save(update_fields=["status", "pause_reason"])
+        finish(row, now or timezone.now())
+        row.save()
         hint(row)
         return row
 

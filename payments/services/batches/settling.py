@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,6 +59,7 @@ def settle(
         chunk: whose lease the caller works under; renewed, or ended with the `last` of its rows. Raises LeaseLost.
             Without one, only payments that are there already are changed.
     """
+    began = time.monotonic()
     with transaction.atomic():
         announce_change({batch.company_id})
         # The lock makes settlements of one batch take turns: each replaces its hold.
@@ -75,6 +77,8 @@ def settle(
             batch.save(update_fields=["reserved", "hold", "holds", "confirmed", "failed"])
         if last or chunk is None:
             finish(batch, now)
+    if chunk:
+        chunk.renewed(began)
     return batch
 
 

@@ -100,7 +100,7 @@ def ask(payment: Payment, now: datetime | None = None) -> Payment:
 def _ask(payment: Payment) -> Result | None:
     assert payment.batch
     try:
-        return send_row(payment.batch, row_of(payment), round_of(payment), look_up=True, may_send=False)
+        return send_row(payment.batch, row_of(payment), round_of(payment), look_up=True, may_send=lambda: False)
     except BankError as error:
         raise Unavailable("The bank does not answer. Try again") from error
 

@@ -20,6 +20,7 @@ from payments import bank
 from payments.bank import pace
 from payments.bank.port import (
     BankAccount,
+    BankConflict,
     BankError,
     BankNotFound,
     BankRefused,
@@ -44,7 +45,7 @@ Status = Payment.Status
 
 
 class RefusedInDoubt(BankUnknown):
-    """The bank refused to send, while an earlier send may still be carried out: the refusal may be of the second only."""
+    """The bank refused to send, and may all the same carry out this payment, by this send or an earlier one."""
 
 
 def grace() -> timedelta:
@@ -111,17 +112,18 @@ def send_noted(payment: Payment, now: datetime, **only: Any) -> BankSent | None:
     if not row.filter(status=Status.PROCESSING, **only).update(sent_at=now):
         return None
     try:
-        return place(order_of(payment), in_doubt=earlier is not None and now < earlier + grace())
-    except (BankUnavailable, RefusedInDoubt):
-        row.filter(sent_at=now).update(sent_at=earlier)
+        return place(order_of(payment), now - earlier if earlier else None)
+    except (BankUnavailable, RefusedInDoubt) as error:
+        row.filter(sent_at=now).update(sent_at=earlier or (now if isinstance(error, RefusedInDoubt) else None))
         raise
 
 
-def place(order: SendOrder, *, in_doubt: bool) -> BankSent:
+def place(order: SendOrder, since: timedelta | None) -> BankSent:
     """Send a Pix. A final refusal is returned as REFUSED; whatever may still change is raised as BankError.
 
     Args:
-        in_doubt: an earlier send may still be carried out. Then no refusal is final, since it may be of this one alone.
+        since: time since the latest send without an answer. Before `grace` is over no refusal is final, since it may be
+            of this send alone. None where there was none: only a 404 or 409 may then be of a send under way.
     """
     try:
         return bank.current().send_pix(order)
@@ -129,8 +131,9 @@ def place(order: SendOrder, *, in_doubt: bool) -> BankSent:
         # "Id already used" is a refusal too. Only if the bank has no payment under this id is it refused.
         if answer := _read_after_refusal(order.send_id):
             return answer
-        if in_doubt:
-            raise RefusedInDoubt(error.code, "refused, and an earlier send may still be carried out") from error
+        of_another = isinstance(error, BankNotFound | BankConflict)
+        if of_another if since is None else since < grace():
+            raise RefusedInDoubt(error.code, "refused, and may still be carried out") from error
         return BankSent(order.send_id, "", order.value, SendStatus.REFUSED, f"{error.code} - {error.detail}")
 
 

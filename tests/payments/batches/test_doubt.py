@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from payments import checks
-from payments.bank.port import BankNotFound, BankRefused, BankSent, BankUnknown, SendOrder, SendStatus
+from payments.bank.port import BankNotFound, BankRefused, BankSent, BankUnavailable, BankUnknown, SendOrder, SendStatus
 from payments.models import Company, Payment, PayoutBatch, PayoutChunk
 from payments.services import batches
-from payments.services.batches import importing, paying
+from payments.services.batches import importing, leases, paying, rows, settling
 from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all
 
 Make = Callable[[str], PayoutBatch]
@@ -164,3 +167,153 @@ def test_a_row_that_a_dead_worker_may_have_sent_is_not_failed_by_a_refusal(
     batches.check_open(later(60))
     batch.refresh_from_db()
     assert (Payment.objects.get().status, batch.status, money(shop)) == ("FAILED", "PARTIAL", (999_500, 0))
+
+
+def test_a_bank_that_says_it_took_nothing_though_it_did_is_looked_up(
+    quick_bank: BankInProcess, shop: Company, approved: Make
+) -> None:
+    def taken(order: SendOrder) -> None:
+        raise BankUnavailable("HTTP 503")
+
+    quick_bank.after = taken
+    batch = approved(csv_of(1))
+    batches.pay(batch.pk)
+    assert PayoutChunk.objects.get().attempts == 1
+    batch = batches.cancel(batch)
+    assert money(shop) == (999_500, 100), "the row is in doubt"
+    PayoutChunk.objects.update(leased_until=None)
+    batch = pay_all(batch)
+    assert (batch.confirmed, money(shop), differing()) == (1, (999_400, 0), [])
+
+
+def test_our_own_limit_leaves_nothing_in_doubt(quick_bank: BankInProcess, shop: Company, approved: Make) -> None:
+    def limited(order: SendOrder) -> None:
+        error = BankUnavailable("RateLimited")
+        error.retry_after = 60.0
+        raise error
+
+    quick_bank.before = limited
+    batch = approved(csv_of(1))
+    batches.pay(batch.pk)
+    assert PayoutChunk.objects.get().attempts == 0
+    batches.cancel(batch)
+    assert money(shop) == (999_500, 0)
+
+
+def test_a_row_without_an_answer_keeps_no_other_from_being_paid(
+    quick_bank: BankInProcess, shop: Company, approved: Make
+) -> None:
+    def never(order: SendOrder) -> None:
+        if order.pix_key == "ana1@exemplo.com":
+            raise BankUnknown("HTTP 403")
+
+    quick_bank.before = never
+    batch = pay_all(approved(csv_of(8)))
+    assert (batch.confirmed, money(shop)) == (7, (998_800, 100))
+
+
+def test_a_bank_that_answers_nothing_is_given_a_rest(
+    quick_bank: BankInProcess, approved: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(order: SendOrder) -> None:
+        raise BankUnknown("HTTP 503")
+
+    monkeypatch.setattr(paying, "MOST_UNANSWERED", 2)
+    monkeypatch.setattr(paying, "BACK_OFF", 60.0)
+    monkeypatch.setattr(batches.leaving, "wait", lambda seconds: None)
+    quick_bank.before = never
+    pay_all(approved(csv_of(40)))
+    assert quick_bank.calls <= 4
+    assert Payment.objects.count() == quick_bank.calls
+    assert not PayoutChunk.objects.filter(attempts__gt=0).exists(), "each row that was sent is booked"
+
+
+class StopsAtTheFirstWait(threading.Event):
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+@pytest.mark.parametrize(("seconds_left", "sent"), [(1.5, 1), (20.0, 4)], ids=["short", "control"])
+def test_a_worker_sends_nothing_that_may_outlast_its_lease(
+    quick_bank: BankInProcess, approved: Make, seconds_left: float, sent: int
+) -> None:
+    """A send lasts up to two seconds here: one to connect, one for the answer."""
+    batch = approved(csv_of(4))
+    chunk = leases.claim(batch.pk)
+    assert chunk
+
+    def late(order: SendOrder) -> None:
+        chunk.held_until = time.monotonic() + seconds_left
+
+    quick_bank.before = late
+    crew = paying._Crew(batch, chunk, rows.left(batch, chunk))
+    crew.stop = StopsAtTheFirstWait()
+    crew.work()
+    assert (quick_bank.calls, crew.is_whole()) == (sent, sent == 4)
+
+
+def test_booking_renews_the_lease_for_the_workers_threads_too(quick_bank: BankInProcess, approved: Make) -> None:
+    batch = approved(csv_of(4))
+    chunk = leases.claim(batch.pk)
+    assert chunk
+    chunk.held_until = 0.0
+    settling.settle(batch, [], timezone.now(), chunk)
+    assert chunk.holds()
+    chunk.held_until = 0.0
+    PayoutChunk.objects.update(token=None)
+    with pytest.raises(leases.LeaseLost):
+        settling.settle(batch, [], timezone.now(), chunk)
+    assert not chunk.holds()
+
+
+def test_a_row_in_doubt_is_not_sent_by_who_may_have_lost_its_chunk(
+    quick_bank: BankInProcess, approved: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = approved(csv_of(2))
+    PayoutChunk.objects.update(attempts=1)
+    with monkeypatch.context() as late:
+        late.setattr(leases.Chunk, "holds", lambda chunk: False)
+        pay_all(batch)
+    assert (quick_bank.calls, Payment.objects.count()) == (0, 0)
+    PayoutChunk.objects.update(leased_until=None)
+    assert pay_all(batch).confirmed == 2
+
+
+def test_a_batch_whose_last_row_was_paid_while_it_was_paused_ends_when_it_goes_on(
+    quick_bank: BankInProcess, shop: Company, approved: Make
+) -> None:
+    batch = approved(csv_of(2))
+
+    def pause(order: SendOrder) -> None:
+        if order.pix_key == "ana2@exemplo.com":
+            batches.pause(batch)
+            connection.close()
+
+    quick_bank.after = pause
+    assert pay_all(batch).status == "PAUSED"
+    assert batches.resume(batch).status == "DONE"
+    batch.refresh_from_db()
+    assert (batch.status, money(shop), differing()) == ("DONE", (999_300, 0), [])
+
+
+@pytest.mark.parametrize("stop", [batches.pause, batches.cancel], ids=["pause", "cancel"])
+def test_a_chunk_that_was_taken_when_its_batch_stopped_is_not_sent(
+    quick_bank: BankInProcess,
+    shop: Company,
+    approved: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: Callable[..., PayoutBatch],
+) -> None:
+    batch, real = approved(csv_of(2)), leases.claim
+
+    def claim(batch_id: int | None = None) -> leases.Chunk | None:
+        chunk = real(batch_id)
+        if chunk and not quick_bank.calls and PayoutBatch.objects.get(pk=batch.pk).status == "RUNNING":
+            stop(batch)
+        return chunk
+
+    monkeypatch.setattr(leases, "claim", claim)
+    batch = pay_all(batch)
+    assert (quick_bank.calls, PayoutChunk.objects.get().attempts) == (0, 0)
+    assert money(shop) == (999_500, 0 if stop is batches.cancel else 200)
