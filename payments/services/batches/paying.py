@@ -211,6 +211,9 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> bool:
             try:
                 result = send_row(batch, row, batch.round, look_up=True, may_send=may_send)
             except BankUnavailable as error:
+                if error.retry_after < 0:  # unknown, so that one row which never gets through stops no other for ever
+                    result = Result(row, batch.round, Status.PROCESSING, is_unknown=True)
+                    settle(batch, [result], timezone.now(), chunk)
                 _wait_for_the_bank(batch, error)
                 return False
         if not result and batch.status == PayoutBatch.Status.CANCELLED:

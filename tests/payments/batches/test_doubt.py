@@ -212,6 +212,21 @@ def test_a_row_without_an_answer_keeps_no_other_from_being_paid(
     assert (batch.confirmed, money(shop)) == (7, (998_800, 100))
 
 
+def test_a_row_that_the_bank_never_takes_keeps_no_other_from_being_paid(
+    quick_bank: BankInProcess, shop: Company, approved: Make
+) -> None:
+    def never(order: SendOrder) -> None:
+        if order.pix_key == "ana1@exemplo.com":
+            raise BankUnavailable("HTTP 401")
+
+    quick_bank.before = never
+    batch = approved(csv_of(8))
+    for _ in range(3):
+        batch = pay_all(batch)
+        PayoutChunk.objects.update(leased_until=None)
+    assert (batch.confirmed, money(shop), differing()) == (7, (998_800, 100), [])
+
+
 def test_a_bank_that_answers_nothing_is_given_a_rest(
     quick_bank: BankInProcess, approved: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -261,6 +261,8 @@ def test_a_bank_that_is_away_is_asked_later(quick_bank: BankInProcess, shop: Com
 
     quick_bank.before = away
     batch = pay_whatever_dies(approved(csv_of(8)))
+    batches.check_open(timezone.now() + timedelta(minutes=1))
+    batch.refresh_from_db()
     assert (batch.status, batch.confirmed, money(shop)) == ("DONE", 8, (998_700, 0))
     assert len(quick_bank.sent) == 8
 
@@ -276,6 +278,9 @@ def test_a_bank_that_is_away_quarantines_no_row(quick_bank: BankInProcess, shop:
 
     quick_bank.before = die
     batch = pay_whatever_dies(approved(csv_of(3)))
+    quick_bank.before = lambda order: None
+    batches.check_open(timezone.now() + timedelta(minutes=1))
+    batch.refresh_from_db()
     assert (batch.status, batch.confirmed, money(shop)) == ("DONE", 3, (999_200, 0))
 
 
