@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0013_customers'),
+        ('payments', '0015_credentials_changed_at'),
     ]
 
     operations = [
