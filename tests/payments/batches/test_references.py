@@ -129,5 +129,8 @@ def test_control_another_company_does_not_wait(shop: Company) -> None:
 
 def _waits() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND d.datname = current_database() "
+            "WHERE locktype = 'advisory' AND NOT granted"
+        )
         return bool(cursor.fetchone()[0])
