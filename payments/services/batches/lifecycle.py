@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from payments.models import Payment, PayoutBatch, PayoutChunk, User
 from payments.services import ledger, references
-from payments.services.batches import reserve
+from payments.services.batches import reserve, rows
 from payments.services.batches.hints import hint
 from payments.services.errors import Invalid
 from woovi import outbox
@@ -54,7 +54,7 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
                 raise Invalid("Who uploaded a batch does not approve it")
             if approver.company_id not in {None, row.company_id}:
                 raise Invalid("The approver is of another company")
-            if signature != row.signature:
+            if not signature == row.signature == rows.signature(row):
                 raise Invalid("The batch is not the one that was shown")
             references.decide_alone(row.company_id)
             if line := references.first_used(row):

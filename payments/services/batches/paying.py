@@ -60,8 +60,7 @@ def _pay(batch_id: int | None, seconds: float, pool: ThreadPoolExecutor) -> bool
             log.warning("Chunk %s of batch %s was taken over by another worker", chunk.id, batch.public_id)
             going = True
         except rows.Changed:
-            log.error("Rows of batch %s are not those that were approved: it is paused", batch.public_id)
-            chunk.give_back(0)
+            chunk.give_back(BACK_OFF)
             _pause(batch, "Rows were changed after the approval")
             going = batch_id is None
         if not going and batch_id:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from payments import checks
 from payments.bank.port import BankNotFound, BankRefused, BankSent, BankUnavailable, BankUnknown, SendOrder, SendStatus
-from payments.models import Company, Payment, PayoutBatch, PayoutChunk
+from payments.models import Company, Payment, PayoutBatch, PayoutChunk, PayoutRow
 from payments.services import batches
 from payments.services.batches import importing, leases, paying, rows, settling
 from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all
@@ -332,3 +332,26 @@ def test_a_chunk_that_was_taken_when_its_batch_stopped_is_not_sent(
     batch = pay_all(batch)
     assert (quick_bank.calls, PayoutChunk.objects.get().attempts) == (0, 0)
     assert money(shop) == (999_500, 0 if stop is batches.cancel else 200)
+
+
+def test_a_cancelled_batch_whose_rows_were_changed_is_looked_up_and_ends(
+    quick_bank: BankInProcess, shop: Company, approved: Make
+) -> None:
+    batch = approved(csv_of(2))
+    paying.send_row(batch, rows.left(batch, _claimed(batch))[0], 1, look_up=False)  # and its worker dies
+    PayoutRow.objects.filter(batch=batch, line=3).update(pix_key="thief@exemplo.com")
+    PayoutChunk.objects.update(leased_until=None)
+    assert pay_all(batch).status == "PAUSED"
+    batch = batches.cancel(batch)
+    PayoutChunk.objects.update(leased_until=None)
+    assert batches.pay() is False
+    batches.check_open(later(60))
+    batch.refresh_from_db()
+    assert (quick_bank.calls, batch.confirmed, batch.failed, money(shop)) == (1, 1, 1, (999_400, 0))
+    assert differing() == []
+
+
+def _claimed(batch: PayoutBatch) -> leases.Chunk:
+    chunk = leases.claim(batch.pk)
+    assert chunk
+    return chunk
