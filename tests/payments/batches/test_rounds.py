@@ -14,6 +14,7 @@ from django.utils import timezone
 from payments import checks
 from payments.bank.port import BankSent, BankUnknown, SendOrder, SendStatus
 from payments.models import Company, Payment, PayoutBatch
+from payments.selectors import payments as selectors
 from payments.services import batches
 from payments.services.batches import leases, rows, settling
 from payments.services.errors import Invalid
@@ -121,6 +122,27 @@ def test_what_comes_of_an_earlier_round_is_not_booked_in_a_later_one(
     assert list(Payment.objects.filter(round=2).values_list("line", flat=True)) == [4]
     assert (batch.confirmed, money(shop), quick_bank.paid) == (2, (999_300, 0), 200)
     assert differing() == []
+
+
+def test_the_latest_round_of_a_row_is_shown(
+    quick_bank: BankInProcess, shop: Company, approved: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = pay_all(approved(csv_of(2, bad=1)))
+    assert shown(shop) == ("FAILED", 1)
+
+    def paid(order: SendOrder) -> BankSent:
+        quick_bank.sent[order.send_id] = BankSent(order.send_id, "E9", order.value, SendStatus.DONE)
+        return quick_bank.sent[order.send_id]
+
+    monkeypatch.setattr(quick_bank, "send_pix", paid)
+    pay_all(batches.retry(batch, 1, 100))
+    assert shown(shop) == ("CONFIRMED", 2)
+
+
+def shown(shop: Company) -> tuple[str, int | None]:
+    found = selectors.find(shop, "id-2")
+    assert found
+    return found.status, found.round
 
 
 def test_without_a_lease_no_payment_is_written_that_was_not_there(quick_bank: BankInProcess, approved: Make) -> None:
