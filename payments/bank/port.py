@@ -47,9 +47,18 @@ class BankUnavailable(BankError):
     Of a Pix to send, 403 and 503 are BankUnknown: a proxy may say them of what the bank has taken.
 
     `retry_after`: seconds until our own limit for the bank lets it be sent; negative where it was not that.
+    `was_sent`: the request reached somebody, who may be wrong in saying that nothing happened.
     """
 
     retry_after = -1.0
+    was_sent = True
+
+
+def not_sent(code: str, detail: str = "") -> BankUnavailable:
+    """The error of a request that never left us."""
+    error = BankUnavailable(code, detail)
+    error.was_sent = False
+    return error
 
 
 class BankUnknown(BankError):

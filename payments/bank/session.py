@@ -8,7 +8,15 @@ from typing import Any
 import httpx
 
 from payments.bank import pace
-from payments.bank.port import BankConflict, BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
+from payments.bank.port import (
+    BankConflict,
+    BankError,
+    BankNotFound,
+    BankRefused,
+    BankUnavailable,
+    BankUnknown,
+    not_sent,
+)
 from woovi import database
 from woovi.cache import LoadFailed
 from woovi.cache.oauth import Grant, OAuth2TokenCache
@@ -86,7 +94,7 @@ class Session:
         try:
             return self._client.request(method, path, auth=self._auth, **request)
         except LoadFailed as error:
-            raise BankUnavailable("NoToken", error.reason) from None
+            raise not_sent("NoToken", error.reason) from None
         except httpx.HTTPError as error:
             # `from None`, because the original error holds the request with the token.
             raise _broken(error, _label(method, path)) from None
@@ -113,8 +121,8 @@ def _label(method: str, path: str) -> str:
 
 
 def _broken(error: httpx.HTTPError, label: str) -> BankError:
-    kind = BankUnavailable if isinstance(error, NOT_SENT) else BankUnknown
-    return kind(type(error).__name__, label)
+    made = not_sent if isinstance(error, NOT_SENT) else BankUnknown
+    return made(type(error).__name__, label)
 
 
 def _json(answer: httpx.Response, label: str) -> Any:

@@ -170,7 +170,7 @@ class _Crew:
             except BankUnavailable as error:
                 if not 0 <= error.retry_after <= BACK_OFF:
                     # It says that nothing happened. But if that is not so, the row must be looked up.
-                    self.in_doubt = self.in_doubt or error.retry_after < 0
+                    self.in_doubt = self.in_doubt or error.was_sent
                     self.stop.set()
                     _wait_for_the_bank(self._batch, error)
                     return None
@@ -210,7 +210,7 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> bool:
             try:
                 result = send_row(batch, row, batch.round, look_up=True, may_send=may_send)
             except BankUnavailable as error:
-                if error.retry_after < 0:  # unknown, so that one row which never gets through stops no other for ever
+                if error.was_sent:  # unknown, so that one row which never gets through stops no other for ever
                     result = Result(row, batch.round, Status.PROCESSING, is_unknown=True)
                     settle(batch, [result], timezone.now(), chunk)
                 _wait_for_the_bank(batch, error)

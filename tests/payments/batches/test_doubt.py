@@ -13,7 +13,16 @@ from django.db import connection
 from django.utils import timezone
 
 from payments import checks
-from payments.bank.port import BankNotFound, BankRefused, BankSent, BankUnavailable, BankUnknown, SendOrder, SendStatus
+from payments.bank.port import (
+    BankNotFound,
+    BankRefused,
+    BankSent,
+    BankUnavailable,
+    BankUnknown,
+    SendOrder,
+    SendStatus,
+    not_sent,
+)
 from payments.models import Company, Payment, PayoutBatch, PayoutChunk, PayoutRow
 from payments.services import batches
 from payments.services.batches import importing, leases, paying, rows, settling
@@ -186,11 +195,9 @@ def test_a_bank_that_says_it_took_nothing_though_it_did_is_looked_up(
     assert (batch.confirmed, money(shop), differing()) == (1, (999_400, 0), [])
 
 
-def test_our_own_limit_leaves_nothing_in_doubt(quick_bank: BankInProcess, shop: Company, approved: Make) -> None:
+def test_what_never_left_leaves_nothing_in_doubt(quick_bank: BankInProcess, shop: Company, approved: Make) -> None:
     def limited(order: SendOrder) -> None:
-        error = BankUnavailable("RateLimited")
-        error.retry_after = 60.0
-        raise error
+        raise not_sent("ConnectError")
 
     quick_bank.before = limited
     batch = approved(csv_of(1))
