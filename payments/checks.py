@@ -307,6 +307,12 @@ PAYMENTS = [
         "SELECT id FROM payments_payment WHERE contradicted_at IS NOT NULL",
     ),
     Check(
+        "a row of a batch is paid at most once",
+        """
+        SELECT batch_id || ', line ' || line FROM payments_payment
+        WHERE batch_id IS NOT NULL AND status = 'CONFIRMED' GROUP BY batch_id, line HAVING count(*) > 1""",
+    ),
+    Check(
         "a batch counts its rows that have ended, and reserves what the others need",
         """
         SELECT b.id FROM payments_payoutbatch b

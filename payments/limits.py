@@ -18,7 +18,7 @@ from woovi.ratelimit.gate import Importance
 from woovi.ratelimit.middleware import asks
 from woovi.ratelimit.subject import fingerprint
 
-MINUTE, QUARTER, HOUR = 60, 900, 3600
+MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86_400
 BLOCKS = (60, 300, 1800, 86_400)
 
 POLICIES = [
@@ -43,7 +43,11 @@ POLICIES = [
     Policy("login.device", "device", 5, QUARTER, blocks=BLOCKS),
     Policy("login.code", "account", 5, QUARTER, blocks=BLOCKS),
     Policy("login.code.device", "device", 5, QUARTER, blocks=BLOCKS),
-    Policy("reset.account", "account", 3, HOUR),  # mails to one mailbox
+    Policy("login.code.day", "account", 50, DAY),  # a patient guesser's, who is never blocked
+    Policy("login.code.devices", "account", 50, DAY),  # of all known devices together
+    Policy("login.code.mail", "account", 5, QUARTER),  # mails to one mailbox
+    Policy("login.device.mail", "account", 5, QUARTER),
+    Policy("reset.account", "account", 3, HOUR),
     Policy("reset.device", "device", 3, HOUR),
     Policy("appid.address", "address", 20, QUARTER),
     Policy("appid.network", "network", 100, QUARTER),

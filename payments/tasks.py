@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
@@ -15,6 +16,16 @@ from payments.services.webhooks import deliveries, worker
 from woovi import queue
 
 log = logging.getLogger(__name__)
+
+# Mail whose server is away: ten more tries within eight minutes. No sweep repeats them. A worker keeps the message in its
+# memory between two tries, so the waits are a minute at most. SMTPException is an OSError.
+TRY_AGAIN: dict[str, Any] = {
+    "autoretry_for": (OSError,),
+    "max_retries": 10,
+    "retry_backoff": 10,  # seconds, doubled each time
+    "retry_backoff_max": 60,
+    "retry_jitter": False,  # it would take tries close together; of mail there is little
+}
 
 
 @shared_task(name="payments.send_refund", ignore_result=True)
@@ -91,25 +102,25 @@ def sweep_webhooks() -> None:
     deliveries.sweep()
 
 
-@shared_task(name="payments.mail_new_device", ignore_result=True)
+@shared_task(name="payments.mail_new_device", ignore_result=True, **TRY_AGAIN)
 def mail_new_device(user_id: int, address: str, at: str) -> None:
     """Mail a user after a log-in from a new browser. `at`: ISO 8601, UTC."""
     devices.mail(user_id, address, at)
 
 
-@shared_task(name="payments.mail_log_in_code", ignore_result=True)
-def mail_log_in_code(user_id: int, nonce: str) -> None:
-    """Mail a user the code of a log-in."""
-    devices.mail_code(user_id, nonce)
+@shared_task(name="payments.mail_log_in_code", ignore_result=True, **TRY_AGAIN)
+def mail_log_in_code(user_id: int, nonce: str, until: float) -> None:
+    """Mail a user the code of a log-in, which counts `until` then (Unix time)."""
+    devices.mail_code(user_id, nonce, until)
 
 
-@shared_task(name="payments.mail_second_factor", ignore_result=True)
+@shared_task(name="payments.mail_second_factor", ignore_result=True, **TRY_AGAIN)
 def mail_second_factor(user_id: int, on: bool) -> None:
     """Mail a user whose second factor was switched on or off."""
     devices.mail_second_factor(user_id, on)
 
 
-@shared_task(name="payments.mail_password_link", ignore_result=True)
+@shared_task(name="payments.mail_password_link", ignore_result=True, **TRY_AGAIN)
 def mail_password_link(user_id: int) -> None:
     """Mail a user the link by which another password is chosen."""
     passwords.mail_link(user_id)

@@ -193,6 +193,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes of a request's body
+# The page where people upload files of payouts; a million rows are some 70 MB.
+BODY_LIMITS = {"/batches": env.integer("PAYOUT_FILE_BYTES", 104_857_600, 1_048_576)}
 
 # The bank that receives and sends for this platform.
 BANK_URL = env.http_url("BANK_URL", "http://127.0.0.1:8100")
@@ -210,7 +212,8 @@ WEBHOOK_ATTEMPTS = env.integer("WEBHOOK_ATTEMPTS", 8, 1, 20)
 WEBHOOK_BACKOFF = env.integer("WEBHOOK_BACKOFF", 10, 1, 3600)
 WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT", 100, 1, 100)
 # Seconds after which a dead worker's rows go to another; and rows that a worker has at the bank at once, of one chunk.
-PAYOUT_LEASE = env.integer("PAYOUT_LEASE", 30, 2, 600)
+# The lease is longer than a send lasts, connecting included: a worker sends nothing that could outlast it.
+PAYOUT_LEASE = env.integer("PAYOUT_LEASE", max(30, 3 * BANK_TIMEOUT), 2 * BANK_TIMEOUT + 1, 600)
 PAYOUT_CHUNKS = env.integer("PAYOUT_CHUNKS", 2, 1, 100)  # of one company, paid at the same time by all workers
 PAYOUT_IN_FLIGHT = env.integer("PAYOUT_IN_FLIGHT", 10, 1, 100)
 # Days until what was told is forgotten (`manage.py prune`): webhooks' deliveries and answers; people in events.

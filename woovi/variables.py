@@ -46,6 +46,7 @@ KNOWN = frozenset(
         "PAYOUT_LEASE",
         "PAYOUT_IN_FLIGHT",
         "PAYOUT_CHUNKS",
+        "PAYOUT_FILE_BYTES",
         "WEBHOOK_ALLOW_PRIVATE",
         "WEBHOOK_IPS",
         "EMAIL_HOST",

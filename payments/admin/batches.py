@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from payments.admin.charges import COMPANY_IDS
 from payments.admin.confirm import confirmed, on_each
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import Payment, PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
+from payments.money import format_reais
 from payments.services import batches
 
 
@@ -79,9 +81,9 @@ class PayoutBatchAdmin(Record):
 
     def _each(
         self, request: HttpRequest, rows: QuerySet[PayoutBatch], action: str, question: Any,
-        act: Callable[[PayoutBatch], object],
+        act: Callable[[PayoutBatch], object], figures: Callable[[PayoutBatch], tuple[str, str]] = lambda batch: ("", ""),
     ) -> HttpResponse | None:  # fmt: skip
-        if page := confirmed(self, request, rows, action, question):
+        if page := confirmed(self, request, rows, action, question, figures):
             return page
 
         def acted(batch: PayoutBatch) -> str:
@@ -109,9 +111,17 @@ class PayoutBatchAdmin(Record):
     def retry(self, request: HttpRequest, rows: QuerySet[PayoutBatch]) -> HttpResponse | None:
         """The question has each batch's count and sum; the service refuses where they have changed since."""
         question = _("Pay the failed rows of these batches again?")
-        return self._each(
-            request, rows, "retry", question, lambda batch: batches.retry(batch, *batches.failed_rows(batch))
-        )
+
+        def figures(batch: PayoutBatch) -> tuple[str, str]:
+            count, total = batches.failed_rows(batch)
+            words = _("%(count)s failed rows, %(sum)s") % {"count": count, "sum": format_reais(total)}
+            return words, f"{count} {total}"
+
+        def act(batch: PayoutBatch) -> PayoutBatch:
+            shown = re.fullmatch("([0-9]{1,7}) ([0-9]{1,18})", request.POST.get(f"shown_{batch.pk}", ""))
+            return batches.retry(batch, *map(int, shown.groups() if shown else (0, 0)))
+
+        return self._each(request, rows, "retry", question, act, figures)
 
 
 class _OfBatch(Record):

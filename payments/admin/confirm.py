@@ -16,15 +16,24 @@ from payments.services.errors import ServiceError
 
 
 def confirmed(
-    page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], action: str, question: Any
+    page: admin.ModelAdmin[Any],
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    action: str,
+    question: Any,
+    figures: Callable[[Any], tuple[str, str]] = lambda row: ("", ""),
 ) -> HttpResponse | None:
-    """A page that asks for confirmation, or None once it was given."""
+    """A page that asks for confirmation, or None once it was given.
+
+    Args:
+        figures: what is shown of a row, and how it is posted back, as `shown_` and the row's key.
+    """
     if "confirmed" in request.POST:
         return None
     context = {
         **page.admin_site.each_context(request),
         "title": question,
-        "rows": rows,
+        "rows": [(row, *figures(row)) for row in rows],
         "action": action,
         "back": request.get_full_path(),
         "opts": page.model._meta,

@@ -75,7 +75,8 @@ class Connector:
         self._session.call("PUT", f"/webhook/{_part(pix_key)}", body={"webhookUrl": url})
 
     def send_pix(self, order: SendOrder) -> BankSent:
-        return self._read(wire.sent, "PUT", f"/sim/pix/{_part(order.send_id)}", wire.send_body(order))
+        answer = self._session.call("PUT", f"/sim/pix/{_part(order.send_id)}", body=wire.send_body(order), sends=True)
+        return _understood(wire.sent, answer)
 
     def read_sent(self, send_id: str) -> BankSent:
         return self._read(wire.sent, "GET", f"/sim/pix/{_part(send_id)}")

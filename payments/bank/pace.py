@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from payments.bank.port import BankUnavailable
+from payments.bank.port import not_sent
 from woovi.ratelimit import Ask, block, store, take
 
 CALLS, COMPANY = "bank.calls", "bank.company"
@@ -39,7 +39,7 @@ def take_turn(bank: str) -> None:
     decision = take(*store.current().asks([CALLS, COMPANY], who))
     if not decision.allowed:
         names = ", ".join(policy.name for policy in decision.violated)
-        error = BankUnavailable("NotSent", f"not sent because of {names}; again in {decision.retry_after:.0f} s")
+        error = not_sent("NotSent", f"not sent because of {names}; again in {decision.retry_after:.0f} s")
         error.retry_after = decision.retry_after
         raise error
 

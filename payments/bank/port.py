@@ -33,6 +33,10 @@ class BankNotFound(BankRefused):
     """The bank does not know what was asked for (404)."""
 
 
+class BankConflict(BankRefused):
+    """Another call has the same id (409): another instruction, or the same one that is still under way."""
+
+
 class BankNotOffered(BankError):
     """This bank does not offer this call, such as a statement."""
 
@@ -40,10 +44,21 @@ class BankNotOffered(BankError):
 class BankUnavailable(BankError):
     """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again.
 
+    Of a Pix to send, 403 and 503 are BankUnknown: a proxy may say them of what the bank has taken.
+
     `retry_after`: seconds until our own limit for the bank lets it be sent; negative where it was not that.
+    `was_sent`: the request reached somebody, who may be wrong in saying that nothing happened.
     """
 
     retry_after = -1.0
+    was_sent = True
+
+
+def not_sent(code: str, detail: str = "") -> BankUnavailable:
+    """The error of a request that never left us."""
+    error = BankUnavailable(code, detail)
+    error.was_sent = False
+    return error
 
 
 class BankUnknown(BankError):

@@ -8,7 +8,15 @@ from typing import Any
 import httpx
 
 from payments.bank import pace
-from payments.bank.port import BankError, BankNotFound, BankRefused, BankUnavailable, BankUnknown
+from payments.bank.port import (
+    BankConflict,
+    BankError,
+    BankNotFound,
+    BankRefused,
+    BankUnavailable,
+    BankUnknown,
+    not_sent,
+)
 from woovi import database
 from woovi.cache import LoadFailed
 from woovi.cache.oauth import Grant, OAuth2TokenCache
@@ -48,14 +56,19 @@ class Session:
         """Close the connections."""
         self._client.close()
 
-    def call(self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None) -> Any:
+    def call(
+        self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None, sends: bool = False
+    ) -> Any:
         """Call the API and return the JSON of its answer.
+
+        Args:
+            sends: the call sends money, so that only an answer which rules it out says that nothing happened.
 
         Raises:
             BankError: as `payments.bank.port` describes. The message never holds a token, a secret or a Pix key.
             RuntimeError: a database transaction is open.
         """
-        return self._exchange(method, path, json=body, params=query)[0]
+        return self._exchange(method, path, sends=sends, json=body, params=query)[0]
 
     def read(self, path: str, headers: dict[str, str]) -> tuple[Any, str]:
         """`GET` with these headers: the JSON of the answer and its Cache-Control. Raises as `call`.
@@ -65,7 +78,9 @@ class Session:
         answer, given = self._exchange("GET", path, stops_all=False, headers=headers)
         return answer, given.get("Cache-Control", "")
 
-    def _exchange(self, method: str, path: str, *, stops_all: bool = True, **request: Any) -> tuple[Any, httpx.Headers]:
+    def _exchange(
+        self, method: str, path: str, *, stops_all: bool = True, sends: bool = False, **request: Any
+    ) -> tuple[Any, httpx.Headers]:
         database.let_go()
         pace.take_turn(self._name)
         answer = self._send(method, path, request)
@@ -73,13 +88,13 @@ class Session:
             pace.told(self._name, answer.headers.get("Retry-After", ""))
         if answer.is_success:
             return _json(answer, _label(method, path)), answer.headers
-        raise _error(answer, _label(method, path))
+        raise _error(answer, _label(method, path), sends=sends)
 
     def _send(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
         try:
             return self._client.request(method, path, auth=self._auth, **request)
         except LoadFailed as error:
-            raise BankUnavailable("NoToken", error.reason) from None
+            raise not_sent("NoToken", error.reason) from None
         except httpx.HTTPError as error:
             # `from None`, because the original error holds the request with the token.
             raise _broken(error, _label(method, path)) from None
@@ -106,8 +121,8 @@ def _label(method: str, path: str) -> str:
 
 
 def _broken(error: httpx.HTTPError, label: str) -> BankError:
-    kind = BankUnavailable if isinstance(error, NOT_SENT) else BankUnknown
-    return kind(type(error).__name__, label)
+    made = not_sent if isinstance(error, NOT_SENT) else BankUnknown
+    return made(type(error).__name__, label)
 
 
 def _json(answer: httpx.Response, label: str) -> Any:
@@ -119,8 +134,11 @@ def _json(answer: httpx.Response, label: str) -> Any:
         raise BankUnknown("BrokenAnswer", f"{label}: HTTP {answer.status_code} without JSON") from None
 
 
-def _error(answer: httpx.Response, label: str) -> BankError:
-    """The port's error for a failed answer. Reads RFC 7807 where the bank sends it."""
+def _error(answer: httpx.Response, label: str, *, sends: bool) -> BankError:
+    """The port's error for a failed answer. Reads RFC 7807 where the bank sends it.
+
+    Of a call that sends money, a proxy before the bank may say 403 or 503 though the bank has it.
+    """
     status = answer.status_code
     try:
         problem = answer.json()
@@ -129,10 +147,14 @@ def _error(answer: httpx.Response, label: str) -> BankError:
     problem = problem if isinstance(problem, dict) else {}
     code = str(problem.get("type", "")).rpartition("/")[2] or f"HTTP {status}"
     detail = f"{label}: HTTP {status} {str(problem.get('detail', ''))[:300]}".strip()
+    if sends and status in {403, 503}:
+        return BankUnknown(code, detail)
     if status in {401, 403, 429, 503}:  # 401, 403: our credentials and scopes, not the instruction
         return BankUnavailable(code, detail)
     if status == 404:
         return BankNotFound(code, detail)
+    if status == 409:
+        return BankConflict(code, detail)
     if 400 <= status < 500 and status != 408:
         return BankRefused(code, detail)
     return BankUnknown(code, detail)

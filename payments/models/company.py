@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import BaseUserManager
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from payments.models.base import PublicIdField
+from woovi.ratelimit.device import account_of
 
 
 class Company(models.Model):
@@ -62,8 +64,15 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """The user with this e-mail address, ignoring case. Both sides are lowered in SQL, to use the index."""
-        return self.alias(lowered=Lower("email")).get(lowered=Lower(models.Value(username)))
+        """The user with this e-mail address, ignoring case. Both sides are lowered in SQL, to use the index.
+
+        PostgreSQL lowers some foreign letters to ASCII ones (U+0130 to i). Limits count those spellings apart, so they are
+        nobody's. Raises User.DoesNotExist.
+        """
+        found = self.alias(lowered=Lower("email")).get(lowered=Lower(models.Value(username)))
+        if account_of(found.email) != account_of(username or ""):
+            raise self.model.DoesNotExist
+        return found
 
 
 class User(AbstractUser):
@@ -72,6 +81,8 @@ class User(AbstractUser):
     username = None  # type: ignore[assignment]
     email = models.EmailField(unique=True)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
+    # When the password or the second factor changed last. Sessions and known browsers of before end.
+    credentials_changed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -88,6 +99,24 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Note when the password changes. `_password` tells that from the same one hashed anew, as it does to Django."""
+        if self._password is not None:  # type: ignore[attr-defined]  # not in the stubs
+            self.credentials_changed_at = timezone.now()
+        super().save(*args, **options)
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must hold: of this password, and of this second factor."""
+        return super().get_session_auth_hash() + self._since
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same by SECRET_KEY_FALLBACKS."""
+        return (made + self._since for made in super().get_session_auth_fallback_hash())
+
+    @property
+    def _since(self) -> str:
+        return str(self.credentials_changed_at.timestamp()) if self.credentials_changed_at else ""
 
 
 class Application(models.Model):

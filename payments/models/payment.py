@@ -70,6 +70,7 @@ class Payment(FencedModel):
     line = models.PositiveIntegerField(null=True)  # of the batch's file
     round = models.PositiveSmallIntegerField(null=True)  # of the batch
     asked_at = models.DateTimeField(null=True)  # when the bank was last asked
+    sent_at = models.DateTimeField(null=True)  # when it was last sent without an answer that ends it
     unknown_since = models.DateTimeField(null=True)
     contradicted_at = models.DateTimeField(null=True)  # when the bank reported the opposite end; see check_ledger
     created_at = models.DateTimeField(default=timezone.now)
@@ -84,6 +85,11 @@ class Payment(FencedModel):
             ),
             models.UniqueConstraint(
                 fields=["batch", "line", "round"], name="payment_of_line_once", condition=Q(batch__isnull=False)
+            ),
+            models.UniqueConstraint(
+                fields=["batch", "line"],
+                name="payment_of_line_paid_once",
+                condition=Q(batch__isnull=False, status="CONFIRMED"),
             ),
             models.CheckConstraint(name="payment_value_positive", condition=Q(value__gt=0)),
             models.CheckConstraint(

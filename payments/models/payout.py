@@ -93,6 +93,7 @@ class PayoutRow(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["batch", "line"], name="payout_line_once")]
+        indexes = [models.Index(fields=["batch", "reference"], name="payout_reference")]
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.reference}"

@@ -23,14 +23,15 @@ def listing(company: Company, start: datetime | None = None, end: datetime | Non
 def find(company: Company, identifier: str) -> Payment | None:
     """The company's payment by correlationID, id (plain or global) or end-to-end id. The correlationID wins.
 
-    Rows of batches come after single payments, and are asked for apart: each of them has its index.
+    Rows of batches come after single payments, the latest batch's latest round first. They are asked for apart: each of
+    them has its index.
     """
     if "\0" in identifier:
         return None
     payments = _visible(company)
     return (
         payments.filter(batch=None, correlation_id=identifier).first()
-        or payments.filter(batch__isnull=False, correlation_id=identifier).order_by("-id").first()
+        or payments.filter(batch__isnull=False, correlation_id=identifier).order_by("-batch_id", "-round").first()
         or payments.filter(public_id=bare_id("Payment", identifier)).first()
         or payments.filter(end_to_end_id=identifier).first()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,9 @@ from django.utils import timezone
 from payments.models import User
 from payments.services import second_factor
 from woovi import outbox
-from woovi.ratelimit.device import new_device
+from woovi.ratelimit import limiter
+from woovi.ratelimit.device import account_of, new_device
+from woovi.ratelimit.middleware import asks
 
 SUBJECT = "Novo acesso à sua conta"
 TEXT = """Alguém entrou na sua conta {email} em {at:%d/%m/%Y %H:%M} (UTC), de um navegador que ainda não conhecíamos.
@@ -37,7 +40,9 @@ Se não foi você, troque sua senha agora e fale conosco.
 
 @receiver(new_device)
 def queue_mail(sender: object, user: User, request: HttpRequest, **_: Any) -> None:
-    """Queue the mail, so that the log-in does not wait for a mail server."""
+    """Queue the mail, so that the log-in does not wait for a mail server. None where the owner was just told five times."""
+    if not limiter.take(*asks(request, "login.device.mail", account=account_of(user.email))).allowed:
+        return
     payload = {
         "user_id": user.pk,
         "address": str(getattr(request, "limit_address", None) or "desconhecido"),
@@ -54,8 +59,10 @@ def mail(user_id: int, address: str, at: str) -> None:
     send_mail(SUBJECT, text, None, [user.email])
 
 
-def mail_code(user_id: int, nonce: str) -> None:
-    """Send the code that `second_factor.send_code` queued."""
+def mail_code(user_id: int, nonce: str, until: float) -> None:
+    """Send the code that `second_factor.send_code` queued, unless it counts no longer (`until`: Unix time)."""
+    if time.time() >= until:
+        return
     user = User.objects.get(pk=user_id)
     text = CODE_TEXT.format(email=user.email, code=second_factor.mailed_code(user_id, nonce))
     send_mail(CODE_SUBJECT, text, None, [user.email])

@@ -15,6 +15,7 @@ from base64 import b32encode
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django_otp import verify_token
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
@@ -50,7 +51,7 @@ def for_typing(secret: str) -> str:
 
 @transaction.atomic
 def switch_on(user: User, secret: str, code: str) -> list[str]:
-    """Ask for codes from now on, and return the recovery codes.
+    """Ask for codes from now on, and return the recovery codes. All sessions of the user end.
 
     Raises:
         Invalid: the code is not one that the phone shows now.
@@ -62,7 +63,7 @@ def switch_on(user: User, secret: str, code: str) -> list[str]:
     device = TOTPDevice(user=user, key=secret, name="phone")
     if not device.verify_token(_digits(code)):  # saves it
         raise Invalid("The code is wrong", "code")
-    _queue_mail(user, on=True)
+    _changed(user, on=True)
     return new_recovery_codes(user)
 
 
@@ -93,23 +94,29 @@ def check(user: User, code: str) -> bool:
 
 @transaction.atomic
 def switch_off(user: User) -> None:
-    """Ask for no code any more. Raises Invalid where it was off."""
+    """Ask for no code any more. All sessions of the user end. Raises Invalid where it was off."""
     StaticDevice.objects.filter(user=user).delete()
     if not TOTPDevice.objects.filter(user=user).delete()[0]:
         raise Invalid("The second factor is off already", "code")
-    _queue_mail(user, on=False)
+    _changed(user, on=False)
 
 
-def _queue_mail(user: User, on: bool) -> None:
-    """Tell the user, who may not be the one that did it."""
+def _changed(user: User, on: bool) -> None:
+    """End the user's sessions and known browsers of before, and tell the user, who may not be the one that did it."""
+    user.credentials_changed_at = timezone.now()
+    user.save(update_fields=["credentials_changed_at"])
     outbox.write("task:mail_second_factor", str(user.company_id or ""), {"user_id": user.pk, "on": on})
 
 
-def send_code(user: User) -> str:
-    """Queue a mail with a code. Returns the nonce by which `mailed_code` computes it again; the code is kept nowhere."""
+def send_code(user: User, until: float) -> str:
+    """Queue a mail with a code. Returns the nonce by which `mailed_code` computes it again; the code is kept nowhere.
+
+    until: Unix time after which the caller takes the code no more, so that it is not mailed either.
+    """
     nonce = secrets.token_urlsafe(12)
+    payload = {"user_id": user.pk, "nonce": nonce, "until": until}
     with transaction.atomic():
-        outbox.write("task:mail_log_in_code", str(user.company_id or ""), {"user_id": user.pk, "nonce": nonce})
+        outbox.write("task:mail_log_in_code", str(user.company_id or ""), payload)
     return nonce
 
 

@@ -38,7 +38,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         email = form.cleaned_data["email"]
         account = device.account_of(email)
-        known = device.known(request.COOKIES, account)
+        known = device.known(request.COOKIES, email)
         # As at the log-in: who uses up the account's mails from elsewhere takes none from the owner's browser.
         names = STRANGERS if known is None else ACQUAINTANCES
         charge(request, *names, account=account, device=f"{account} {known}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import segno
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,9 +22,11 @@ from payments.refusals import translated
 from payments.services import second_factor
 from payments.services.errors import ServiceError
 from payments.web.sessions import CodeForm
+from woovi.ratelimit import device
 from woovi.ratelimit.login import CODE, attempt
 
-KEY = "new_second_factor"  # key of the session: shown, not yet confirmed
+KEY = "offered_second_factor"  # key of the session: shown, not yet confirmed
+OFFERED_FOR = 600  # seconds; whoever saw the page longer ago knows another secret
 SHOWN = 220  # pixels of the QR code
 
 
@@ -50,12 +53,13 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def _while_off(request: HttpRequest) -> HttpResponse:
     user, form = _user(request), OnForm(request.POST or None)
-    secret = request.session.setdefault(KEY, second_factor.new_secret())
+    secret = _secret(request)
     if form.is_valid():
         if authenticate(request, username=user.email, password=form.cleaned_data["password"]) != user:
             form.add_error("password", _("The password is wrong."))
         elif codes := _done(request, form, lambda code: second_factor.switch_on(user, secret, code)):
             del request.session[KEY]
+            _stay(request, user)
             return render(request, "web/recovery_codes.html", {"codes": codes})
     context = {
         "form": form,
@@ -66,6 +70,15 @@ def _while_off(request: HttpRequest) -> HttpResponse:
     return render(request, "web/second_factor_off.html", context)
 
 
+def _secret(request: HttpRequest) -> str:
+    """What this session is offered. A reload keeps it, for a while."""
+    offered = request.session.get(KEY)
+    if offered is None or offered["until"] < time.time():
+        offered = {"secret": second_factor.new_secret(), "until": time.time() + OFFERED_FOR}
+        request.session[KEY] = offered
+    return str(offered["secret"])
+
+
 def _while_on(request: HttpRequest) -> HttpResponse:
     user, form = _user(request), CodeForm(request.POST or None)
     if form.is_valid() and _done(request, form, lambda code: second_factor.check(user, code)):
@@ -73,10 +86,17 @@ def _while_on(request: HttpRequest) -> HttpResponse:
             codes = second_factor.new_recovery_codes(user)
             return render(request, "web/recovery_codes.html", {"codes": codes})
         second_factor.switch_off(user)
+        _stay(request, user)
         messages.success(request, _("The second factor is off."))
         return redirect("web:second-factor")
     context = {"form": form, "left": second_factor.recovery_codes_left(user)}
     return render(request, "web/second_factor_on.html", context)
+
+
+def _stay(request: HttpRequest, user: User) -> None:
+    """Keep this session and this known browser, where the user's others end."""
+    update_session_auth_hash(request, user)
+    device.trust(request, user)
 
 
 def _done(request: HttpRequest, form: CodeForm, act: Callable[[str], Any]) -> Any:

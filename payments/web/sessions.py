@@ -21,6 +21,7 @@ from payments.models import User
 from payments.services import second_factor
 from woovi.ratelimit import alarm, device
 from woovi.ratelimit.login import CODE, attempt
+from woovi.ratelimit.middleware import charge
 
 PENDING = "log_in"  # key of the session
 PATIENCE = 600  # seconds between the password and the code
@@ -46,17 +47,19 @@ class Login(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user: Any = form.get_user()
+        account, until = device.account_of(user.email), time.time() + PATIENCE
         if second_factor.is_on(user):
             nonce = ""
-        elif device.known(self.request.COOKIES, device.account_of(user.email)) is None and alarm.seconds():
-            nonce = second_factor.send_code(user)
+        elif device.known(self.request.COOKIES, user.email) is None and alarm.seconds():
+            charge(self.request, "login.code.mail", account=account)
+            nonce = second_factor.send_code(user, until)
         else:
             return super().form_valid(form)
         self.request.session.cycle_key()
         self.request.session[PENDING] = {
             "user": user.pk,
             "password": user.get_session_auth_hash(),
-            "until": time.time() + PATIENCE,
+            "until": until,
             "next": self.get_redirect_url(),
             "nonce": nonce,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from woovi.celery import app
 
@@ -33,3 +34,11 @@ def hold(path: str, until: str) -> None:
     note(path, "holds")
     while not Path(until).exists():
         time.sleep(0.01)
+
+
+@app.task(name="tests.fail_once", bind=True, autoretry_for=(OSError,), retry_backoff=1, retry_jitter=False)  # type: ignore[untyped-decorator]
+def fail_once(self: Any, path: str) -> None:
+    """Note the try, and fail the first time, as mail does whose server is away."""
+    note(path, f"try{self.request.retries}")
+    if not self.request.retries:
+        raise ConnectionRefusedError

@@ -67,6 +67,14 @@ def seen(valkey: Standalone, tmp_path: Path) -> Iterator[Seen]:
     made.sender.close()
 
 
+def test_a_try_that_waits_for_its_time_comes_and_holds_no_thread(seen: Seen) -> None:
+    with seen.worker():
+        seen.send("fail_once")
+        seen.send("note", "meanwhile")
+        wait_until(lambda: len(seen.noted()) == 3)
+    assert seen.noted() == ["try0", "meanwhile", "try1"]
+
+
 @pytest.mark.parametrize("env", [{}, {"FETCH_AHEAD": "1"}], ids=["ours", "Celery's"])
 def test_what_expired_or_was_revoked_while_it_waited_is_not_run(seen: Seen, env: dict[str, str]) -> None:
     with seen.worker(**env) as worker:

@@ -11,6 +11,8 @@ from django.apps import apps
 from django.contrib.admin.sites import site
 from django.contrib.auth import authenticate
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Value
+from django.db.models.functions import Lower
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -61,6 +63,17 @@ def test_nobody_is_found_by_nothing() -> None:
     assert authenticate(None, username="", password=PASSWORD) is None
     with pytest.raises(User.DoesNotExist):
         User.objects.get_by_natural_key(None)
+
+
+@pytest.mark.django_db
+def test_a_spelling_that_only_the_database_takes_for_the_same_is_nobodys() -> None:
+    """Limits count by `account_of`. A second spelling that logs in, and is counted apart, would double them."""
+    ivo = User.objects.create_user("ivo@example.com", PASSWORD)
+    dotted = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}vo@example.com"
+    alike = User.objects.alias(lowered=Lower("email")).filter(lowered=Lower(Value(dotted)))
+    assert list(alike) == [ivo], "the negative control: the database finds it"
+    assert authenticate(None, username=dotted, password=PASSWORD) is None
+    assert authenticate(None, username="IVO@example.com", password=PASSWORD) == ivo
 
 
 @pytest.mark.django_db

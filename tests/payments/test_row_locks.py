@@ -30,6 +30,8 @@ ALLOWED = {
     "payments/services/batches/settling.py::settle": "workers of one batch take turns to replace its hold, some milliseconds each; "
     "who may pay a chunk is its lease's token",
     "payments/services/batches/leases.py::": "whose turn it is: one claim at a time, some milliseconds",
+    "payments/services/references.py::": "whether a reference is used, which no index can say: a company's uploads and approvals "
+    "one at a time, beside the creation of single payments; no bank is asked meanwhile",
     "bank_simulator/books.py::revise": SIMULATOR,
     "bank_simulator/outgoing.py::request_return": SIMULATOR,
 }

@@ -1,4 +1,7 @@
-"""Stop receiving a request body at its size limit. Django alone would write all of it to disk before it checks."""
+"""Stop receiving a request body at its size limit. Django alone would write all of it to disk before it checks.
+
+BODY_LIMITS = {"/files": 100_000_000}  # bytes, for paths with a limit of their own
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,13 @@ JSON_PATHS = ("/api", "/bank")
 
 
 def body_limit(app: App) -> App:
-    """`app` for bodies of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes; 413 and a closed connection for others."""
+    """`app` for bodies of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes; 413 and a closed connection for others.
+
+    Files that a path's own limit lets in go from the socket to disk, and from there are read piece by piece.
+    """
 
     async def limited(scope: Message, receive: Receive, send: Send) -> None:
-        limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit: int = settings.BODY_LIMITS.get(scope["path"], settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > limit:
             await _too_large(scope["path"], send)

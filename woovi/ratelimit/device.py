@@ -1,7 +1,8 @@
 """Browsers that have logged in before. Each has a signed cookie, which gives its log-in attempts a bucket of their own.
 
 An attack on the account or the platform cannot use up that bucket, so it never locks the owner out. The cookie does not
-replace the password and opens no session.
+replace the password and opens no session. It ends where the user's `credentials_changed_at`, if users have one, changes:
+whoever had the former password, or no second factor, is a stranger again.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
 from django.core import signing
+from django.core.exceptions import ObjectDoesNotExist
 from django.dispatch import Signal, receiver
 from django.http import HttpRequest, HttpResponseBase
 
@@ -26,13 +29,26 @@ LONGEST = 200  # letters of a cookie of ours; what is longer is not kept in memo
 new_device = Signal()  # user, request: somebody logged in from a browser that had no cookie of theirs
 
 
-def known(cookies: Mapping[str, str], account: str) -> str | None:
-    """The id of the device, where it has logged in to this account before."""
+def known(cookies: Mapping[str, str], username: str) -> str | None:
+    """The id of the device, where it has logged in to this account before. Who has no cookie costs no query."""
     for key in keys():
-        found = _read(cookies.get(_name(account, key), ""))
-        if found and found[0] == fingerprint("account", account, key=key):
+        found = _read(cookies.get(_name(account_of(username), key), ""))
+        if found and found[0] == _mark(_user(username), username, key):
             return found[1]
     return None
+
+
+def _user(username: str) -> Any:
+    try:
+        return get_user_model()._default_manager.get_by_natural_key(username.strip())
+    except ObjectDoesNotExist:
+        return None
+
+
+def _mark(user: Any, username: str, key: bytes) -> str:
+    """What a cookie of this user holds. Not the time itself: clocks differ, and a signature's time has whole seconds."""
+    changed = getattr(user, "credentials_changed_at", None)
+    return fingerprint("account", account_of(username), *([changed.isoformat()] if changed else []), key=key)
 
 
 def any_known(header: str) -> bool:
@@ -69,12 +85,8 @@ def _name(account: str, key: bytes) -> str:
 @receiver(user_logged_in)
 def _logged_in(sender: object, request: HttpRequest | None, user: Any, **_: object) -> None:
     # One that did not come through the middleware is no browser's: a test's, or a command's.
-    if (
-        request is not None
-        and hasattr(request, "limit_who")
-        and known(request.COOKIES, account_of(user.get_username())) is None
-    ):
-        request.limit_device_of = account_of(user.get_username())  # type: ignore[attr-defined]
+    if request is not None and hasattr(request, "limit_who") and known(request.COOKIES, user.get_username()) is None:
+        trust(request, user)
         new_device.send(sender, user=user, request=request)
 
 
@@ -83,12 +95,17 @@ def account_of(username: str) -> str:
     return username.strip().casefold()
 
 
+def trust(request: HttpRequest, user: Any) -> None:
+    """Let the browser have a cookie with the response: it has just logged in, or changed how its user does."""
+    request.limit_device_of = user  # type: ignore[attr-defined]
+
+
 def remember(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Give the browser that has just logged in its cookie."""
-    account: str | None = getattr(request, "limit_device_of", None)
-    if account is not None:
-        key = keys()[0]
-        mark = fingerprint("account", account, key=key)
-        value = signing.dumps([mark, secrets.token_urlsafe(12)], salt=SALT)
+    """Give the browser that is trusted its cookie."""
+    user: Any = getattr(request, "limit_device_of", None)
+    if user is not None:
+        key, username = keys()[0], user.get_username()
+        value = signing.dumps([_mark(user, username, key), secrets.token_urlsafe(12)], salt=SALT)
         secure = settings.SESSION_COOKIE_SECURE
-        response.set_cookie(_name(account, key), value, max_age=AGE, httponly=True, samesite="Lax", secure=secure)
+        name = _name(account_of(username), key)
+        response.set_cookie(name, value, max_age=AGE, httponly=True, samesite="Lax", secure=secure)

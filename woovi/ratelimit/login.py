@@ -30,7 +30,9 @@ class Door(NamedTuple):
 
 
 PASSWORD = Door(("login.address", "login.network", "login.account", "login.world"), ("login.device",))
-CODE = Door(("login.address", "login.network", "login.code"), ("login.code.device",))
+CODE = Door(
+    ("login.address", "login.network", "login.code", "login.code.day"), ("login.code.device", "login.code.devices")
+)
 
 
 class GuardedBackend(ModelBackend):
@@ -67,12 +69,13 @@ def attempt(request: HttpRequest, username: str, door: Door = PASSWORD) -> Itera
     While the alarm is on, a stranger's every failure is followed by a longer wait: the blocks of `login.delay`.
     """
     account = device.account_of(username)
-    known = device.known(request.COOKIES, account)
+    known = device.known(request.COOKIES, username)
     delayed = (DELAY,) if known is None and alarm.seconds() else ()
     names = door.strangers + delayed if known is None else door.acquaintances
     with reserve(*asks(request, *names, account=account, device=f"{account} {known}", world="all")) as reserved:
         tried = Attempt(reserved)
         yield tried
-    alarm.note(failed=not tried.right)
+    if known is None:
+        alarm.note(account, failed=not tried.right)
     if delayed and not tried.right:
         limiter.take(*asks(request, *delayed))  # its bucket holds one try: this is refused, and begins the block

@@ -50,7 +50,9 @@ class Command(BaseCommand):
         approving.add_argument("--user", required=True, help="e-mail of who approves it, not who uploaded it")
         approving.add_argument("--signature", help="as `import` printed it; without it, what is there now")
         running = step("run", "pay it in this process, beside the workers; ^C stops after the rows at the bank")
-        retrying = step("retry", "pay the failed rows again")
+        retrying = step("retry", "pay the failed rows again, if they are those that --dry-run showed")
+        retrying.add_argument("--count", type=int, help="how many rows it showed")
+        retrying.add_argument("--sum", type=int, help="what they are worth together, in centavos")
         for made in (approving, running, retrying):
             made.add_argument("--dry-run", action="store_true", help="say what would be paid; change nothing")
         watching = step("watch", "show how far it is until it is over")
@@ -128,12 +130,16 @@ class Command(BaseCommand):
         now = batches.progress(batch)
         self._say(options, now.as_dict())
 
-    def do_retry(self, batch: str, dry_run: bool, **options: Any) -> None:
-        row = _batch(batch)
-        count, total = batches.failed_rows(row)
-        if not dry_run:
-            row = batches.retry(row, count, total)
-        self._say(options, {**_shown(row), "count": count, "sum": total})
+    def do_retry(self, batch: str, count: int | None, dry_run: bool, **options: Any) -> None:
+        row, total = _batch(batch), options["sum"]
+        if dry_run:
+            count, total = batches.failed_rows(row)
+            then = f"payout_batch retry {batch} --count {count} --sum {total}"
+            self._say(options, {**_shown(row), "count": count, "sum": total, "then": then})
+            return
+        if count is None or total is None:
+            raise CommandError("--count and --sum are needed, as --dry-run shows them")
+        self._say(options, {**_shown(batches.retry(row, count, total)), "count": count, "sum": total})
 
     def do_pause(self, batch: str, **options: Any) -> None:
         self._say(options, _shown(batches.pause(_batch(batch), "by an operator")))

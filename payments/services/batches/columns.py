@@ -42,9 +42,15 @@ class Problem(NamedTuple):
 
 
 class Columns:
-    """Reads rows by the names of the file's first row. Raises Invalid where a required column is missing or doubled."""
+    """Reads rows by the names of the file's first row. Raises Invalid where a required column is missing or doubled.
 
-    def __init__(self, header: list[str]) -> None:
+    Args:
+        by_lines: a row is a line, as in CSV. A cell with a line break then means a quote that swallowed rows.
+    """
+
+    def __init__(self, header: list[str], *, by_lines: bool) -> None:
+        if by_lines and _broken(header) is not None:
+            raise Invalid("The file's first row holds a line break", "file")
         found: dict[str, int] = {}
         for place, title in enumerate(header):
             field = _field(title)
@@ -54,10 +60,13 @@ class Columns:
                 found[field] = place
         if missing := [TITLES[field] for field in REQUIRED if field not in found]:
             raise Invalid(f"The file's first row has no column {', '.join(missing)}", "file")
-        self._places = found
+        self._places, self._header, self._by_lines = found, header, by_lines
 
     def read(self, line: int, cells: list[str]) -> Row | list[Problem]:
         """The row, or everything that is wrong with it."""
+        if self._by_lines and (broken := _broken(cells)) is not None:
+            title = self._header[broken] if broken < len(self._header) else ""
+            return [Problem(line, title[:20], 'holds a line break: a quote (") before it is left open')]
         text = {field: cells[place].strip() if place < len(cells) else "" for field, place in self._places.items()}
         problems: list[Problem] = []
 
@@ -81,6 +90,11 @@ class Columns:
         except ValueError:
             wrong("value", "is no value in reais, such as 1.234,56")
         return problems or Row(line, reference, key, value, comment)
+
+
+def _broken(cells: list[str]) -> int | None:
+    """The first cell that holds a line break."""
+    return next((place for place, cell in enumerate(cells) if "\n" in cell or "\r" in cell), None)
 
 
 def _field(title: str) -> str:

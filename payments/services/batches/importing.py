@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.db import connection, transaction
 
 from payments.models import Company, PayoutBatch, User
+from payments.services import references
 from payments.services.batches.columns import TITLES, Columns, Problem, Row
 from payments.services.batches.tables import read_csv
 from payments.services.batches.xlsx import is_xlsx, read_xlsx
@@ -19,24 +20,6 @@ MAX_ROWS = 1_000_000
 CHUNK = 1_000  # rows that one worker pays at a time
 BLOCK = 5_000  # rows and problems written at once
 Status = PayoutBatch.Status
-
-# Rows of the same reference: in the file itself, in payments of the company, and in its batches that are not over.
-_DUPLICATES = """
-INSERT INTO payments_payoutproblem (batch_id, line, "column", reason)
-SELECT r.batch_id, r.line, %(column)s, CASE
-    WHEN r.first < r.line THEN 'is that of line ' || r.first || ' too'
-    WHEN r.paid THEN 'was used for another payment' ELSE 'is in another batch' END
-FROM (
-    SELECT batch_id, line, min(line) OVER (PARTITION BY reference) AS first,
-        -- two questions, because single payments and those of batches have an index each
-        EXISTS (SELECT FROM payments_payment p WHERE p.company_id = %(company)s AND p.correlation_id = reference
-                AND p.batch_id IS NULL)
-        OR EXISTS (SELECT FROM payments_payment p WHERE p.company_id = %(company)s AND p.correlation_id = reference
-                AND p.batch_id IS NOT NULL) AS paid,
-        reference IN (SELECT o.reference FROM payments_payoutrow o WHERE o.batch_id = ANY (%(others)s)) AS elsewhere
-    FROM payments_payoutrow WHERE batch_id = %(batch)s
-) r WHERE r.first < r.line OR r.paid OR r.elsewhere
-"""
 
 
 def upload(company: Company, maker: User, name: str, file: BinaryIO, *, keep: bool = True) -> PayoutBatch:
@@ -53,10 +36,12 @@ def upload(company: Company, maker: User, name: str, file: BinaryIO, *, keep: bo
     with transaction.atomic():
         batch = PayoutBatch.objects.create(company=company, maker=maker, name=name[:200])
         loader = _Loader(batch)
-        with closing(read_xlsx(file) if is_xlsx(file) else read_csv(file)) as cells:
-            loader.load(cells)
+        is_csv = not is_xlsx(file)
+        with closing(read_csv(file) if is_csv else read_xlsx(file)) as cells:
+            loader.load(cells, by_lines=is_csv)
+        references.decide_alone(company.pk)
+        references.report_used(batch, TITLES["reference"])
         with connection.cursor() as cursor:
-            cursor.execute(_DUPLICATES, _duplicates_of(batch))
             cursor.execute("SELECT count(DISTINCT line) FROM payments_payoutproblem WHERE batch_id = %s", [batch.pk])
             batch.problems = cursor.fetchone()[0]
         batch.rows, batch.total, batch.signature = loader.rows, loader.total, loader.signature.hexdigest()
@@ -66,17 +51,6 @@ def upload(company: Company, maker: User, name: str, file: BinaryIO, *, keep: bo
             batch.first_problems  # noqa: B018 (read while they are there)
             transaction.set_rollback(True)
         return batch
-
-
-def _duplicates_of(batch: PayoutBatch) -> dict[str, Any]:
-    over = (Status.DRAFT, Status.CANCELLED, Status.DONE, Status.PARTIAL)  # their payments are looked at instead
-    others = PayoutBatch.objects.filter(company_id=batch.company_id).exclude(pk=batch.pk).exclude(status__in=over)
-    return {
-        "batch": batch.pk,
-        "company": batch.company_id,
-        "others": list(others.values_list("pk", flat=True)),
-        "column": TITLES["reference"],
-    }
 
 
 def digest_of(rows: Iterable[Row]) -> str:
@@ -95,8 +69,8 @@ class _Loader:
         self.rows = self.total = self.chunks = 0
         self.signature = hashlib.sha256()
 
-    def load(self, cells: Iterator[tuple[int, list[str]]]) -> None:
-        columns = Columns(next(cells, (0, []))[1])
+    def load(self, cells: Iterator[tuple[int, list[str]]], *, by_lines: bool) -> None:
+        columns = Columns(next(cells, (0, []))[1], by_lines=by_lines)
         rows: list[Row] = []
         problems: list[Problem] = []
         for line, texts in cells:

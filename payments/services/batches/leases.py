@@ -5,6 +5,7 @@ A worker renews it whenever rows have ended, and every third of its time while i
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from payments.bank.session import CONNECT_SECONDS
 from woovi import statements
 
 # One claim at a time, so that no company gets more than its share.
@@ -58,7 +60,7 @@ _END = (
 )
 _YIELD = """
 UPDATE payments_payoutchunk
-SET attempts = attempts - 1, at_line_attempts = greatest(at_line_attempts - 1, 0), leased_until = statement_timestamp() + make_interval(secs => $3)
+SET attempts = attempts - $4::int, at_line_attempts = greatest(at_line_attempts - 1, 0), leased_until = statement_timestamp() + make_interval(secs => $3)
 WHERE id = $1 AND token = $2::uuid AND NOT is_done RETURNING 1
 """
 # Written before its row is sent, in a transaction of its own.
@@ -74,9 +76,9 @@ class LeaseLost(Exception):
     """Another worker has the chunk, or may have it: nothing was written."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chunk:
-    """A claimed chunk. `attempts` counts this claim."""
+    """A claimed chunk. `attempts` counts this claim. Until `held_until`, of this process's clock, it is surely ours."""
 
     id: int
     batch_id: int
@@ -85,6 +87,16 @@ class Chunk:
     digest: str
     token: uuid.UUID
     attempts: int
+    held_until: float = 0.0
+
+    def holds(self) -> bool:
+        """Whether the lease surely outlasts a send that begins now: another worker may take the chunk after it."""
+        longest = settings.BANK_TIMEOUT + min(settings.BANK_TIMEOUT, CONNECT_SECONDS)
+        return time.monotonic() + longest < self.held_until
+
+    def renewed(self, at: float) -> None:
+        """Note, once it is committed, that the lease was renewed not before `at`, of `time.monotonic`."""
+        self.held_until = at + settings.PAYOUT_LEASE
 
     def renew(self) -> None:
         """Keep the lease. Raises LeaseLost."""
@@ -94,16 +106,18 @@ class Chunk:
         """Every row has ended or is known to be open. Raises LeaseLost."""
         self._own(statements.fetch(_END, self.id, self.token))
 
-    def give_back(self, seconds: float) -> None:
-        """Let any worker go on after `seconds`. Not counted as an attempt: no row is in doubt."""
-        statements.fetch(_YIELD, self.id, self.token, seconds)
+    def give_back(self, seconds: float, *, in_doubt: bool = False) -> None:
+        """Let any worker go on after `seconds`. Not counted as an attempt, unless a row is in doubt."""
+        statements.fetch(_YIELD, self.id, self.token, seconds, int(not in_doubt))
 
     def begin_row(self, line: int) -> int:
         """Note that the row is sent next. Returns how many workers tried it, this one included. Raises LeaseLost.
 
         The first try was in the attempt before, with all other rows.
         """
+        now = time.monotonic()
         attempts: int = self._own(statements.fetch(_AT, self.id, self.token, line, settings.PAYOUT_LEASE))[0]
+        self.renewed(now)
         return attempts
 
     @staticmethod
@@ -115,8 +129,13 @@ class Chunk:
 
 def claim(batch_id: int | None = None) -> Chunk | None:
     """The next chunk of the company whose turn it is, or of one batch; None where there is none that may begin now."""
+    now = time.monotonic()
     with transaction.atomic():
         statements.execute(_TURN)  # a statement of its own: the claim must see what the one before it has committed
         found = statements.fetch(_NEXT, batch_id, settings.PAYOUT_CHUNKS)
         taken = statements.fetch(_TAKE, found[0][0], settings.PAYOUT_LEASE) if found else []
-    return Chunk(*taken[0]) if taken else None
+    if not taken:
+        return None
+    chunk = Chunk(*taken[0])
+    chunk.renewed(now)
+    return chunk

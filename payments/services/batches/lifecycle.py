@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from payments.models import Payment, PayoutBatch, PayoutChunk, User
-from payments.services import ledger
-from payments.services.batches import reserve
+from payments.services import ledger, references
+from payments.services.batches import reserve, rows
 from payments.services.batches.hints import hint
 from payments.services.errors import Invalid
 from woovi import outbox
@@ -45,7 +46,7 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
 
     Raises:
         Invalid: it does not wait for approval, it was changed since, the approver uploaded it or belongs to another
-            company, or the balance does not cover it.
+            company, a reference was used meanwhile, or the balance does not cover it.
     """
     try:
         with locked(batch, Status.AWAITING_APPROVAL) as row:
@@ -53,8 +54,11 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
                 raise Invalid("Who uploaded a batch does not approve it")
             if approver.company_id not in {None, row.company_id}:
                 raise Invalid("The approver is of another company")
-            if signature != row.signature:
+            if not signature == row.signature == rows.signature(row):
                 raise Invalid("The batch is not the one that was shown")
+            references.decide_alone(row.company_id)
+            if line := references.first_used(row):
+                raise Invalid(f"Another payment or batch uses a reference of the batch by now: that of line {line}")
             row.approver, row.approved_at, row.status = approver, now or timezone.now(), Status.RUNNING
             reserve.set_to(row, row.total)
             row.save()
@@ -72,11 +76,12 @@ def pause(batch: PayoutBatch, reason: str = "") -> PayoutBatch:
         return row
 
 
-def resume(batch: PayoutBatch) -> PayoutBatch:
-    """Go on with a paused batch."""
+def resume(batch: PayoutBatch, now: datetime | None = None) -> PayoutBatch:
+    """Go on with a paused batch; one of which nothing was left to send ends at once."""
     with locked(batch, Status.PAUSED) as row:
         row.status, row.pause_reason = Status.RUNNING, ""
-        row.save(update_fields=["status", "pause_reason"])
+        finish(row, now or timezone.now())
+        row.save()
         hint(row)
         return row
 
@@ -107,8 +112,8 @@ def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
                 raise Invalid("The failed rows are not those that were shown")
             if not count:
                 raise Invalid("No row has failed")
-            if Payment.objects.filter(batch=row, status=Payment.Status.QUARANTINED).exists():
-                raise Invalid("Rows are in quarantine: ask the bank about them first")
+            if unsure(row).exists():
+                raise Invalid("The end of some rows is not known: ask the bank about them first")
             row.round, row.failed, row.status, row.finished_at = row.round + 1, 0, Status.RUNNING, None
             reserve.set_to(row, row.reserved + total)
             row.save()
@@ -128,13 +133,18 @@ def failed_rows(batch: PayoutBatch) -> tuple[int, int]:
     return len(values), sum(values)
 
 
+def unsure(batch: PayoutBatch) -> QuerySet[Payment]:
+    """Payments that the bank may still carry out, of any round."""
+    return Payment.objects.filter(batch=batch, status__in=(*Payment.OPEN, Payment.Status.QUARANTINED))
+
+
 def finish(batch: PayoutBatch, now: datetime) -> None:
     """End the batch where nothing is left to send, and release what no row needs any more. The caller has locked it."""
     left = PayoutChunk.objects.filter(batch=batch, is_done=False)
     # Of a cancelled batch, only rows that a worker sends now, or has left in doubt, are waited for.
     if (left.filter(attempts__gt=0) if batch.status == Status.CANCELLED else left).exists():
         return
-    open_ = Payment.objects.filter(batch=batch, status__in=(*Payment.OPEN, Payment.Status.QUARANTINED))
+    open_ = unsure(batch)
     needed = sum(open_.values_list("value", flat=True))
     if needed != batch.reserved:
         reserve.set_to(batch, needed)

@@ -12,7 +12,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 
 GATHER = 0.1  # seconds between bookings, and between looks whether to stop
 MOST_ATTEMPTS = 3  # workers that may die of one row
+MOST_UNANSWERED = 20  # rows in a row that the bank leaves unanswered, before it is given a rest
 BACK_OFF = 2.0  # seconds after which a worker asks a bank again that is away
 TURN = 20.0  # seconds after which a task ends, and another is hinted: work of others is not kept waiting
 Status = Payment.Status
@@ -57,8 +60,7 @@ def _pay(batch_id: int | None, seconds: float, pool: ThreadPoolExecutor) -> bool
             log.warning("Chunk %s of batch %s was taken over by another worker", chunk.id, batch.public_id)
             going = True
         except rows.Changed:
-            log.error("Rows of batch %s are not those that were approved: it is paused", batch.public_id)
-            chunk.give_back(0)
+            chunk.give_back(BACK_OFF)
             _pause(batch, "Rows were changed after the approval")
             going = batch_id is None
         if not going and batch_id:
@@ -83,19 +85,23 @@ def _pause(batch: PayoutBatch, reason: str) -> None:
 
 def _pay_chunk(batch: PayoutBatch, chunk: Chunk, pool: ThreadPoolExecutor) -> bool:
     """Send the chunk's rows. Returns whether to go on with another chunk."""
-    work = rows.left(batch, chunk)
-    may_send = batch.status == PayoutBatch.Status.RUNNING
-    in_doubt = chunk.attempts > 1
-    going = _one_by_one(batch, chunk, work, may_send) if in_doubt else _many_at_once(batch, chunk, work, pool)
+    going, in_doubt = False, False
+    if chunk.attempts > 1:
+        going = _one_by_one(batch, chunk, rows.left(batch, chunk))
+    elif batch.status == PayoutBatch.Status.RUNNING:
+        going, in_doubt = _many_at_once(batch, chunk, rows.left(batch, chunk), pool)
     if not going:
-        chunk.give_back(BACK_OFF)
+        chunk.give_back(BACK_OFF, in_doubt=in_doubt)
         settle(batch, [], timezone.now())  # where it was cancelled meanwhile, what is reserved for the rest is released
     return going
 
 
-def _many_at_once(batch: PayoutBatch, chunk: Chunk, work: list[Row], pool: ThreadPoolExecutor) -> bool:
-    """Send the rows of a chunk that nobody has sent, and book what came of them as it comes."""
-    crew = _Crew(batch, work)
+def _many_at_once(batch: PayoutBatch, chunk: Chunk, work: list[Row], pool: ThreadPoolExecutor) -> tuple[bool, bool]:
+    """Send the rows of a chunk that nobody has sent, and book what came of them as it comes.
+
+    Returns whether all were sent, and whether one is in doubt.
+    """
+    crew = _Crew(batch, chunk, work)
     running = [pool.submit(gives_back(crew.work)) for _ in range(min(settings.PAYOUT_IN_FLIGHT, len(work)))]
     try:
         _book_as_they_come(batch, chunk, crew, running)
@@ -106,7 +112,7 @@ def _many_at_once(batch: PayoutBatch, chunk: Chunk, work: list[Row], pool: Threa
         each.result()  # raises what a row has raised
     whole = crew.is_whole()
     settle(batch, crew.take(), timezone.now(), chunk, last=whole)
-    return whole
+    return whole, crew.in_doubt
 
 
 def _book_as_they_come(batch: PayoutBatch, chunk: Chunk, crew: _Crew, running: list[Future[None]]) -> None:
@@ -122,13 +128,17 @@ def _book_as_they_come(batch: PayoutBatch, chunk: Chunk, crew: _Crew, running: l
 
 
 class _Crew:
-    """Threads that send rows off one list, until it is empty, the batch stops, or the bank is away."""
+    """Threads that send rows off one list, until it is empty, the batch stops, or the bank is away.
 
-    def __init__(self, batch: PayoutBatch, work: list[Row]) -> None:
-        self._batch, self._rows, self._count = batch, iter(work), len(work)
+    `in_doubt`: a row may be at the bank, though it has no result.
+    """
+
+    def __init__(self, batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> None:
+        self._batch, self._chunk, self._rows, self._count = batch, chunk, iter(work), len(work)
         self._lock, self.stop = threading.Lock(), threading.Event()
         self._results: list[Result] = []
-        self._sent = 0
+        self._sent = self._unanswered = 0
+        self.in_doubt = False
 
     def work(self) -> None:
         while not self.stop.is_set() and (row := self._next()):
@@ -139,14 +149,28 @@ class _Crew:
             with self._lock:
                 self._results.append(result)
                 self._sent += 1
+                self._unanswered = self._unanswered + 1 if result.is_unknown else 0
+            if self._unanswered >= MOST_UNANSWERED:
+                self.stop.set()
+                leaving.wait(BACK_OFF)
 
     def _sent_row(self, row: Row) -> Result | None:
-        """Send a row, and wait where our limit for the bank is used up. None where it was not sent: the batch waits."""
+        """Send a row, and wait where our limit for the bank is used up. None where it was not sent: the batch waits.
+
+        A thread that is late waits until the lease is renewed, and stops where it is lost: who has the chunk then has
+        looked its rows up, and would not see what is sent after that.
+        """
         while True:
+            if not self._chunk.holds():
+                if self.stop.wait(GATHER):
+                    return None
+                continue
             try:
-                return send_row(self._batch, row, look_up=False)
+                return send_row(self._batch, row, self._batch.round, look_up=False)
             except BankUnavailable as error:
                 if not 0 <= error.retry_after <= BACK_OFF:
+                    # It says that nothing happened. But if that is not so, the row must be looked up.
+                    self.in_doubt = self.in_doubt or error.was_sent
                     self.stop.set()
                     _wait_for_the_bank(self._batch, error)
                     return None
@@ -167,54 +191,70 @@ class _Crew:
         return self._sent == self._count
 
 
-def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row], may_send: bool) -> bool:
-    """Go on with a chunk that a worker left behind. A row at which workers died three times is quarantined."""
+def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> bool:
+    """Go on with a chunk that a worker left behind. A row at which workers died three times is quarantined.
+
+    What a cancelled batch has in doubt, and is not at the bank, may still come: it is unknown, until `check_open` ends it.
+    """
+
+    def may_send() -> bool:
+        if not chunk.holds():
+            raise LeaseLost
+        return batch.status == PayoutBatch.Status.RUNNING
+
     for row in work:
         if chunk.begin_row(row.line) > MOST_ATTEMPTS:
             log.error("Line %s of batch %s is quarantined", row.line, batch.public_id)
-            result: Result | None = Result(row, Status.QUARANTINED, reason="Workers died of this row")
+            result: Result | None = Result(row, batch.round, Status.QUARANTINED, reason="Workers died of this row")
         else:
             try:
-                result = send_row(batch, row, look_up=True, may_send=may_send)
+                result = send_row(batch, row, batch.round, look_up=True, may_send=may_send)
             except BankUnavailable as error:
+                if error.was_sent:  # unknown, so that one row which never gets through stops no other for ever
+                    result = Result(row, batch.round, Status.PROCESSING, is_unknown=True)
+                    settle(batch, [result], timezone.now(), chunk)
                 _wait_for_the_bank(batch, error)
                 return False
+        if not result and batch.status == PayoutBatch.Status.CANCELLED:
+            result = Result(row, batch.round, Status.PROCESSING, is_unknown=True)
         if result:
             batch = settle(batch, [result], timezone.now(), chunk)
         if leaving.is_set() or batch.status not in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.CANCELLED}:
             return False
-        may_send = may_send and batch.status == PayoutBatch.Status.RUNNING
     settle(batch, [], timezone.now(), chunk, last=True)
     return True
 
 
-def send_row(batch: PayoutBatch, row: Row, *, look_up: bool, may_send: bool = True) -> Result | None:
-    """Pay one row, or with `look_up` see first whether it was paid. None where it was not and may not be.
+def send_row(
+    batch: PayoutBatch, row: Row, round_: int, *, look_up: bool, may_send: Callable[[], bool] = lambda: True
+) -> Result | None:
+    """Pay one row in a round, or with `look_up` see first whether it was paid. None where it was not and may not be.
 
     Raises BankUnavailable where nothing happened.
     """
-    id_ = payment_id(batch, row.line)
+    id_ = payment_id(batch, row.line, round_)
+    order = SendOrder(id_, row.value, pix_key=row.pix_key, payer_message=row.comment)
     try:
         with pace.acting_for(batch.company_id):
             answer = sending.read(id_) if look_up else None
-            if answer is None and may_send:
-                answer = sending.place(SendOrder(id_, row.value, pix_key=row.pix_key, payer_message=row.comment))
+            if answer is None and may_send():
+                answer = sending.place(order, timedelta(0) if look_up else None)
     except BankUnavailable:
         raise
     except BankError as error:
         log.warning("Line %s of batch %s is unknown: %s", row.line, batch.public_id, error)
-        return Result(row, Status.PROCESSING, is_unknown=True)
-    return result_of(row, answer) if answer else None
+        return Result(row, round_, Status.PROCESSING, is_unknown=True)
+    return result_of(row, round_, answer) if answer else None
 
 
-def result_of(row: Row, answer: BankSent) -> Result:
+def result_of(row: Row, round_: int, answer: BankSent) -> Result:
     """The bank's answer about a row."""
     if answer.value != row.value:
         log.error("Line %s is of %s centavos, the bank says %s", row.line, row.value, answer.value)
-        return Result(row, Status.QUARANTINED, answer.end_to_end_id, reason="The bank has another value")
+        return Result(row, round_, Status.QUARANTINED, answer.end_to_end_id, reason="The bank has another value")
     if answer.status == SendStatus.DONE:
-        return Result(row, Status.CONFIRMED, answer.end_to_end_id)
+        return Result(row, round_, Status.CONFIRMED, answer.end_to_end_id)
     if answer.status == SendStatus.REFUSED:
         code = outcomes.error_code(answer.reason)
-        return Result(row, Status.FAILED, answer.end_to_end_id, code, answer.reason)
-    return Result(row, Status.PROCESSING, answer.end_to_end_id)
+        return Result(row, round_, Status.FAILED, answer.end_to_end_id, code, answer.reason)
+    return Result(row, round_, Status.PROCESSING, answer.end_to_end_id)

@@ -1,12 +1,18 @@
-"""The rows of a chunk that have no payment in the batch's round yet: what is left to send."""
+"""The rows of a chunk that have no payment in the batch's round yet: what is left to send. And whether all are as signed."""
 
 from __future__ import annotations
 
-from payments.models import PayoutBatch
+import hashlib
+import logging
+from collections.abc import Iterable
+
+from payments.models import PayoutBatch, PayoutRow
 from payments.services.batches.columns import Row
 from payments.services.batches.importing import digest_of
 from payments.services.batches.leases import Chunk
 from woovi import statements
+
+log = logging.getLogger(__name__)
 
 # The batch and the lines are said of the payments too: so the planner takes their index, also when they were few.
 _ROWS = """
@@ -26,9 +32,32 @@ class Changed(Exception):
 def left(batch: PayoutBatch, chunk: Chunk) -> list[Row]:
     """Rows to send in this round: of the first, all without a payment; of a later one, those that failed before it.
 
-    Raises Changed where a row of the chunk is not as it was when the batch was approved.
+    Of a cancelled batch nothing is sent any more, so its rows are looked up however they are now. Raises Changed where
+    otherwise a row of the chunk, or the digest of any, is not as it was when the batch was approved.
     """
     found = statements.fetch(_ROWS, chunk.batch_id, chunk.first_line, chunk.last_line, batch.round)
-    if digest_of(Row(*values[:-1]) for values in found) != chunk.digest:
-        raise Changed
+    as_signed = _signature(batch, _digests(batch)) == batch.signature
+    if not as_signed or digest_of(Row(*values[:-1]) for values in found) != chunk.digest:
+        log.error("Rows of batch %s are not those that were approved", batch.public_id)
+        if batch.status != PayoutBatch.Status.CANCELLED:
+            raise Changed
     return [Row(*values) for *values, is_over in found if not is_over]
+
+
+def signature(batch: PayoutBatch) -> str:
+    """The signature of the rows as they are now, in hex. It reads them all."""
+    lines = PayoutRow.objects.filter(batch=batch).order_by("line")
+    columns = lines.values_list("line", "reference", "pix_key", "value", "comment")
+    chunks = batch.chunks.order_by("number").values_list("first_line", "last_line")
+    return _signature(batch, (digest_of(Row(*row) for row in columns.filter(line__range=chunk)) for chunk in chunks))
+
+
+def _digests(batch: PayoutBatch) -> Iterable[str]:
+    return batch.chunks.order_by("number").values_list("digest", flat=True)
+
+
+def _signature(batch: PayoutBatch, digests: Iterable[str]) -> str:
+    """As the file was signed when it was read: the digest of the chunks' digests, the number of rows and their sum."""
+    made = hashlib.sha256("".join(digests).encode())
+    made.update(f"{batch.rows} {batch.total}".encode())
+    return made.hexdigest()

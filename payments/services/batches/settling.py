@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,9 +31,10 @@ _WRITE, _BOOK = (SQL / "write_payments.sql").read_text(), (SQL / "book_payments.
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a row: its state and what the bank said. PROCESSING where the end is not known yet."""
+    """What came of a row in a round: its state and what the bank said. PROCESSING where the end is not known yet."""
 
     row: Row
+    round: int
     status: Payment.Status
     end_to_end_id: str = ""
     error_code: str = ""
@@ -40,9 +42,9 @@ class Result:
     is_unknown: bool = False
 
 
-def payment_id(batch: PayoutBatch, line: int) -> str:
+def payment_id(batch: PayoutBatch, line: int, round_: int) -> str:
     """The payment's public id, and so its id at the bank: the same for whoever sends this row in this round."""
-    name = f"{batch.public_id}/{line}/{batch.round}"
+    name = f"{batch.public_id}/{line}/{round_}"
     return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
 
 
@@ -51,16 +53,21 @@ def settle(
 ) -> PayoutBatch:
     """Write the results, once each. Rows that have ended before are left as they are. Returns the batch as it is now.
 
+    Results of an earlier round are dropped: booked in the round of now, they would stand for what was not sent yet.
+
     Args:
         chunk: whose lease the caller works under; renewed, or ended with the `last` of its rows. Raises LeaseLost.
+            Without one, only payments that are there already are changed.
     """
+    began = time.monotonic()
     with transaction.atomic():
         announce_change({batch.company_id})
         # The lock makes settlements of one batch take turns: each replaces its hold.
         batch = PayoutBatch.objects.select_for_update(no_key=True).select_related("company").get(pk=batch.pk)
         if chunk:
             (chunk.end if last else chunk.renew)()
-        written = _write(batch, results, now) if results else []
+        current = [result for result in results if result.round == batch.round]
+        written = _write(batch, current, now, may_insert=chunk is not None) if current else []
         ended = [(id_, status, value) for id_, status, value in written if status in {"CONFIRMED", "FAILED"}]
         if ended:
             reserve.set_to(batch, batch.reserved - sum(value for _, _, value in ended))
@@ -70,14 +77,18 @@ def settle(
             batch.save(update_fields=["reserved", "hold", "holds", "confirmed", "failed"])
         if last or chunk is None:
             finish(batch, now)
+    if chunk:
+        chunk.renewed(began)
     return batch
 
 
-def _write(batch: PayoutBatch, results: Sequence[Result], now: datetime) -> list[tuple[int, str, int]]:
+def _write(
+    batch: PayoutBatch, results: Sequence[Result], now: datetime, *, may_insert: bool
+) -> list[tuple[int, str, int]]:
     """Insert the payments, or change those that were open. Returns (id, status, value) of each that was written."""
     # Array literals for a prepared statement: lists given to the driver would cost more than all else.
     columns = (
-        texts([payment_id(batch, result.row.line) for result in results]),
+        texts([payment_id(batch, result.row.line, result.round) for result in results]),
         integers([result.row.line for result in results]),
         texts([result.row.reference for result in results]),
         integers([result.row.value for result in results]),
@@ -90,7 +101,7 @@ def _write(batch: PayoutBatch, results: Sequence[Result], now: datetime) -> list
         integers([result.is_unknown for result in results]),
     )
     owner = (batch.company_id, batch.pk, batch.round, batch.approved_at, now)
-    return statements.fetch(_WRITE, *columns, *owner)
+    return statements.fetch(_WRITE, *columns, *owner, may_insert)
 
 
 def _book(batch: PayoutBatch, payments: list[int]) -> None:

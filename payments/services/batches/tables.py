@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 from payments.services.errors import Invalid
 
 SEPARATORS = ";,\t|"
 LONGEST = 32_768  # characters of a cell, Excel's own limit
+LONGEST_ROW = 1 << 20  # characters
 BLOCK = 1 << 20
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -27,14 +28,41 @@ def read_csv(file: BinaryIO) -> Generator[tuple[int, list[str]]]:
             separator, skipped = max(SEPARATORS, key=head.count), 0
             text.seek(0)
         csv.field_size_limit(LONGEST)
-        reader = csv.reader(text, delimiter=separator)
-        for cells in reader:
+        lines = _Lines(text, skipped)
+        # Strict: a quote that is left open swallows rows, and is told by what comes after the next quote.
+        for cells in csv.reader(lines, delimiter=separator, strict=True):
+            lines.end_row()
             if any(cell.strip() for cell in cells):
-                yield reader.line_num + skipped, cells
+                yield lines.number, cells
     except csv.Error as error:
-        raise Invalid(f"The file cannot be read: {error}", "file") from error
+        raise Invalid(f"Line {lines.number} cannot be read: {error}", "file") from error
     finally:
         text.detach()
+
+
+class _Lines:
+    """The file's lines, counted in `number`. One row takes LONGEST_ROW characters at most, also where quotes hold line breaks."""
+
+    def __init__(self, text: io.TextIOWrapper, number: int) -> None:
+        self.number, self._text, self._left = number, text, LONGEST_ROW
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self._left + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self._left -= len(line)
+        if self._left < 0:
+            raise Invalid(
+                f"Line {self.number} and what its quotes hold have more than {LONGEST_ROW} characters", "file"
+            )
+        return line
+
+    def end_row(self) -> None:
+        self._left = LONGEST_ROW
 
 
 def _encoding(file: BinaryIO) -> str:

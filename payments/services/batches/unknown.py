@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
+from payments.bank import pace
 from payments.bank.port import BankError, BankUnavailable
 from payments.models import Payment, PayoutBatch
 from payments.services.batches.columns import Row
-from payments.services.batches.paying import send_row
+from payments.services.batches.paying import result_of, send_row
 from payments.services.batches.settling import Result, settle
 from payments.services.errors import Invalid, Unavailable
-from payments.services.payments import outcomes
+from payments.services.payments import outcomes, sending
 from woovi.threads import gives_back
 
 log = logging.getLogger(__name__)
@@ -29,13 +31,16 @@ Status = Payment.Status
 
 def check_open(now: datetime | None = None) -> int:
     """Ask about open payments of batches, least recently asked first. Returns how many were tried."""
-    now = now or timezone.now()
+    now, began = now or timezone.now(), time.monotonic()
     due = Payment.objects.filter(batch__isnull=False, status=Status.PROCESSING, asked_at__lt=now - CHECK_AFTER)
     found = list(due.select_related("batch__company").order_by(F("asked_at").asc())[:CHECK_BATCH])
-    Payment.objects.filter(pk__in=[payment.pk for payment in found]).update(asked_at=now)
+
+    def look(payment: Payment) -> Result | None:
+        return _look(payment, now + timedelta(seconds=time.monotonic() - began))
+
     by_batch: dict[PayoutBatch, list[Result]] = defaultdict(list)
     with ThreadPoolExecutor(settings.PAYOUT_IN_FLIGHT) as pool:
-        for payment, result in zip(found, pool.map(gives_back(_look), found), strict=True):
+        for payment, result in zip(found, pool.map(gives_back(look), found), strict=True):
             if payment.batch and result:
                 by_batch[payment.batch].append(result)
     for batch, results in by_batch.items():
@@ -43,27 +48,47 @@ def check_open(now: datetime | None = None) -> int:
     return len(found)
 
 
-def _look(payment: Payment) -> Result | None:
-    """How the payment stands at the bank; it is sent if it is not there and its batch still runs."""
-    batch = payment.batch
-    assert batch
-    may_send = batch.status in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.PAUSED}
+def _look(payment: Payment, now: datetime) -> Result | None:
+    """How the payment stands at the bank; it is sent if it is not there and its batch runs. None where it stays open.
+
+    Whoever asks about a payment takes it first, by `asked_at`; and only who has it still may send it.
+    """
+    mine = Payment.objects.filter(pk=payment.pk, status=Status.PROCESSING)
+    if not mine.filter(asked_at=payment.asked_at).update(asked_at=now):
+        return None
+    payment.refresh_from_db(fields=["sent_at"])
+    running = {"asked_at": now, "batch__status": PayoutBatch.Status.RUNNING}
     try:
-        result = send_row(batch, row_of(payment), look_up=True, may_send=may_send)
+        with pace.acting_for(payment.company_id):
+            answer = sending.read(payment.public_id) or sending.send_noted(payment, now, **running)
     except BankUnavailable as error:
         log.warning("Payment %s stays open: %s", payment.pk, error)
         return None
-    return result or Result(
-        row_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason="Cancelled, and not at the bank"
-    )
+    except BankError as error:
+        log.warning("Payment %s is unknown: %s", payment.pk, error)
+        return Result(row_of(payment), round_of(payment), Status.PROCESSING, is_unknown=True)
+    return result_of(row_of(payment), round_of(payment), answer) if answer else _never_sent(payment, now)
+
+
+def _never_sent(payment: Payment, now: datetime) -> Result | None:
+    """The end of a payment that the bank does not have, of a batch that sends no more. None while it may still come."""
+    sends = Q(batch__status__in=(PayoutBatch.Status.RUNNING, PayoutBatch.Status.PAUSED))
+    late = Q(sent_at__gt=now - sending.grace())
+    if Payment.objects.filter(sends | late, pk=payment.pk).exists():
+        return None
+    reason = "Cancelled, and not at the bank"
+    return Result(row_of(payment), round_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason=reason)
 
 
 def ask(payment: Payment, now: datetime | None = None) -> Payment:
     """Look up one payment of a batch, also one in quarantine, and book what the bank says.
 
-    One in quarantine that the bank does not have stays there. Raises Unavailable where the bank does not answer.
+    One in quarantine that the bank does not have stays there. Where one ended another way than here, `check_ledger`
+    names it. Raises Unavailable where the bank does not answer.
     """
     assert payment.batch
+    if payment.status in {Status.CONFIRMED, Status.FAILED}:
+        return sending.ask(payment, now)
     if payment.status in {*Payment.OPEN, Status.QUARANTINED}:
         result = _ask(payment)
         if result and not result.is_unknown:
@@ -75,7 +100,7 @@ def ask(payment: Payment, now: datetime | None = None) -> Payment:
 def _ask(payment: Payment) -> Result | None:
     assert payment.batch
     try:
-        return send_row(payment.batch, row_of(payment), look_up=True, may_send=False)
+        return send_row(payment.batch, row_of(payment), round_of(payment), look_up=True, may_send=lambda: False)
     except BankError as error:
         raise Unavailable("The bank does not answer. Try again") from error
 
@@ -89,7 +114,13 @@ def give_up(payment: Payment, now: datetime | None = None) -> Payment:
         raise Invalid("Only a payment in quarantine can be given up")
     if _ask(payment):
         raise Invalid("The bank has this payment: ask it")
-    failed = Result(row_of(payment), Status.FAILED, error_code=outcomes.OTHER, reason="Given up in quarantine")
+    failed = Result(
+        row_of(payment),
+        round_of(payment),
+        Status.FAILED,
+        error_code=outcomes.OTHER,
+        reason="Given up in quarantine",
+    )
     settle(payment.batch, [failed], now or timezone.now())
     payment.refresh_from_db()
     return payment
@@ -99,3 +130,9 @@ def row_of(payment: Payment) -> Row:
     """The row that the payment was made of."""
     assert payment.line is not None
     return Row(payment.line, payment.correlation_id, payment.pix_key, payment.value, payment.comment)
+
+
+def round_of(payment: Payment) -> int:
+    """The payment's own round, and so its id at the bank: its batch may be in another one by now."""
+    assert payment.round is not None
+    return payment.round

@@ -1,19 +1,21 @@
-"""Rows of an XLSX file's first sheet, one at a time (ECMA-376, SpreadsheetML). Values alone: no formulas are computed."""
+"""Rows of an XLSX file's first visible sheet, one at a time (ECMA-376, SpreadsheetML). Values alone: no formulas are computed."""
 
 from __future__ import annotations
 
-import re
+import posixpath
 import zipfile
-from collections.abc import Generator, Iterator
-from decimal import Decimal, InvalidOperation
-from typing import IO, BinaryIO
-from xml.etree.ElementTree import Element, ParseError, iterparse
+import zlib
+from collections.abc import Generator
+from typing import BinaryIO
+from xml.parsers.expat import ExpatError
 
+from payments.services.batches import xml_parts
+from payments.services.batches.xlsx_cells import Reader, Sheet, Strings
+from payments.services.batches.xml_parts import parse
 from payments.services.errors import Invalid
 
-LARGEST = 1 << 30  # bytes of a part, unpacked
-_NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_STRINGS, _SHEET = "xl/sharedStrings.xml", re.compile(r"xl/worksheets/sheet\d+\.xml")
+SMALL = 1 << 20  # bytes of a part that only lists others
+_BROKEN = (ExpatError, zipfile.BadZipFile, zlib.error, ValueError, IndexError, RuntimeError, EOFError)
 
 
 def is_xlsx(file: BinaryIO) -> bool:
@@ -27,81 +29,50 @@ def is_xlsx(file: BinaryIO) -> bool:
 def read_xlsx(file: BinaryIO) -> Generator[tuple[int, list[str]]]:
     """Each row that is not empty, with its number in the sheet. Raises Invalid."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            parts = {part.filename: part for part in archive.infolist()}
-            sheets = sorted(filter(_SHEET.fullmatch, parts), key=lambda name: (len(name), name))
-            if not sheets or any(part.file_size > LARGEST for part in parts.values()):
-                raise Invalid("The file is no spreadsheet, or is too large", "file")
-            strings: list[str] = []
-            if _STRINGS in parts:
-                with archive.open(_STRINGS) as source:
-                    strings = [_text(item) for item in _elements(source, "si")]
-            with archive.open(sheets[0]) as source:
-                for number, row in enumerate(_elements(source, "row"), 1):
-                    cells = _cells(row, strings)
-                    if any(cell.strip() for cell in cells):
-                        yield int(row.get("r") or number), cells
-    except (zipfile.BadZipFile, ParseError, ValueError, IndexError, NotImplementedError, EOFError) as error:
+        with xml_parts.open_archive(file) as archive:
+            name = _first_sheet(archive)
+            strings = Strings()
+            if "xl/sharedStrings.xml" in archive.NameToInfo:
+                for _ in parse(archive, "xl/sharedStrings.xml", strings):
+                    pass
+            sheet = Sheet(strings)
+            for _ in parse(archive, name, sheet):
+                yield from sheet.rows
+                sheet.rows.clear()
+    except KeyError as error:
+        raise Invalid("The file is no spreadsheet: a part is missing", "file") from error
+    except _BROKEN as error:
         raise Invalid(f"The file cannot be read: {type(error).__name__}", "file") from error
 
 
-def _elements(source: IO[bytes], name: str) -> Iterator[Element]:
-    """Each element `name`, which is forgotten afterwards, so that memory stays bounded."""
-    parents: list[Element] = []
-    for event, element in iterparse(source, ("start", "end")):  # noqa: S314 (as above)
-        if event == "start":
-            parents.append(element)
-            continue
-        parents.pop()
-        if element.tag == _NAMESPACE + name and parents:
-            yield element
-            parents[-1].remove(element)
+def _first_sheet(archive: zipfile.ZipFile) -> str:
+    """The part of the first sheet that people see. Numbers in parts' names say nothing about their order."""
+    book, places = _Workbook(), _Places()
+    for name, reader in (("xl/workbook.xml", book), ("xl/_rels/workbook.xml.rels", places)):
+        for _ in parse(archive, name, reader, SMALL):
+            pass
+    if not book.first:
+        raise Invalid("The file has no visible sheet", "file")
+    return posixpath.normpath(posixpath.join("/xl", places.found[book.first])).lstrip("/")
 
 
-def _text(element: Element) -> str:
-    """All text of a string, whose parts may be formatted differently."""
-    return "".join(part.text or "" for part in element.iter(_NAMESPACE + "t"))
+class _Workbook(Reader):
+    """Keeps the relationship of the first visible sheet."""
+
+    first = ""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "sheet" and not self.first and attributes.get("state", "visible") == "visible":
+            self.first = next(value for name, value in attributes.items() if name.endswith("/relationships id"))
 
 
-def _cells(row: Element, strings: list[str]) -> list[str]:
-    found: list[str] = []
-    for cell in row.iter(_NAMESPACE + "c"):
-        place = _place(cell.get("r", "")) if cell.get("r") else len(found)
-        found += [""] * (place + 1 - len(found))
-        found[place] = _value(cell, strings)
-    return found
+class _Places(Reader):
+    """Keeps which part each relationship means."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
 
-def _place(reference: str) -> int:
-    """The column of a cell such as AB12, from 0. Raises ValueError for a column that no spreadsheet has."""
-    letters = re.match(r"[A-Z]{1,3}", reference)
-    if not letters:
-        raise ValueError(reference)
-    place = 0
-    for letter in letters[0]:
-        place = place * 26 + ord(letter) - 64
-    return place - 1
-
-
-def _value(cell: Element, strings: list[str]) -> str:
-    kind = cell.get("t", "n")
-    if kind == "inlineStr":
-        return _text(cell)
-    value = cell.find(_NAMESPACE + "v")
-    text = (value.text or "") if value is not None else ""
-    if kind == "s" and text:
-        return strings[int(text)]
-    return _number(text) if kind == "n" and text else text
-
-
-def _number(text: str) -> str:
-    """A number as people write it: whole (a CPF, a phone), or in reais with two digits after a comma."""
-    try:
-        number = Decimal(text).quantize(Decimal("0.0000001")).normalize()
-    except InvalidOperation:
-        return text
-    if number == number.to_integral_value():
-        return f"{number:f}".partition(".")[0]
-    written = f"{number:f}"
-    whole, _, part = written.partition(".")
-    return f"{whole},{part:0<2}"
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "Relationship":
+            self.found[attributes["Id"]] = attributes["Target"]

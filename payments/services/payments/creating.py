@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from payments.models import Company, Payment
 from payments.pix import brcode, ids, keys
+from payments.services import references
 from payments.services.errors import Duplicate, Invalid
 
 MAX_VALUE = 999_999_999_999  # centavos: what the Pix API's ten digits of reais hold
@@ -43,7 +44,7 @@ def create(company: Company, order: PaymentOrder, now: datetime | None = None) -
     """Write the payment, CREATED. It waits for `approve`.
 
     Raises:
-        Duplicate: the company has used the correlationID for a payment.
+        Duplicate: the company has used the correlationID for a payment, or for a row of a batch.
         Invalid: the key, the code, the account or the value cannot be paid.
     """
     receiver = _receiver(company, order)
@@ -62,6 +63,8 @@ def create(company: Company, order: PaymentOrder, now: datetime | None = None) -
     )
     try:
         with transaction.atomic():
+            if references.in_batches(company.pk, order.correlation_id):
+                raise Duplicate(ALREADY, "correlationID")
             payment.save(force_insert=True)
     except IntegrityError as error:
         if Payment.objects.filter(company=company, batch=None, correlation_id=order.correlation_id).exists():

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -18,10 +20,12 @@ from payments import bank
 from payments.bank import pace
 from payments.bank.port import (
     BankAccount,
+    BankConflict,
     BankError,
     BankNotFound,
     BankRefused,
     BankSent,
+    BankUnavailable,
     BankUnknown,
     Debtor,
     SendOrder,
@@ -38,6 +42,18 @@ CHECK_AFTER = timedelta(seconds=2)  # until the bank is asked about an open paym
 CHECK_BATCH = 200
 CHECK_SECONDS = 5.0  # of one run: where the bank hangs, the rest waits for the next run
 Status = Payment.Status
+
+
+class RefusedInDoubt(BankUnknown):
+    """The bank refused to send, and may all the same carry out this payment, by this send or an earlier one."""
+
+
+def grace() -> timedelta:
+    """How long after a send without an answer the bank may still begin to carry it out.
+
+    A worker may be this late with a send, its lease at most, and then the bank with its answer.
+    """
+    return timedelta(seconds=settings.PAYOUT_LEASE + settings.BANK_TIMEOUT)
 
 
 def send(payment_id: int, now: datetime | None = None) -> Payment:
@@ -67,11 +83,13 @@ def _send(lock: SplitLock, now: datetime) -> Payment:
             answer = read(payment.public_id) if asked_before else None
             if answer is None:
                 lock.check()
-                answer = place(order_of(payment))
+                answer = send_noted(payment, now)
     except BankError as error:
         log.warning("Payment %s stays open: %s", payment.pk, error)
         if isinstance(error, BankUnknown):
             Payment.objects.filter(pk=payment.pk, unknown_since=None).update(unknown_since=now)
+        return Payment.objects.get(pk=payment.pk)
+    if answer is None:
         return Payment.objects.get(pk=payment.pk)
     with lock.write() as rows:
         return book(rows.row, answer, now)
@@ -85,15 +103,46 @@ def read(send_id: str) -> BankSent | None:
         return None
 
 
-def place(order: SendOrder) -> BankSent:
-    """Send a Pix. A final refusal is returned as REFUSED; whatever may still change is raised as BankError."""
+def send_noted(payment: Payment, now: datetime, **only: Any) -> BankSent | None:
+    """Send an open payment, noted before as `sent_at`. None where it is not open, or not as `only` says, any more.
+
+    `sent_at` stays the time of the latest send that the bank has not answered. Raises as `place`.
+    """
+    earlier, row = payment.sent_at, Payment.objects.filter(pk=payment.pk)
+    if not row.filter(status=Status.PROCESSING, **only).update(sent_at=now):
+        return None
+    try:
+        return place(order_of(payment), now - earlier if earlier else None)
+    except (BankUnavailable, RefusedInDoubt) as error:
+        row.filter(sent_at=now).update(sent_at=earlier or (now if isinstance(error, RefusedInDoubt) else None))
+        raise
+
+
+def place(order: SendOrder, since: timedelta | None) -> BankSent:
+    """Send a Pix. A final refusal is returned as REFUSED; whatever may still change is raised as BankError.
+
+    Args:
+        since: time since the latest send without an answer. Before `grace` is over no refusal is final, since it may be
+            of this send alone. None where there was none: only a 404 or 409 may then be of a send under way.
+    """
     try:
         return bank.current().send_pix(order)
     except BankRefused as error:
         # "Id already used" is a refusal too. Only if the bank has no payment under this id is it refused.
-        if answer := read(order.send_id):
+        if answer := _read_after_refusal(order.send_id):
             return answer
+        of_another = isinstance(error, BankNotFound | BankConflict)
+        if of_another if since is None else since < grace():
+            raise RefusedInDoubt(error.code, "refused, and may still be carried out") from error
         return BankSent(order.send_id, "", order.value, SendStatus.REFUSED, f"{error.code} - {error.detail}")
+
+
+def _read_after_refusal(send_id: str) -> BankSent | None:
+    """As `read`; but a bank that is away now is no bank to which nothing was sent."""
+    try:
+        return read(send_id)
+    except BankUnavailable as error:
+        raise BankUnknown(error.code, "not looked up after a refusal") from error
 
 
 def order_of(payment: Payment) -> SendOrder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
+from payments.bank.port import SendOrder, SendStatus
 from payments.models import Company, Payment, PayoutBatch, User
 from payments.services import batches, payments
 from payments.services.batches import leases, rows, settling
@@ -18,9 +20,10 @@ from payments.services.charges import receiving
 from payments.services.payments import PaymentOrder
 from tests.bank_process import BankProcess
 from tests.payments import making
-from tests.payments.batches.conftest import csv_of, money
+from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all, quick_bank
 
 pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["quick_bank"]
 
 
 @pytest.fixture
@@ -65,6 +68,26 @@ def test_a_batch_is_paused_resumed_and_cancelled_after_a_question(operator: Clie
     assert money(running.company) == (9_920, 0)
 
 
+def test_failed_rows_are_paid_again_if_they_are_those_that_were_shown(
+    quick_bank: BankInProcess, operator: Client, shop: Company, running: PayoutBatch
+) -> None:
+    def refuse(order: SendOrder) -> None:
+        sent = quick_bank.sent[order.send_id]
+        quick_bank.sent[order.send_id] = replace(sent, status=SendStatus.REFUSED, reason="AC06 - no")
+
+    quick_bank.after = refuse
+    assert pay_all(running).status == "PARTIAL"
+    asked = act(operator, "payoutbatch", "retry", running)
+    assert "3 failed rows, R$\u00a03,00" in asked
+    field = f"shown_{running.pk}"
+    assert f'name="{field}" value="3 300"' in asked
+    for shown in ({}, {field: "2 300"}, {field: "3 200"}, {field: "3"}, {field: "x 300"}):
+        assert "Other rows have failed" in act(operator, "payoutbatch", "retry", running, confirmed="yes", **shown)
+    assert PayoutBatch.objects.get().status == "PARTIAL"
+    act(operator, "payoutbatch", "retry", running, confirmed="yes", **{field: "3 300"})
+    assert PayoutBatch.objects.get().status == "RUNNING"
+
+
 def test_its_page_says_how_far_it_is(operator: Client, running: PayoutBatch) -> None:
     page = operator.get(f"/admin/payments/payoutbatch/{running.pk}/change/").content.decode()
     assert "confirmed 0, failed 0, unknown 0, quarantined 0, waiting 3" in page
@@ -99,7 +122,7 @@ def test_a_row_in_quarantine_is_asked_about_and_given_up(
     chunk = leases.claim(running.pk)
     assert chunk
     row = rows.left(running, chunk)[0]
-    settling.settle(running, [settling.Result(row, Payment.Status.QUARANTINED)], timezone.now(), chunk)
+    settling.settle(running, [settling.Result(row, 1, Payment.Status.QUARANTINED)], timezone.now(), chunk)
     payment = Payment.objects.get()
     act(operator, "payment", "ask_bank", payment)
     payment.refresh_from_db()

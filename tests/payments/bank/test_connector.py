@@ -15,6 +15,8 @@ from payments import bank
 from payments.bank.connector import PAGE, Connector
 from payments.bank.port import (
     Bank,
+    BankConflict,
+    BankError,
     BankNotFound,
     BankRefused,
     BankUnavailable,
@@ -136,11 +138,13 @@ def test_wrong_credentials_are_no_refusal(bank_process: BankProcess, session: Op
 class _Forbidding(BaseHTTPRequestHandler):
     """A bank whose access control has changed: it gives tokens, and lets them do nothing."""
 
+    status = 403
+
     def do_POST(self) -> None:
         self._answer(200, {"access_token": "a", "expires_in": 3600})
 
     def do_PUT(self) -> None:
-        self._answer(403, {"type": "https://pix.bcb.gov.br/api/v2/error/AcessoNegado"})
+        self._answer(self.status, {"type": "https://pix.bcb.gov.br/api/v2/error/AcessoNegado"})
 
     def _answer(self, status: int, fields: dict[str, object]) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -162,6 +166,32 @@ def test_missing_rights_are_no_refusal(session: Open) -> None:
             opened = session(f"http://127.0.0.1:{server.server_address[1]}")
             with pytest.raises(BankUnavailable, match="AcessoNegado"):
                 opened.call("PUT", "/pix/a/devolucao/b", body={})
+            opened.close()
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, BankUnavailable), (429, BankUnavailable),
+        (403, BankUnknown), (404, BankNotFound), (409, BankConflict), (500, BankUnknown), (503, BankUnknown),
+        (400, BankRefused), (422, BankRefused),
+    ],
+)  # fmt: skip
+def test_of_what_is_sent_only_a_sure_answer_says_that_nothing_happened(
+    session: Open, monkeypatch: pytest.MonkeyPatch, status: int, kind: type[BankError]
+) -> None:
+    monkeypatch.setattr(_Forbidding, "status", status)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Forbidding) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            opened = session(f"http://127.0.0.1:{server.server_address[1]}")
+            with pytest.raises(BankError) as answered:
+                Connector(opened).send_pix(SendOrder("a", 100, pix_key="ana@exemplo.com"))
+            assert type(answered.value) is kind
             opened.close()
         finally:
             server.shutdown()

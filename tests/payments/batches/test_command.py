@@ -105,7 +105,17 @@ def test_failed_rows_are_shown_and_paid_again(
     assert run("run", batch)["status"] == "PARTIAL"
     shown = run("retry", batch, "--dry-run")
     assert (shown["count"], shown["sum"], shown["status"]) == (1, 100, "PARTIAL")
-    assert run("retry", batch)["status"] == "RUNNING"
+    for figures in (
+        [],
+        ["--count", "1"],
+        ["--sum", "100"],
+        ["--count", "2", "--sum", "100"],
+        ["--count", "1", "--sum", "101"],
+    ):
+        with pytest.raises(CommandError, match=r"--dry-run|not those that were shown"):
+            run("retry", batch, *figures)
+    assert PayoutBatch.objects.get().status == "PARTIAL"
+    assert run("retry", batch, "--count", "1", "--sum", "100")["status"] == "RUNNING"
     assert run("cancel", batch)["status"] == "CANCELLED"
     assert money(shop) == (999_500 - 300, 0)
 

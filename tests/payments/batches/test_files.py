@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable
 
 import pytest
 
 from payments.models import Company, PayoutBatch, User
 from payments.services import batches, payments
+from payments.services.batches import tables
 from payments.services.batches.columns import TEMPLATE
 from payments.services.errors import Invalid
 from payments.services.payments import PaymentOrder
@@ -108,30 +108,45 @@ def test_a_file_that_cannot_be_read(shop: Company, maker: User, data: bytes, wor
     assert not PayoutBatch.objects.exists()
 
 
-def xlsx(rows: str, strings: str = "") -> bytes:
-    schema = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet {schema}><sheetData>{rows}</sheetData></worksheet>")
-        archive.writestr("xl/sharedStrings.xml", f"<sst {schema}>{strings}</sst>")
-    return file.getvalue()
+OBS = "identificador;chave;valor;obs\n"
 
 
-def test_a_spreadsheet(shop: Company, maker: User) -> None:
-    strings = "".join(f"<si><t>{text}</t></si>" for text in ("identificador", "chave", "valor", "a"))
-    header = '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="D1" t="s"><v>2</v></c></row>'
-    first = '<row r="3"><c r="A3" t="s"><v>3</v></c><c r="B3"><v>11144477735</v></c><c r="D3"><v>1234.5</v></c></row>'
-    second = '<row r="4"><c r="A4" t="inlineStr"><is><t>b</t></is></c><c r="B4" t="str"><v>ana@exemplo.com</v></c><c r="D4"><v>0.1</v></c></row>'
-    third = (
-        '<row r="5"><c r="A5"><v>7</v></c><c r="B5" t="str"><v>ana@exemplo.com</v></c><c r="D5"><v>0.105</v></c></row>'
+def test_a_row_whose_cell_holds_a_line_break_is_named(uploaded: Upload) -> None:
+    batch = uploaded(
+        OBS
+        + "a1;ana1@exemplo.com;1,00;ok\n"
+        + 'a2;ana2@exemplo.com;1,00;"ver nota\n'  # swallows the next row, but for its last cell
+        + 'a3;ana3@exemplo.com;1,00;"\n'
+        + "a4;ana4@exemplo.com;1,00;ok\n"
     )
-    batch = upload(shop, maker, xlsx(header + first + second + third, strings))
-    found = list(batch.lines.order_by("line").values_list("line", "reference", "pix_key", "value"))
-    assert found == [(3, "a", making.ANA, 123_450), (4, "b", "ana@exemplo.com", 10)]
-    assert [(line, column) for line, column, _ in problems(batch)] == [(5, "valor")]
+    assert (batch.status, batch.rows) == ("DRAFT", 2)
+    assert problems(batch) == [(4, "obs", 'holds a line break: a quote (") before it is left open')]
 
 
-@pytest.mark.parametrize("rows", ["<row><c r='ÿ'/></row>", "<row r='1'><c t='s'><v>9</v></c></row>", "<row"])
-def test_a_broken_spreadsheet(shop: Company, maker: User, rows: str) -> None:
-    with pytest.raises(Invalid, match="cannot be read"):
-        upload(shop, maker, xlsx(rows))
+def test_quotes_that_hold_one_line_are_none_of_the_files_faults(uploaded: Upload) -> None:
+    batch = uploaded(
+        OBS + 'a1;ana1@exemplo.com;"1,00";"o ""melhor"" deles; sim"\r\n' + 'a2;ana2@exemplo.com;1,00;6" x\r\n'
+    )
+    assert (batch.status, batch.rows) == ("VALIDATED", 2), problems(batch)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (OBS + 'a;ana@exemplo.com;1,00;"x\nb;ana@exemplo.com;1,00;"urgente\n', "Line 3 cannot be read"),
+        (
+            OBS + 'a;ana@exemplo.com;1,00;ok\nb;ana@exemplo.com;1,00;"x\nc;ana@exemplo.com;1,00;y\n',
+            "Line 4 cannot be read",
+        ),
+        ('identificador;chave;valor;"obs\na;ana@exemplo.com;1,00;"\n', "first row holds a line break"),
+        (OBS + ";" * 400 + "\n", "Line 2 and what its quotes hold have more than 300 characters"),
+        (OBS + 'a;ana@exemplo.com;1,00;"' + "x;\n" * 150, "have more than 300 characters"),
+    ],
+    ids=range(5),
+)
+def test_quotes_and_lines_that_would_swallow_rows(
+    uploaded: Upload, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.setattr(tables, "LONGEST_ROW", 300, raising=False)
+    with pytest.raises(Invalid, match=words):
+        uploaded(text)

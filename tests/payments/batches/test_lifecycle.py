@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from payments import checks
 from payments.models import Company, PayoutBatch, PayoutRow, User
 from payments.services import batches
+from payments.services.batches import importing
 from payments.services.errors import Invalid
 from tests.payments import making
 from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all
@@ -65,6 +66,32 @@ def test_rows_that_were_changed_after_the_approval_are_not_paid(
     batch = pay_all(batch)
     assert (batch.status, quick_bank.calls) == ("PAUSED", 0)
     assert "changed" in batch.pause_reason
+
+
+def sign_again(batch: PayoutBatch) -> None:
+    """What somebody who can write to the database would do next."""
+    lines = batch.lines.order_by("line").values_list("line", "reference", "pix_key", "value", "comment")
+    batch.chunks.update(digest=importing.digest_of(importing.Row(*row) for row in lines))
+
+
+@pytest.mark.parametrize("as_well", [lambda batch: None, sign_again], ids=["rows", "rows and digests"])
+def test_rows_that_were_changed_before_the_approval_are_not_approved(
+    uploaded: Make, checker: User, as_well: Callable[[PayoutBatch], None]
+) -> None:
+    batch = batches.submit(uploaded(csv_of(3)))
+    PayoutRow.objects.filter(batch=batch, line=3).update(pix_key="thief@exemplo.com")
+    as_well(batch)
+    with pytest.raises(Invalid, match="not the one"):
+        batches.approve(batch, checker, batch.signature)
+
+
+def test_rows_that_were_changed_with_their_digest_are_not_paid(
+    quick_bank: BankInProcess, shop: Company, approved: Make
+) -> None:
+    batch = approved(csv_of(3))
+    PayoutRow.objects.filter(batch=batch, line=3).update(pix_key="thief@exemplo.com")
+    sign_again(batch)
+    assert (pay_all(batch).status, quick_bank.calls) == ("PAUSED", 0)
 
 
 def test_more_than_the_balance_is_not_approved(shop: Company, uploaded: Make, checker: User) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from payments import checks
 from payments.bank import current
-from payments.bank.port import BankSent, SendStatus
+from payments.bank.port import BankConflict, BankRefused, BankSent, BankUnavailable, BankUnknown, SendStatus
 from payments.models import Company, LedgerTransaction, Payment
 from payments.services import payments
 from payments.services.errors import Unavailable
@@ -133,7 +133,7 @@ def current_balance(bank: BankProcess) -> int:
 def test_a_bank_that_is_away_is_asked_again(bank: BankProcess, shop: Company, approved: Approved) -> None:
     bank.faults(unavailable_percent=100)
     payment = payments.send(approved().pk)
-    assert (payment.status, payment.unknown_since) == ("PROCESSING", None)
+    assert (payment.status, money(shop)) == ("PROCESSING", (9_920, 400))
     bank.faults()
     payments.check_open(later())
     payment.refresh_from_db()
@@ -306,3 +306,58 @@ def test_without_redis_the_database_alone_locks(bank: BankProcess, approved: App
     payment = approved()
     valkey.servers[0].kill()
     assert payments.send(payment.pk).status == "CONFIRMED"
+
+
+def test_a_refusal_after_a_lost_answer_is_final_only_after_a_while(
+    bank: BankProcess, shop: Company, approved: Approved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bank may still be at the first request when it refuses the second."""
+    payment, kind = approved(), type(current())
+
+    def silent(*_: Any) -> BankSent:
+        raise BankUnknown("ReadTimeout")
+
+    def refuse(*_: Any) -> BankSent:
+        raise BankRefused("HTTP 422")
+
+    monkeypatch.setattr(kind, "send_pix", silent)
+    payments.send(payment.pk)
+    monkeypatch.setattr(kind, "send_pix", refuse)
+    for seconds in (5, 10, 15):
+        assert payments.send(payment.pk, later(seconds)).status == "PROCESSING"
+    assert money(shop) == (9_920, 400)
+    assert payments.send(payment.pk, later()).status == "FAILED"
+    assert (money(shop), differing()) == ((9_920, 0), [])
+
+
+def test_a_refusal_by_a_bank_that_was_away_before_is_final(
+    bank: BankProcess, shop: Company, approved: Approved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment, kind = approved(), type(current())
+
+    def away(*_: Any) -> BankSent:
+        raise BankUnavailable("ConnectError")
+
+    def refuse(*_: Any) -> BankSent:
+        raise BankRefused("HTTP 422")
+
+    monkeypatch.setattr(kind, "send_pix", away)
+    assert payments.send(payment.pk).status == "PROCESSING"
+    monkeypatch.setattr(kind, "send_pix", refuse)
+    assert payments.send(payment.pk, later(5)).status == "FAILED"
+
+
+def test_a_conflict_ends_a_payment_only_after_a_while(
+    bank: BankProcess, shop: Company, approved: Approved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer may be of the same request, sent again by a proxy; one that never changes must end."""
+    payment = approved()
+
+    def taken(*_: Any) -> BankSent:
+        raise BankConflict("HTTP 409")
+
+    monkeypatch.setattr(type(current()), "send_pix", taken)
+    for seconds in (0, 5, 10):
+        assert payments.send(payment.pk, later(seconds)).status == "PROCESSING"
+    assert payments.send(payment.pk, later(40)).status == "FAILED"
+    assert (money(shop), differing()) == ((9_920, 0), [])

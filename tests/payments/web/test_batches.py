@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,6 +13,7 @@ from payments.models import Company, PayoutBatch, User
 from payments.services import batches
 from payments.services.charges import receiving
 from tests.payments import making
+from tests.payments.batches import spreadsheets
 from tests.payments.batches.conftest import HEADER, BankInProcess, csv_of, pay_all, quick_bank
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,6 +79,20 @@ def test_from_the_upload_to_the_result(quick_bank: BankInProcess, maker: Client,
     result = checker.get(f"{page}/result.csv")
     assert b"".join(result.streaming_content).count(b"CONFIRMED") == 3  # type: ignore[attr-defined]
     assert "Cancelled" in act(checker, page, "cancel")
+
+
+def test_a_file_that_does_not_fit_into_memory_is_read_from_the_disk(maker: Client, settings: Any) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    for data in (
+        csv_of(100).encode(),
+        spreadsheets.xlsx(spreadsheets.HEADER + spreadsheets.row(2, "x", "ana@exemplo.com", "1,00")),
+    ):
+        answer = maker.post("/batches", {"file": SimpleUploadedFile("folha", data)})
+        assert answer.status_code == 302, answer.content.decode()
+    assert list(PayoutBatch.objects.order_by("id").values_list("status", "rows")) == [
+        ("VALIDATED", 100),
+        ("VALIDATED", 1),
+    ]
 
 
 def test_rows_to_correct_are_named(maker: Client) -> None:

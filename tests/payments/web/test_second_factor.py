@@ -1,8 +1,7 @@
-"""A code after the password: who is asked, what counts as a code, how often it may be tried, what an alarm changes."""
+"""A code after the password: who is asked, what counts as a code, and how often it may be tried."""
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from typing import Any
@@ -12,11 +11,8 @@ from django.db import connections
 from django_otp.plugins.otp_static.models import StaticDevice
 
 from payments.models import Company, User
-from payments.services import devices, second_factor
-from tests.payments.web.log_in import PASSWORD, THEIRS, Owner, browser, give_code, give_password, is_in
-from woovi.outbox.models import OutboxEvent
-from woovi.ratelimit import alarm
-from woovi.ratelimit.device import account_of
+from payments.services import second_factor
+from tests.payments.web.log_in import PASSWORD, Owner, browser, give_code, give_password, is_in
 
 
 @pytest.mark.parametrize(("path", "goes_to"), [("/login", "/charges"), ("/admin/login/", "/charges")])
@@ -140,39 +136,3 @@ def test_one_code_at_once_from_many_opens_one(transactional_db: None, settings: 
     for thread in threads:
         thread.join()
     assert sorted(opened) == [False] * 3 + [True]
-
-
-# ── while the alarm is on ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def alarmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alarm, "seconds", lambda: 60.0)
-
-
-def test_a_stranger_without_a_phone_is_sent_a_code_by_mail(user: User, alarmed: None, mailoutbox: list[Any]) -> None:
-    client = browser()
-    assert give_password(client)["Location"] == "/login/code"
-    assert b"by mail" in client.get("/login/code").content
-    event = OutboxEvent.objects.get(topic="task:mail_log_in_code")
-    devices.mail_code(**event.payload)
-    (code,) = re.findall(r"\b\d{6}\b", mailoutbox[0].body)
-    assert mailoutbox[0].to == ["ana@example.com"]
-    assert code not in str(event.payload)
-    other = browser()
-    other.defaults["REMOTE_ADDR"] = THEIRS
-    give_password(other)
-    assert give_code(other, code).status_code == 200, "a code is of one log-in"
-    assert not is_in(other)
-    assert give_code(client, code)["Location"] == "/"
-    assert is_in(client)
-
-
-def test_a_known_device_notices_nothing(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = browser()
-    give_password(client)
-    client.post("/logout")
-    monkeypatch.setattr(alarm, "seconds", lambda: 60.0)
-    assert give_password(client)["Location"] == "/"
-    assert give_password(browser())["Location"] == "/login/code"  # the negative control
-    assert account_of(" Ana@Example.com ") == "ana@example.com"

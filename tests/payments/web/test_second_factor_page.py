@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from typing import Any
 
 import pytest
@@ -51,7 +52,22 @@ def test_it_is_switched_on_and_off(merchant: Client, user: User, mailoutbox: lis
     assert not second_factor.is_on(user)
 
 
-def test_a_found_session_cannot_guess_the_code_that_switches_it_off(merchant: Client, owner: Owner) -> None:
+def test_the_secret_is_another_after_ten_minutes(merchant: Client, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever saw the page once, perhaps long ago, must not know the secret that is confirmed now."""
+    first, now = shown_secret(merchant), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 599)
+    assert shown_secret(merchant) == first, "the negative control"
+    monkeypatch.setattr(time, "time", lambda: now + 601)
+    page = merchant.post("/second-factor", {"password": PASSWORD, "code": phone(first, -1)}).content
+    assert b"code is wrong" in page
+    assert not second_factor.is_on(user)
+    second = shown_secret(merchant)
+    assert second != first
+    merchant.post("/second-factor", {"password": PASSWORD, "code": phone(second, -1)})
+    assert second_factor.is_on(user)
+
+
+def test_a_found_session_cannot_guess_the_code_that_switches_it_off(owner: Owner, merchant: Client) -> None:
     seen = [merchant.post("/second-factor", {"code": f"{number:06}"}).status_code for number in range(7)]
     assert seen == [200] * 5 + [429] * 2
 

@@ -79,3 +79,22 @@ def test_a_body_in_chunks_is_read(port: int) -> None:
     headers = "Content-Type: application/json\r\nConnection: close\r\nTransfer-Encoding: chunked"
     said, _ = answer(port, "/api/v1/charge", headers, body)
     assert said.startswith(b"HTTP/1.1 401"), "it came as far as to be asked who it is"
+
+
+FORM = "Content-Type: multipart/form-data; boundary=b\r\nConnection: close"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/batches", b"403"), ("/batches/x", b"413"), ("/login", b"413")])
+def test_a_path_may_have_a_limit_of_its_own(port: int, path: str, status: bytes) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        + MEGABYTE * 3
+        + b"\r\n--b--\r\n"
+    )
+    said, _ = answer(port, path, f"{FORM}\r\nContent-Length: {len(body)}", [body])
+    assert said.startswith(b"HTTP/1.1 " + status), "what is not too long comes as far as to be asked for its token"
+
+
+def test_what_is_beyond_a_paths_own_limit_is_refused(port: int) -> None:
+    said, _ = answer(port, "/batches", f"{FORM}\r\nContent-Length: 300000000")
+    assert said.startswith(b"HTTP/1.1 413")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
 from tests.topologies.topologies import Standalone, Topology
-from woovi.ratelimit import RateLimited, alarm, local, store
+from woovi.ratelimit import RateLimited, alarm, device, local, store
 from woovi.ratelimit.login import DELAY, attempt
 from woovi.ratelimit.middleware import rate_limits
 
@@ -28,11 +30,15 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> Limit:
     return change
 
 
+accounts = (f"user{number}@example.com" for number in itertools.count())
+
+
 def note(failed: int, right: int) -> None:
+    """Log-ins to as many accounts."""
     for _ in range(right):
-        alarm.note(failed=False)
+        alarm.note(next(accounts), failed=False)
     for _ in range(failed):
-        alarm.note(failed=True)
+        alarm.note(next(accounts), failed=True)
 
 
 def test_most_log_ins_fail(topology: Topology) -> None:
@@ -53,6 +59,42 @@ def test_most_log_ins_fail(topology: Topology) -> None:
 def test_what_is_unusual(valkey: Standalone, failed: int, right: int, on: bool) -> None:
     note(failed, right)
     assert (alarm.seconds() > 0) == on
+
+
+def log_in(count: int, request: HttpRequest) -> None:
+    for _ in range(count):
+        with attempt(request, "ana@example.com") as tried:
+            tried.succeeded()
+
+
+def test_one_account_that_logs_in_often_does_not_keep_it_off(topology: Topology) -> None:
+    stranger = RequestFactory().post("/login", REMOTE_ADDR="203.0.113.9")
+    log_in(60, stranger)
+    note(failed=40, right=0)
+    assert alarm.seconds() > 0
+
+
+def test_known_devices_do_not_keep_it_off(valkey: Standalone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "known", lambda _, account: "a browser")
+    request = RequestFactory().post("/login", REMOTE_ADDR="203.0.113.9")
+    for number in range(60):
+        with attempt(request, f"merchant{number}@example.com") as tried:
+            tried.succeeded()
+    note(failed=40, right=0)
+    assert alarm.seconds() > 0
+
+
+def test_an_account_counts_again_in_the_next_window(valkey: Standalone) -> None:
+    note(failed=1, right=0)
+    stranger = RequestFactory().post("/login", REMOTE_ADDR="203.0.113.9")
+    log_in(2, stranger)
+    with valkey.servers[0].ask() as client:
+        assert round(float(client.hget(alarm.key(), "all"))) == 2
+        (once,) = client.keys(f"{alarm.key()}:*")
+        assert 590_000 < client.pttl(once) <= 600_000
+        client.delete(once)
+        log_in(1, stranger)
+        assert round(float(client.hget(alarm.key(), "all"))) == 3
 
 
 def test_what_was_usual_yesterday_is_not_unusual(valkey: Standalone) -> None:

@@ -2,6 +2,8 @@
 --
 -- KEYS     1 rl:{world}:login.alarm:a  hash, lives for two days: at (microseconds), failed, all (faded by the window),
 --            usual_failed, usual_all (faded by a day), till (microseconds: the end of the alarm)
+--          2 rl:{world}:login.alarm:a:ACCOUNT  of a log-in that did not fail: string, lives for the window. While it lives,
+--            the account's log-ins are not counted again
 -- ARGV     1 log-ins to count (0 = only look)   2 how many of them failed   3 window (microseconds)
 --          4 failures below which there is no alarm
 -- RETURNS  1 how long the alarm still lasts (microseconds, 0 = none)   2 whether this call began it (1 or 0)
@@ -17,10 +19,13 @@ local now = time[1] * 1000000 + time[2]
 local held = redis.call('HMGET', KEYS[1], 'at', 'failed', 'all', 'usual_failed', 'usual_all', 'till')
 for each = 1, 6 do held[each] = tonumber(held[each]) or 0 end
 local till = held[6]
-if ARGV[1] == '0' then return {math.max(till - now, 0), 0} end
+local window = tonumber(ARGV[3])
+if ARGV[1] == '0' or
+    (KEYS[2] and not redis.call('SET', KEYS[2], '', 'NX', 'PX', string.format('%.0f', window / 1000))) then
+  return {math.max(till - now, 0), 0}
+end
 
 local passed = math.max(now - held[1], 0)
-local window = tonumber(ARGV[3])
 local failed = held[2] * math.exp(-passed / window) + ARGV[2]
 local all = held[3] * math.exp(-passed / window) + ARGV[1]
 local usual_failed, usual_all = held[4], held[5]
