@@ -1,9 +1,10 @@
-"""Run the simulator: `python -m bank_simulator --port 8100`."""
+"""Run the simulator: `python -m bank_simulator --port 8100`, or `--fd 5` on a socket that is handed to it."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import socket
 
 import django
 import uvicorn
@@ -15,22 +16,27 @@ def main() -> None:
     """Parse the arguments, migrate, and serve."""
     parser = argparse.ArgumentParser(prog="bank_simulator")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int)
+    where.add_argument("--fd", type=int, help="a socket that listens, inherited")
     options = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "bank_simulator.settings"
     embedded.ensure()
     django.setup()
     _migrate()
-    print(f"Bank simulator on http://{options.host}:{options.port}", flush=True)
-    uvicorn.run(
+    config = uvicorn.Config(
         "bank_simulator.asgi:application",
         host=options.host,
-        port=options.port,
+        port=options.port or 0,
         lifespan="on",
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=1,  # seconds; do not wait for answers that a fault holds back
     )
+    handed = [socket.socket(fileno=options.fd)] if options.fd is not None else None
+    host, port = handed[0].getsockname() if handed else (options.host, options.port)
+    print(f"Bank simulator on http://{host}:{port}", flush=True)
+    uvicorn.Server(config).run(sockets=handed)
 
 
 def _migrate() -> None:

@@ -213,7 +213,8 @@ def test_scraping(platform: Platform) -> None:
     print(
         f"\nscraping: {ids[400]} of {count} charge ids looked up in {took:.0f} s, {links[404]} of {count} payment links"
     )
-    assert ids[400] <= 120 + 5 * took + 1  # 20 each of 2,400, and of 100 a second
+    # 20 each of 2,400, and of 100 a second; and once more from the process's own bucket, where Redis was late.
+    assert ids[400] <= 2 * (120 + 5 * took + 1)
     assert ids[400] + ids[429] + ids[503] == count, ids
-    assert links[404] <= 310
+    assert links[404] <= 2 * 310
     assert links[404] + links[429] + links[503] == count

@@ -30,7 +30,9 @@ from woovi.locks.holders import Held, current
 
 WORKERS, PURSES = 8, 10
 START = 100_000  # centavos in each purse
-SLACK = 1.5  # seconds: a busy machine, and calls to a server that does not answer
+# Seconds, for calls to a server that does not answer, and for a machine on which 8 processes and other tests wait for a
+# processor: 1.8 were seen where each try took its time-outs. A wait without a bound is longer than this.
+SLACK = 5.0
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

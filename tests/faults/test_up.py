@@ -104,6 +104,12 @@ def test_the_printed_command_creates_a_charge(platform: Platform) -> None:
     assert answer.json()["charge"]["value"] == 1000
 
 
+def test_a_bank_that_is_started_again_kept_its_port(platform: Platform) -> None:
+    """Whoever asks meanwhile waits for it: nobody else can listen there, or answer in its place."""
+    os.kill(platform.run["pids"]["bank"], signal.SIGKILL)
+    assert httpx.get(f"{platform.run['bank']}/sim/faults", timeout=60).status_code == 200
+
+
 def test_a_second_one_is_refused(platform: Platform) -> None:
     second = subprocess.run(
         COMMAND, cwd=ROOT, env=platform.environment, capture_output=True, text=True, check=False, timeout=60

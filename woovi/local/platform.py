@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -30,14 +30,14 @@ class Urls:
         return f"{self.web}/api/docs"
 
 
-def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
-    """The processes of the platform, with the bank simulator where the bank is `simulated`."""
+def table(listener: socket.socket, bank: socket.socket | None, urls: Urls) -> list[Child]:
+    """The processes of the platform: the web server on `listener`, and where the bank is simulated, it on `bank`."""
 
     def python(name: str, *arguments: str, inherits: tuple[int, ...] = ()) -> Child:
         return Child(name, [sys.executable, *arguments], environment, inherits)
 
     environment = {
-        "PORT": str(port),
+        "PORT": str(listener.getsockname()[1]),
         "PUBLIC_URL": urls.web,
         "BANK_URL": urls.bank,
         "WOOVI_DATA_DIR": str(settings.DATA_DIR),
@@ -47,16 +47,16 @@ def table(listener: int, port: int, urls: Urls, simulated: bool) -> list[Child]:
     }
     worker = ("-m", "celery", "--app", "woovi", "--quiet", "worker", "--loglevel", "WARNING", *ALONE)
     children = [
-        python("web", "-m", "woovi.http.serve", str(listener), inherits=(listener,)),
+        python("web", "-m", "woovi.http.serve", str(listener.fileno()), inherits=(listener.fileno(),)),
         python("worker", *worker, "--queues", "webhooks", "--hostname", "webhooks@%h"),
         python("bank-worker", *worker, "--queues", "bank", "--concurrency", "4", "--hostname", "bank@%h"),
         python("pix-worker", *worker, "--queues", "payments", "--concurrency", "8", "--hostname", "payments@%h"),
         python("batch-worker", *worker, "--queues", "batches", "--concurrency", "3", "--hostname", "batches@%h"),
         python("relay", "manage.py", "relay"),
     ]
-    if simulated:
-        bank_port = str(urlsplit(urls.bank).port)
-        children.append(python("bank", "-m", settings.BANK_SIMULATOR, "--port", bank_port))
+    if bank:
+        on = str(bank.fileno())
+        children.append(python("bank", "-m", settings.BANK_SIMULATOR, "--fd", on, inherits=(bank.fileno(),)))
     return children
 
 

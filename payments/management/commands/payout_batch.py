@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import signal
 import threading
 import time
 from argparse import ArgumentParser
@@ -110,25 +112,27 @@ class Command(BaseCommand):
         """Show the batch until it is over. ^C ends this process alone: the batch goes on where workers are, or later."""
         paying = threading.Thread(target=gives_back(_pay), args=(batch,)) if pays else None
         bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        try:
+        with _leaving_on_interrupt():
             with bar:
                 shown = bar.add_task(batch.name, total=batch.rows)
                 if paying:
                     paying.start()
-                while (now := batches.progress(batch)).status not in OVER:
+                while True:
+                    now = batches.progress(batch)
                     bar.update(shown, completed=now.ended, description=f"{batch.name} {now.status}")
-                    if now.status == PayoutBatch.Status.PAUSED and pays:
+                    if now.status in OVER or batches.leaving.is_set() or (paying and not paying.is_alive()):
                         break
                     time.sleep(LOOK)
-                bar.update(shown, completed=now.ended, description=f"{batch.name} {now.status}")
-        except KeyboardInterrupt:
-            self.stderr.write("stopping after the rows at the bank")
-        if paying:
-            batches.leaving.set()
-            paying.join()
-            batches.leaving.clear()
+            left = batches.leaving.is_set()
+            if left:
+                self.stderr.write("stopping after the rows at the bank")
+            if paying:
+                batches.leaving.set()
+                paying.join()
         now = batches.progress(batch)
         self._say(options, now.as_dict())
+        if pays and not left and now.status == PayoutBatch.Status.RUNNING:
+            raise CommandError("paying ended too early; the error is above. Run it again")
 
     def do_retry(self, batch: str, count: int | None, dry_run: bool, **options: Any) -> None:
         row, total = _batch(batch), options["sum"]
@@ -167,6 +171,22 @@ class Command(BaseCommand):
             for each in value if isinstance(value, list) else [value]:
                 text = format_reais(each) if name in {"total", "sum", "reserved"} else each
                 self.stdout.write(f"{name:<12} {_line(text)}")
+
+
+@contextlib.contextmanager
+def _leaving_on_interrupt() -> Iterator[None]:
+    """The first ^C sets `leaving`, a second one ends the process. A KeyboardInterrupt is lost where it cannot be raised."""
+
+    def leave(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        batches.leaving.set()
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        batches.leaving.clear()
 
 
 def _pay(batch: PayoutBatch) -> None:

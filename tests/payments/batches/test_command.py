@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def test_it_is_stopped_in_the_middle_and_goes_on(
     def interrupt(order: SendOrder) -> None:
         if quick_bank.calls == 2:
             os.kill(os.getpid(), signal.SIGINT)
-            assert batches.leaving.wait(20)
+            assert batches.leaving.wait(60)
 
     settings.PAYOUT_IN_FLIGHT = 1
     quick_bank.before = interrupt
@@ -94,6 +95,25 @@ def test_it_is_stopped_in_the_middle_and_goes_on(
     assert run("resume", batch)["status"] == "RUNNING"
     assert run("run", batch)["status"] == "DONE"
     assert quick_bank.calls == 6
+
+
+def test_it_says_that_it_cannot_pay(
+    quick_bank: BankInProcess, shop: Company, maker: User, checker: User, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And does not watch for ever a batch that nobody pays."""
+    batch = run("import", str(file), "--user", maker.email)["batch"]
+    run("approve", batch, "--user", checker.email)
+    monkeypatch.setattr(threading, "excepthook", lambda about: None)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(batches, "pay", fail)
+        with pytest.raises(CommandError, match="too early"):
+            run("run", batch)
+    assert quick_bank.calls == 0
+    assert run("run", batch)["status"] == "DONE"
 
 
 def test_failed_rows_are_shown_and_paid_again(

@@ -60,7 +60,7 @@ def test_the_time_out_bounds_the_whole_call(scheme: str, talk: Any, start: bytes
     with server(talk, start) as host:
         began = time.monotonic()
         answer = outgoing.post(f"{scheme}://{host}/", body, {}, 0.5)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     assert not answer.accepted
     assert "Timeout" in answer.error
 

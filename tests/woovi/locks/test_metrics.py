@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
+from redis.exceptions import RedisError
 
+from tests.processes import wait_until
 from tests.topologies.fixtures import on_valkey
 from tests.topologies.topologies import Topology
 from tests.woovi.locks.others import A, B
@@ -70,12 +72,19 @@ def test_what_redis_forgot_or_did_not_hear_is_written_the_next_time(topology: To
     metrics.write()
     topology.heal()
     redis.close()
-    metrics.write()
-    assert metrics.everywhere()[0]["a.b"]["lost"] == 1
+    wait_until(lambda: written() == 1)
     topology.heal()  # emptied
     metrics.count(["a.b"], "lost")
+    wait_until(lambda: written() == 2)
+
+
+def written() -> int:
+    """What Redis has after it was written once more; on a busy machine Redis may not hear that either."""
     metrics.write()
-    assert metrics.everywhere()[0]["a.b"]["lost"] == 2
+    try:
+        return int(metrics.everywhere()[0].get("a.b", {}).get("lost", 0))
+    except RedisError:
+        return -1
 
 
 @on_valkey

@@ -25,7 +25,7 @@ def test_nothing_is_wrong(topology: Topology, role: redis.Role) -> None:
     assert numbers(found) == []
     assert found.topology == ("standalone" if topology.name in {"valkey", "redis"} else topology.name)
     assert found.server == ("redis" if topology.name == "redis" else "valkey")
-    assert (found.policy, found.memory > 0, 0 < found.round_trip < 25, abs(found.clock) < 0.5) == (
+    assert (found.policy, found.memory > 0, 0 < found.round_trip < 1000, abs(found.clock) < 5) == (
         "noeviction",
         True,
         True,

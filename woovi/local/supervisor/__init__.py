@@ -6,6 +6,6 @@ A `Supervisor` runs a table of `Child`ren, each in its own session, so that Ctrl
 
 from woovi.local.supervisor.children import Child, Supervisor
 from woovi.local.supervisor.log import Log
-from woovi.local.supervisor.ports import free_port, listen
+from woovi.local.supervisor.ports import listen
 
-__all__ = ["Child", "Log", "Supervisor", "free_port", "listen"]
+__all__ = ["Child", "Log", "Supervisor", "listen"]

@@ -29,9 +29,3 @@ def listen(host: str, port: int) -> socket.socket:
             if error.errno != errno.EADDRINUSE:
                 raise
     raise OSError(errno.EADDRINUSE, f"no free port from {port} on")
-
-
-def free_port(host: str, port: int) -> int:
-    """A port, from `port` on, on which nobody listens now. For servers that cannot be handed a socket."""
-    with listen(host, port) as listener:
-        return int(listener.getsockname()[1])

@@ -26,7 +26,7 @@ from django.db import OperationalError, connection
 from woovi import env
 from woovi.local import embedded
 from woovi.local.platform import Urls, describe, table, welcome
-from woovi.local.supervisor import Log, Supervisor, free_port, listen
+from woovi.local.supervisor import Log, Supervisor, listen
 
 # Seconds.
 START, TICK, HEAL = 60.0, 0.1, 1.0
@@ -59,13 +59,13 @@ class Command(BaseCommand):
         wanted = env.integer("PORT", 8000, 0, 65_535)
         listener = _listen(env.text("HOST", "127.0.0.1"), wanted)
         port = listener.getsockname()[1]
-        simulated = not env.text("BANK_URL", "")
+        bank = None if env.text("BANK_URL", "") else _listen("127.0.0.1", _after(port))
         urls = Urls(
             web=settings.PUBLIC_URL if env.text("PUBLIC_URL", "") else f"http://127.0.0.1:{port}",
-            bank=f"http://127.0.0.1:{free_port('127.0.0.1', _after(port))}" if simulated else settings.BANK_URL,
+            bank=f"http://127.0.0.1:{bank.getsockname()[1]}" if bank else settings.BANK_URL,
         )
-        expected = [f"http://127.0.0.1:{port}/healthz", *([urls.bank] if simulated else [])]
-        children = table(listener.fileno(), port, urls, simulated)
+        expected = [f"http://127.0.0.1:{port}/healthz", *([urls.bank] if bank else [])]
+        children = table(listener, bank, urls)
         log = Log(sys.stdout, [NAME, *(child.name for child in children)])
         if wanted not in {0, port}:
             log.line(NAME, f"port {wanted} is in use: taking {port}")
@@ -84,6 +84,8 @@ class Command(BaseCommand):
                 self.watch(supervisor, log, lock)
         finally:
             listener.close()
+            if bank:
+                bank.close()
             log.line(NAME, "stopping")
             supervisor.stop()
             mark.unlink(missing_ok=True)
