@@ -72,6 +72,7 @@ REFUSALS = [
     ("The end of some rows", _("The end of some rows is not known: ask the bank about them first.")),
     ("Only a payment in quarantine can be given up", _("Only a payment in quarantine can be given up.")),
     ("The bank has this payment", _("The bank has this payment: ask it.")),
+    ("The bank may still carry this payment out", _("The bank may still carry this payment out. Try again in a minute.")),
     ("This Pix is resolved already", _("This Pix is resolved already.")),
     ("Only a refused return out of suspense can be tried again", _("Only a refused return out of suspense can be tried again.")),
     ("Nothing of this Pix is left to return", _("Nothing of this Pix is left to return.")),

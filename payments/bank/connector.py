@@ -65,7 +65,8 @@ class Connector:
 
     def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn:
         body = {"valor": wire.reais(value), **({"descricao": comment} if comment else {})}
-        return self._read(wire.returned, "PUT", f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}", body)
+        path = f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}"
+        return _understood(wire.returned, self._session.call("PUT", path, body=body, sends=True))
 
     def read_return(self, end_to_end_id: str, return_id: str) -> BankReturn:
         return self._read(wire.returned, "GET", f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}")

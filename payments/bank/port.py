@@ -44,7 +44,7 @@ class BankNotOffered(BankError):
 class BankUnavailable(BankError):
     """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again.
 
-    Of a Pix to send, 403 and 503 are BankUnknown: a proxy may say them of what the bank has taken.
+    Of a Pix to send or to return, 403 and 503 are BankUnknown: a proxy may say them of what the bank has taken.
 
     `retry_after`: seconds until our own limit for the bank lets it be sent; negative where it was not that.
     `was_sent`: the request reached somebody, who may be wrong in saying that nothing happened.

@@ -137,6 +137,8 @@ class Refund(FencedModel):
         CONFIRMED = "CONFIRMED"
         REJECTED = "REJECTED"
 
+    OPEN = (Status.IN_PROCESSING,)
+
     public_id = PublicIdField()
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="refunds")
     received = models.ForeignKey(ReceivedPix, on_delete=models.PROTECT, related_name="refunds")
@@ -154,7 +156,9 @@ class Refund(FencedModel):
     hold = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
     debit = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
     correction = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
-    checked_at = models.DateTimeField(null=True)  # when the bank was last asked
+    # When the bank was last asked. The column has its first name, since old processes run beside new ones for a while.
+    asked_at = models.DateTimeField(null=True, db_column="checked_at")
+    sent_at = models.DateTimeField(null=True)  # when it was last requested without an answer that ends it
     created_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True)
     contradicted_at = models.DateTimeField(null=True)  # when the bank reported the opposite end; see check_ledger

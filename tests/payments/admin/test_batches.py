@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -127,6 +128,8 @@ def test_a_row_in_quarantine_is_asked_about_and_given_up(
     act(operator, "payment", "ask_bank", payment)
     payment.refresh_from_db()
     assert payment.status == "QUARANTINED", "the bank does not have it"
+    assert "may still carry" in act(operator, "payment", "give_up", payment, confirmed="yes")
+    Payment.objects.update(sent_at=timezone.now() - timedelta(hours=1))
     act(operator, "payment", "give_up", payment, confirmed="yes")
     payment.refresh_from_db()
     assert (payment.status, money(running.company)) == ("FAILED", (9_920, 200))
