@@ -272,6 +272,26 @@ CHARGES = [
 
 PAYMENTS = [
     Check(
+        # Periods that are long over decide nothing any more.
+        "a period of the day counts what was approved in it and has not failed",
+        """
+        SELECT p.id FROM payments_transferperiod p
+        LEFT JOIN (
+            SELECT company_id, sum(value) AS value, (date_trunc('day', at) + CASE WHEN at::time < '14:00'
+                THEN interval '6 hours' ELSE interval '20 hours' END) AT TIME ZONE 'America/Sao_Paulo' AS starts_at
+            FROM (
+                SELECT company_id, value, approved_at AT TIME ZONE 'America/Sao_Paulo' - interval '6 hours' AS at
+                FROM payments_payment
+                WHERE approved_at > now() - interval '2 days'
+                  AND (status = 'CONFIRMED' OR batch_id IS NULL AND status IN ('APPROVED', 'PROCESSING'))
+                UNION ALL
+                SELECT company_id, reserved, round_began_at AT TIME ZONE 'America/Sao_Paulo' - interval '6 hours'
+                FROM payments_payoutbatch WHERE reserved > 0
+            ) sent GROUP BY company_id, starts_at
+        ) sent USING (company_id, starts_at)
+        WHERE p.starts_at > now() - interval '2 days' AND p.used <> coalesce(sent.value, 0)""",
+    ),
+    Check(
         "a payment that was approved holds its value, and its hold ended as it did",
         """
         SELECT p.id FROM payments_payment p

@@ -43,6 +43,15 @@ REFUSALS = [
     ("The bank does not answer", _("The bank does not answer. Nothing was changed.")),
     ("The return is still under way at the bank", _("The return is still under way at the bank.")),
     ("This refund was corrected once before", _("This refund was corrected before, and the bank says otherwise again: ask it.")),
+    (r"value is more than the limit of one payment, (?P<left>\d+) centavos", _("One payment may be of %(left)s at most.")),
+    (
+        r"value is more than is left of the limit at this time of day, (?P<left>\d+) centavos",
+        _("Of the limit at this time of day only %(left)s are left."),
+    ),
+    (
+        r"The value of line (?P<line>\d+) is more than the limit of one payment, (?P<left>\d+) centavos",
+        _("The value of line %(line)s is above the limit of one payment, %(left)s."),
+    ),
     ("You do not have enough balance", _("The company's balance is lower than this payment.")),
     ("Payment already confirmed", _("This payment was approved already.")),
     ("Payment denied", _("This payment was denied.")),
@@ -76,6 +85,10 @@ REFUSALS = [
     ("This Pix is resolved already", _("This Pix is resolved already.")),
     ("Only a refused return out of suspense can be tried again", _("Only a refused return out of suspense can be tried again.")),
     ("Nothing of this Pix is left to return", _("Nothing of this Pix is left to return.")),
+    (
+        r"(?P<needed>\d+) tokens for look-ups of Pix keys are needed, (?P<there>\d+) are there, all at (?P<at>.+)",
+        _("Look-ups of Pix keys need %(needed)s tokens: %(there)s are there, and all of them at %(at)s. Try again then."),
+    ),
     ("Pix key not found", _("Nobody has this Pix key.")),
     ("Pix key related to an account suspected of fraud", _("This key's account is suspected of fraud.")),
     ("Error verifying pix key", _("The bank does not tell whose key this is.")),

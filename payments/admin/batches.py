@@ -119,7 +119,8 @@ class PayoutBatchAdmin(Record):
 
         def act(batch: PayoutBatch) -> PayoutBatch:
             shown = re.fullmatch("([0-9]{1,7}) ([0-9]{1,18})", request.POST.get(f"shown_{batch.pk}", ""))
-            return batches.retry(batch, *map(int, shown.groups() if shown else (0, 0)))
+            count, total = map(int, shown.groups() if shown else (0, 0))
+            return batches.retry(batch, count, total)
 
         return self._each(request, rows, "retry", question, act, figures)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.admin.charges import COMPANY_IDS
 from payments.admin.confirm import confirmed, on_each
 from payments.admin.records import Record, link, reais, rows_link
-from payments.models import LedgerTransaction, Payment
+from payments.models import LedgerTransaction, Payment, TransferPeriod
 from payments.services import batches, payments
 
 
@@ -93,3 +93,18 @@ class PaymentAdmin(Record):
             return page
         on_each(self, request, rows, lambda payment: f"Removed. {payments.remove(payment)}")
         return None
+
+
+@admin.register(TransferPeriod)
+class TransferPeriodAdmin(Record):
+    """How much of its limit a company has used in each period of the day."""
+
+    list_display = ("company", "starts_at", "worth")
+    list_select_related = ("company",)
+    search_fields = COMPANY_IDS
+    search_help_text = _("The company's id or tax id")
+    ordering = ("-starts_at", "-id")
+    exclude = ("used",)
+    readonly_fields = ("worth",)
+
+    worth = reais("used", _("Used"))

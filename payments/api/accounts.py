@@ -1,15 +1,18 @@
-"""GET /company, /account, /account/{id}."""
+"""GET /company, /account, /account/{id}, /limits/{id}."""
 
 from __future__ import annotations
 
+import re
+from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import P, PathEx, Query, Router
 
 from payments import contract
 from payments.api import answers
 from payments.api.auth import company
+from payments.api.middleware import error
 from payments.api.pages import Page, paginate
 from payments.models import Account, Company
 from payments.selectors import balances
@@ -44,6 +47,22 @@ def read(request: HttpRequest, account_id: PathEx[str, P(description="The accoun
     if found is None:
         raise NotFound("Account not found")
     return {"account": contract.account(found, owner, balances.of_account(found, owner))}
+
+
+@router.get(
+    "/limits/{account_id}", summary="Get an account's limits", response=answers.of(answers.Limits, answers.LIMITS)
+)
+def limits(request: HttpRequest, account_id: PathEx[str, P(description="The account's id.")]) -> Json | HttpResponse:
+    """How much the company may send by day and by night, in centavos. A limit that it does not have is left out."""
+    owner = company(request)
+    if not re.fullmatch(r"[0-9a-f]{24}", account_id):
+        return error(HTTPStatus.BAD_REQUEST, "Account ID is invalid")
+    if not _merchants(owner).filter(public_id=account_id).exists():
+        return error(HTTPStatus.NOT_FOUND, "Account not found")
+    found = contract.limits(owner)
+    if not found:
+        return error(HTTPStatus.NOT_FOUND, "No limits configured for this account")
+    return {"limits": found}
 
 
 def _merchants(owner: Company) -> Any:

@@ -4,7 +4,7 @@ Values are centavos, times are UTC with milliseconds and `Z`, a tax id is `{taxI
 never null. Source: Woovi's OpenAPI description.
 """
 
-from payments.contract.account import account, company
+from payments.contract.account import account, company, limits
 from payments.contract.charge import charge, payer, payment_link_url
 from payments.contract.customer import customer
 from payments.contract.event import event
@@ -20,6 +20,7 @@ __all__ = [
     "customer",
     "destination",
     "event",
+    "limits",
     "movement",
     "payer",
     "payment",

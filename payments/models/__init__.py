@@ -10,6 +10,7 @@ from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.models.pix_key import PixKeyMovement
 from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
+from payments.models.transfer_period import TransferPeriod
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "RetentionMark",
     "RowLock",
     "SetAsidePix",
+    "TransferPeriod",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",

@@ -31,6 +31,10 @@ class Company(models.Model):
     fee_minimum = models.PositiveIntegerField(default=50)  # centavos
     fee_maximum = models.PositiveIntegerField(default=500)  # centavos
     charge_expires_in = models.PositiveIntegerField(default=86_400)  # seconds
+    # Centavos that it may send in one payment, by day and by night. None: as much as it has.
+    payment_limit = models.BigIntegerField(null=True, blank=True)
+    day_limit = models.BigIntegerField(null=True, blank=True)
+    night_limit = models.BigIntegerField(null=True, blank=True)
     # Set where Redis did not accept an invalidation: until then the balance is read from the database.
     balance_doubted_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)

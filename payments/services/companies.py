@@ -16,6 +16,7 @@ from django.db import transaction
 
 from payments.models import Account, Application, Company, User
 from payments.pix import keys
+from payments.services import transfer_limits
 from payments.services.errors import Invalid
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ TERMS = {  # from, to
     "fee_minimum": (0, 100_000_00),  # centavos
     "fee_maximum": (0, 100_000_00),
     "charge_expires_in": (300, 31_536_000),  # seconds: as for a charge itself
+    **dict.fromkeys(transfer_limits.LIMITS, (0, 999_999_999_999)),  # centavos
 }
 
 
@@ -41,7 +43,11 @@ def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -
     """Create a company with its accounts. `tax_id`: digits only, without punctuation."""
     with transaction.atomic():
         company = Company.objects.create(
-            official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=dict_key(pix_key)
+            official_name=official_name,
+            trade_name=trade_name,
+            tax_id=tax_id,
+            pix_key=dict_key(pix_key),
+            **transfer_limits.defaults(tax_id),
         )
         Account.objects.bulk_create(
             Account(company=company, kind=kind, may_go_negative=kind in Account.MAY_GO_NEGATIVE)
@@ -51,7 +57,7 @@ def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -
 
 
 def update_terms(company: Company, **terms: Any) -> Company:
-    """Change a company's names, city, fees, or the default life of its charges. Returns the company.
+    """Change a company's names, city, fees, limits, or the default life of its charges. Returns the company.
 
     `terms`: fields of TERMS and NAMES. Raises Invalid, naming the field; TypeError for any other field.
     """
@@ -71,12 +77,15 @@ def update_terms(company: Company, **terms: Any) -> Company:
     return company
 
 
-def check_terms(**terms: int) -> None:
-    """Raise Invalid, naming the field, where a value is outside its bounds in TERMS."""
+def check_terms(**terms: int | None) -> None:
+    """Raise Invalid, naming the field, where a value is outside its bounds in TERMS. None is no limit."""
     for field, (lowest, highest) in TERMS.items():
-        if not lowest <= terms[field] <= highest:
+        value = terms[field]
+        if value is None and field in transfer_limits.LIMITS:
+            continue
+        if value is None or not lowest <= value <= highest:
             raise Invalid(f"{field} must be from {lowest} to {highest}", field)
-    if terms["fee_minimum"] > terms["fee_maximum"]:
+    if (terms["fee_minimum"] or 0) > (terms["fee_maximum"] or 0):
         raise Invalid("fee_minimum must not be above fee_maximum", "fee_minimum")
 
 

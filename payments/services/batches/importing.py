@@ -10,7 +10,7 @@ from typing import BinaryIO
 from django.db import connection, transaction
 
 from payments.models import Company, PayoutBatch, User
-from payments.services import references
+from payments.services import references, transfer_limits
 from payments.services.batches.columns import TITLES, Columns, Problem, Row
 from payments.services.batches.tables import read_csv
 from payments.services.batches.xlsx import is_xlsx, read_xlsx
@@ -70,7 +70,8 @@ class _Loader:
         self.signature = hashlib.sha256()
 
     def load(self, cells: Iterator[tuple[int, list[str]]], *, by_lines: bool) -> None:
-        columns = Columns(next(cells, (0, []))[1], by_lines=by_lines)
+        most = transfer_limits.of_one_payment(self.batch.company_id)
+        columns = Columns(next(cells, (0, []))[1], by_lines=by_lines, most=most)
         rows: list[Row] = []
         problems: list[Problem] = []
         for line, texts in cells:

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from payments.models import Payment, PayoutBatch, PayoutChunk, User
-from payments.services import ledger, references
+from payments.models import Payment, PayoutBatch, PayoutChunk, PayoutRow, User
+from payments.services import ledger, references, transfer_limits
 from payments.services.batches import reserve, rows
 from payments.services.batches.hints import hint
 from payments.services.errors import Invalid
@@ -46,7 +46,7 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
 
     Raises:
         Invalid: it does not wait for approval, it was changed since, the approver uploaded it or belongs to another
-            company, a reference was used meanwhile, or the balance does not cover it.
+            company, a reference was used meanwhile, or the balance or a limit of the company does not cover it.
     """
     try:
         with locked(batch, Status.AWAITING_APPROVAL) as row:
@@ -59,7 +59,9 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
             references.decide_alone(row.company_id)
             if line := references.first_used(row):
                 raise Invalid(f"Another payment or batch uses a reference of the batch by now: that of line {line}")
+            transfer_limits.check_rows(row.company_id, PayoutRow.objects.filter(batch=row))
             row.approver, row.approved_at, row.status = approver, now or timezone.now(), Status.RUNNING
+            row.round_began_at = row.approved_at
             reserve.set_to(row, row.total)
             row.save()
             hint(row)
@@ -101,10 +103,10 @@ def cancel(batch: PayoutBatch, now: datetime | None = None) -> PayoutBatch:
         return row
 
 
-def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
+def retry(batch: PayoutBatch, count: int, total: int, now: datetime | None = None) -> PayoutBatch:
     """Pay the failed rows again, never the unknown ones, after a `dry_run_retry` that showed `count` and `total`.
 
-    Raises Invalid where they are other ones by now, or the balance does not cover them.
+    Raises Invalid where they are other ones by now, or the balance or a limit of the company does not cover them.
     """
     try:
         with locked(batch, Status.PARTIAL) as row:
@@ -114,7 +116,9 @@ def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
                 raise Invalid("No row has failed")
             if unsure(row).exists():
                 raise Invalid("The end of some rows is not known: ask the bank about them first")
+            transfer_limits.check_rows(row.company_id, _failed(row))
             row.round, row.failed, row.status, row.finished_at = row.round + 1, 0, Status.RUNNING, None
+            row.round_began_at = now or timezone.now()
             reserve.set_to(row, row.reserved + total)
             row.save()
             PayoutChunk.objects.filter(batch=row).update(
@@ -128,9 +132,12 @@ def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
 
 def failed_rows(batch: PayoutBatch) -> tuple[int, int]:
     """How many rows failed in the latest round, and their sum in centavos: what `retry` would pay."""
-    failed = Payment.objects.filter(batch=batch, round=batch.round, status=Payment.Status.FAILED)
-    values = list(failed.values_list("value", flat=True))
+    values = list(_failed(batch).values_list("value", flat=True))
     return len(values), sum(values)
+
+
+def _failed(batch: PayoutBatch) -> QuerySet[Payment]:
+    return Payment.objects.filter(batch=batch, round=batch.round, status=Payment.Status.FAILED)
 
 
 def unsure(batch: PayoutBatch) -> QuerySet[Payment]:

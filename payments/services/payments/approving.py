@@ -10,7 +10,7 @@ from django.utils import timezone
 from payments import contract
 from payments.models import Account, Company, Payment
 from payments.pix import ids
-from payments.services import ledger, pix_key_tokens
+from payments.services import ledger, pix_key_tokens, transfer_limits
 from payments.services.errors import Invalid, NotFound, Unavailable
 from woovi import outbox
 from woovi.locks import LockNotAvailable, StaleFence
@@ -26,7 +26,8 @@ def approve(company: Company, correlation_id: str, now: datetime | None = None) 
 
     Raises:
         NotFound: the company has no such payment.
-        Invalid: it was approved, denied or removed before, or the balance is too low; then it stays CREATED.
+        Invalid: it was approved, denied or removed before; or it is above a limit (LimitReached) or the balance, and
+            then stays CREATED.
         Unavailable: another process has its lock. The same request may be sent again.
     """
     alone = Payment.objects.filter(company=company, batch=None, correlation_id=correlation_id)
@@ -48,6 +49,8 @@ def approve(company: Company, correlation_id: str, now: datetime | None = None) 
 
 def _approve(payment: Payment, now: datetime) -> Payment:
     _refuse_unless_created(payment)
+    transfer_limits.check_one(payment.company_id, payment.value)
+    transfer_limits.take(payment.company_id, payment.value, now)
     merchant = ledger.accounts(payment.company_id)[Account.Kind.MERCHANT]
     hold = ledger.hold(payment.company_id, payment.public_id, "payment_hold", merchant, payment.value)
     payment.hold_id = ledger.post(hold)[0].transaction_id

@@ -9,7 +9,7 @@ from datetime import datetime
 from payments import contract
 from payments.bank.port import BankSent, SendStatus
 from payments.models import Account, Payment
-from payments.services import ledger
+from payments.services import ledger, transfer_limits
 from payments.services.ledger import Event
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,10 @@ def _confirm(payment: Payment, now: datetime) -> None:
 
 def _fail(payment: Payment, reason: str, now: datetime) -> None:
     assert payment.hold_id
+    assert payment.approved_at
     payment.status, payment.resolved_at, payment.reason = Status.FAILED, now, reason[:200]
     payment.error_code = error_code(reason)
+    transfer_limits.count(payment.company_id, -payment.value, payment.approved_at)
     ledger.post(ledger.void_hold(payment.hold_id, payment.public_id, "payment_void", (event(payment),)))
 
 
