@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from payments.models import Payment, PayoutBatch, PayoutChunk, PayoutRow, User
-from payments.services import ledger, references, transfer_limits
+from payments.services import ledger, pix_key_tokens, references, transfer_limits
 from payments.services.batches import reserve, rows
 from payments.services.batches.hints import hint
 from payments.services.errors import Invalid
@@ -47,7 +47,9 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
     Raises:
         Invalid: it does not wait for approval, it was changed since, the approver uploaded it or belongs to another
             company, a reference was used meanwhile, or the balance or a limit of the company does not cover it.
+        TooMany: the company has no tokens for look-ups of Pix keys, because it asked for many that do not exist.
     """
+    pix_key_tokens.check_enough(batch.company, now)
     try:
         with locked(batch, Status.AWAITING_APPROVAL) as row:
             if approver.pk == row.maker_id:

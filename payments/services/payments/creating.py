@@ -1,10 +1,11 @@
-"""Create a payment: to a Pix key, by a BR Code, or to an account. Nothing is held and no bank is asked yet.
+"""Create a payment: to a Pix key, by a BR Code, or to an account. Nothing is held yet.
 
-A look-up of the key in the DICT would come here, before the row is written.
+A key is looked up in the DICT, through the cache and paid with tokens, before the row is written.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +16,10 @@ from django.utils import timezone
 
 from payments.models import Company, Payment
 from payments.pix import brcode, ids, keys
-from payments.services import references
-from payments.services.errors import Duplicate, Invalid
+from payments.services import pix_keys, references
+from payments.services.errors import Duplicate, Invalid, Unavailable
+
+log = logging.getLogger(__name__)
 
 MAX_VALUE = 999_999_999_999  # centavos: what the Pix API's ten digits of reais hold
 ALREADY = "Já existe um pagamento com o correlationID fornecido"  # Woovi's own words
@@ -46,18 +49,22 @@ def create(company: Company, order: PaymentOrder, now: datetime | None = None) -
     Raises:
         Duplicate: the company has used the correlationID for a payment, or for a row of a batch.
         Invalid: the key, the code, the account or the value cannot be paid.
+        TooMany: the company has no tokens to look the key up.
     """
     receiver = _receiver(company, order)
     value = receiver.pop("value", None) or order.value
     if value is None or not 0 < value <= MAX_VALUE:
         raise Invalid(f"value must be from 1 to {MAX_VALUE} centavos", "value")
+    end_to_end_id = _known(order.end_to_end_id)
+    if receiver["type"] == Type.PIX_KEY and not end_to_end_id:  # with an id, the company has looked it up itself
+        _look_up(company, receiver["pix_key"])
     payment = Payment(
         company=company,
         correlation_id=order.correlation_id,
         value=value,
         comment=order.comment,
         metadata=order.metadata,
-        end_to_end_id=_known(order.end_to_end_id),
+        end_to_end_id=end_to_end_id,
         created_at=now or timezone.now(),
         **receiver,
     )
@@ -96,6 +103,24 @@ def read_key(text: str, kind: str = "") -> keys.PixKey:
     if kind and kind.replace("RANDOM", "EVP") != key.type:
         raise Invalid(f"destinationAlias is no key of type {kind}", "destinationAlias")
     return key
+
+
+def _look_up(company: Company, key: str) -> None:
+    """Refuse a key that nobody has, or whose account is suspected of fraud.
+
+    Without an answer the payment is created all the same: the bank, which looks the key up too, decides. Rejected: to
+    refuse. A directory that is away for a minute would stop payments that the bank would have taken a minute later.
+    """
+    try:
+        pix_keys.look_up(company, key)
+    except pix_keys.KeyNotFound as error:
+        raise Invalid("destinationAlias is a Pix key that nobody has", "destinationAlias") from error
+    except pix_keys.KeyRefused as error:  # also of a key of this bank, which the DICT does not tell about
+        if error.code == pix_keys.RESTRICTED:
+            words = "destinationAlias is a Pix key of an account suspected of fraud"
+            raise Invalid(words, "destinationAlias") from error
+    except Unavailable:
+        log.info("The directory does not answer: a payment is created without a look-up of its key")
 
 
 def _of_code(order: PaymentOrder) -> dict[str, Any]:

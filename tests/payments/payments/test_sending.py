@@ -70,7 +70,11 @@ def test_the_bank_pays(bank: BankProcess, shop: Company, approved: Approved) -> 
 def test_the_bank_refuses_and_the_money_is_free_again(
     bank: BankProcess, shop: Company, approved: Approved, key: str, code: str
 ) -> None:
-    payment = payments.send(approved(pix_key=key).pk)
+    bank.faults(unavailable_percent=100)  # its directory too, which would have refused one of the keys
+    minted = approved(pix_key=key)
+    bank.faults()
+
+    payment = payments.send(minted.pk)
 
     assert (payment.status, payment.error_code, money(shop)) == ("FAILED", code, (9_920, 0))
     told = OutboxEvent.objects.get(topic="OPENPIX:MOVEMENT_FAILED").payload
