@@ -302,19 +302,20 @@ PAYMENTS = [
                h.id IS NULL OR h.company_id <> p.company_id
                OR p.value <> (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id)
                OR t.kind IS DISTINCT FROM
-                  CASE p.status WHEN 'CONFIRMED' THEN 'payment' WHEN 'FAILED' THEN 'payment_void' END))""",
+                  CASE WHEN p.status NOT IN ('CONFIRMED', 'FAILED') THEN NULL
+                       WHEN (p.status = 'CONFIRMED') = (p.correction_id IS NULL) THEN 'payment' ELSE 'payment_void' END))""",
     ),
     Check(
         "a payment that is confirmed has left the bank once, and no other has",
         """
         SELECT coalesce(p.id::text, t.correlation_id) FROM payments_payment p
-        FULL JOIN (SELECT * FROM payments_ledgertransaction WHERE kind = 'payment') t
-            ON t.company_id = p.company_id AND t.correlation_id = p.public_id
-        LEFT JOIN (
-            SELECT e.transaction_id, sum(e.amount) AS value FROM payments_entry e
-            JOIN payments_account a ON a.id = e.account_id WHERE a.kind = 'CLEARING' GROUP BY e.transaction_id
-        ) out ON out.transaction_id = t.id
-        WHERE p.id IS NULL OR coalesce(out.value, 0) <> CASE p.status WHEN 'CONFIRMED' THEN p.value ELSE 0 END""",
+        FULL JOIN (
+            SELECT t.company_id, t.correlation_id, sum(e.amount) FILTER (WHERE a.kind = 'CLEARING') AS value
+            FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+            JOIN payments_account a ON a.id = e.account_id
+            WHERE t.kind IN ('payment', 'payment_correction') GROUP BY t.company_id, t.correlation_id
+        ) t ON t.company_id = p.company_id AND t.correlation_id = p.public_id
+        WHERE p.id IS NULL OR coalesce(t.value, 0) <> CASE p.status WHEN 'CONFIRMED' THEN p.value ELSE 0 END""",
     ),
     Check(
         "a hold for a payment has its payment",

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.admin.reason import Reason, asked, refused
 from payments.admin.records import Record, reais
-from payments.models import BankCursor, BankDay, BankDifference, Refund, SetAsidePix
-from payments.services import reconciliation
+from payments.models import BankCursor, BankDay, BankDifference, Payment, Refund, SetAsidePix
+from payments.services import payments, reconciliation
 from payments.services.errors import ServiceError
 from payments.services.reconciliation import bank_days, contradictions, set_aside, suspense
 
@@ -69,6 +69,17 @@ class RefundActions(_ActionsWithReason):
             return _("The bank was asked: it is %(status)s now.") % {"status": contradictions.resolve(refund).status}
 
         return self.each(request, refunds, "resolve_contradiction", str(_("Ask the bank, and book what it says?")), act)
+
+
+class PaymentActions(_ActionsWithReason):
+    """Actions on payments."""
+
+    @admin.action(description=_("Resolve a contradiction: book what the bank says"), permissions=["act"])
+    def resolve_contradiction(self, request: HttpRequest, rows: QuerySet[Payment]) -> HttpResponse | None:
+        def act(payment: Payment, reason: str) -> str:
+            return _("The bank was asked: it is %(status)s now.") % {"status": payments.correct(payment).status}
+
+        return self.each(request, rows, "resolve_contradiction", str(_("Ask the bank, and book what it says?")), act)
 
 
 class SetBack(Reason):

@@ -64,6 +64,9 @@ class Payment(FencedModel):
     hold = models.ForeignKey(
         LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
     )
+    correction = models.ForeignKey(  # the posting of an operator's correction
+        LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     batch = models.ForeignKey(
         PayoutBatch, on_delete=models.PROTECT, null=True, related_name="payments", db_index=False, db_constraint=False
     )

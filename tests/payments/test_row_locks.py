@@ -26,6 +26,8 @@ ALLOWED = {
     "payments/services/charges/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
     "one at a time, inside the transaction of the refund that is locked",
     "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
+    "payments/services/payments/correcting.py::correct": "a payment that has ended, under its batch's lock: an operator's click, one "
+    "short transaction",
     "payments/services/batches/lifecycle.py::locked": "a person's click, one short transaction; workers that book wait for it",
     "payments/services/batches/settling.py::settle": "workers of one batch take turns to replace its hold, some milliseconds each; "
     "who may pay a chunk is its lease's token",

@@ -133,3 +133,17 @@ def test_a_row_in_quarantine_is_asked_about_and_given_up(
     act(operator, "payment", "give_up", payment, confirmed="yes")
     payment.refresh_from_db()
     assert (payment.status, money(running.company)) == ("FAILED", (9_920, 200))
+
+
+def test_a_contradicted_payment_is_corrected_with_a_reason(
+    operator: Client, quick_bank: BankInProcess, shop: Company
+) -> None:
+    payments.create(shop, PaymentOrder("a", 100, pix_key="bad@exemplo.com"))
+    payment = payments.send(payments.approve(shop, "a").pk)
+    quick_bank.sent[payment.public_id] = replace(quick_bank.sent[payment.public_id], status=SendStatus.DONE)
+    payments.ask(payment)
+    act(operator, "payment", "resolve_contradiction", payment, answered="1", reason="as the bank's letter says")
+    payment.refresh_from_db()
+    assert (payment.status, money(shop)) == ("CONFIRMED", (9_820, 0))
+    assert "as the bank's letter says" in str(LogEntry.objects.get())
+    assert "does not contradict" in act(operator, "payment", "resolve_contradiction", payment, answered="1", reason="x")
