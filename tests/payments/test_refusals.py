@@ -17,7 +17,7 @@ from payments.services.batches import columns, lifecycle, tables, unknown, xlsx,
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
 from payments.services.payments import approving, correcting, sending
-from payments.services.reconciliation import bank_days, bank_list, contradictions, set_aside, suspense
+from payments.services.reconciliation import bank_days, bank_list, contradictions, matching, set_aside, suspense
 from payments.services.webhooks import deliveries
 
 
@@ -37,7 +37,7 @@ def told_by(module: object) -> list[str]:
 )
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
     services = (creating, registering, companies, refunds, deliveries, pix_keys, second_factor)
-    operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
+    operators = (bank_days, matching, bank_list, contradictions, set_aside, suspense, second_factor_admin)
     outgoing = (transfer_limits, pix_key_tokens, approving, correcting, sending, lifecycle, unknown)
     files = (columns, tables, xlsx, xlsx_cells, xml_parts)
     told = [text for service in (*services, *operators, *outgoing, *files) for text in told_by(service)]
