@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "woovi.trace.middleware",
     "payments.api.middleware.api_front_door",
     "woovi.ratelimit.middleware.rate_limits",
     "django.middleware.security.SecurityMiddleware",
@@ -110,9 +111,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"routes": {"()": "woovi.log.RoutesOnly"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"routes": {"()": "woovi.log.RoutesOnly"}, "trace": {"()": "woovi.trace.WithTrace"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s%(trace)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": [], "level": "WARNING"},  # instead of Django's own: mail, and a console under DEBUG only
