@@ -145,6 +145,7 @@ def delete(request: HttpRequest, webhook_id: WebhookId) -> Json:
 
 
 def _as_json(endpoint: WebhookEndpoint) -> Json:
+    paused = {"pausedUntil": contract.time(endpoint.paused_until)} if endpoint.paused_until else {}
     return {
         "id": endpoint.public_id,
         "name": endpoint.name,
@@ -154,4 +155,5 @@ def _as_json(endpoint: WebhookEndpoint) -> Json:
         "isActive": endpoint.is_active,
         "createdAt": contract.time(endpoint.created_at),
         "updatedAt": contract.time(endpoint.updated_at),
+        **paused,
     }

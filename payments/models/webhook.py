@@ -15,6 +15,7 @@ class WebhookEndpoint(models.Model):
     """A URL of the company that receives one kind of event while it is active.
 
     A deleted endpoint stays inactive and is hidden from its company. Its row is kept for the log of its deliveries.
+    After some `failures` in a row nothing is sent until `paused_until` (payments/services/webhooks/breaker.py).
     """
 
     public_id = PublicIdField()
@@ -25,6 +26,8 @@ class WebhookEndpoint(models.Model):
     authorization = models.CharField(max_length=500, blank=True)
     secret = models.CharField(max_length=100)  # key of the HMAC-SHA1 signature
     is_active = models.BooleanField(default=True)
+    failures = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    paused_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, F, Min, Q, Sum
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from payments.models import Payment, PayoutBatch, PayoutChunk, Refund, WebhookDelivery
+from payments.models import Payment, PayoutBatch, PayoutChunk, Refund, WebhookDelivery, WebhookEndpoint
 from woovi.outbox.models import OutboxEvent
 
 # Each figure's help, for whoever reads it.
 FIGURES = {
     "outbox_waiting": "Events that no relay has carried.",
     "outbox_oldest_seconds": "Age of the oldest of them.",
-    "webhooks_late_seconds": "How long the longest due webhook waits.",
+    "webhooks_late_seconds": "How long the longest due webhook waits, of endpoints that are not paused.",
+    "webhooks_paused": "Endpoints that failed, and are left alone for a while.",
     "refunds_open": "Refunds that the bank has not ended.",
     "payments_open": "Payments that the bank has not ended, in batches or not.",
     "payments_oldest_seconds": "Age of the oldest of them, since its approval.",
@@ -24,7 +26,9 @@ FIGURES = {
     "payments_contradicted": "Payments that ended otherwise at the bank.",
     "batches_running": "Batches that are being paid.",
     "chunks_waiting": "Chunks of running batches that nobody pays.",
+    "chunks_oldest_seconds": "How long the running batch waits that has waited longest for a worker.",
     "chunks_in_doubt": "Chunks that a worker left behind, whose rows are looked up.",
+    "chunks_taken_over": "How often chunks of the last day's batches went to another worker: a lease ended, or a row was in doubt.",
 }
 
 
@@ -36,7 +40,9 @@ def read(now: datetime | None = None) -> dict[str, float]:
         return max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
 
     events = OutboxEvent.objects.filter(relayed_at=None).aggregate(count=Count("id"), oldest=Min("created_at"))
-    due = WebhookDelivery.objects.filter(status=WebhookDelivery.Status.PENDING, next_attempt_at__lt=now)
+    due = WebhookDelivery.objects.filter(
+        status=WebhookDelivery.Status.PENDING, next_attempt_at__lt=now, endpoint__paused_until=None
+    )
     open_ = Payment.objects.filter(status__in=Payment.OPEN).aggregate(
         count=Count("id"), oldest=Min("approved_at"), unknown=Count("unknown_since")
     )
@@ -46,10 +52,13 @@ def read(now: datetime | None = None) -> dict[str, float]:
         waiting=Count("id", filter=Q(leased_until=None) | Q(leased_until__lt=now)),
         doubted=Count("id", filter=Q(attempts__gt=1)),
     )
+    idle = PayoutBatch.objects.filter(status=PayoutBatch.Status.RUNNING).exclude(chunks__leased_until__gte=now)
+    recent = PayoutChunk.objects.filter(batch__approved_at__gte=now - timedelta(days=1), attempts__gt=1)
     return {
         "outbox_waiting": events["count"],
         "outbox_oldest_seconds": age(events["oldest"]),
         "webhooks_late_seconds": age(due.aggregate(oldest=Min("next_attempt_at"))["oldest"]),
+        "webhooks_paused": WebhookEndpoint.objects.filter(is_active=True, paused_until__isnull=False).count(),
         "refunds_open": Refund.objects.filter(status=Refund.Status.IN_PROCESSING).count(),
         "payments_open": open_["count"],
         "payments_oldest_seconds": age(open_["oldest"]),
@@ -58,5 +67,7 @@ def read(now: datetime | None = None) -> dict[str, float]:
         "payments_contradicted": Payment.objects.filter(contradicted_at__isnull=False).count(),
         "batches_running": PayoutBatch.objects.filter(status=PayoutBatch.Status.RUNNING).count(),
         "chunks_waiting": chunks["waiting"],
+        "chunks_oldest_seconds": age(idle.aggregate(oldest=Min(Greatest("approved_at", "served_at")))["oldest"]),
         "chunks_in_doubt": chunks["doubted"],
+        "chunks_taken_over": recent.aggregate(times=Sum(F("attempts") - 1, default=0))["times"],
     }

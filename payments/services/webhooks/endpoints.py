@@ -79,6 +79,7 @@ def change(company: Company, public_id: str, fields: dict[str, Any], now: dateti
     _check(endpoint)
     if endpoint.is_active and endpoint.url != tested_url:
         _test(endpoint, now)
+        fields |= {"failures": 0, "paused_until": None}
     if not _write(endpoint, **fields):
         raise NotFound("Webhook not found")  # deleted meanwhile
     return endpoint
