@@ -57,6 +57,7 @@ REFUSALS = [
     ),
     (r"Line (?P<line>\d+) cannot be read", _("Line %(line)s cannot be read: a quote before it is left open.")),
     (r"Line (?P<line>\d+) and what its quotes hold", _("Line %(line)s is too long: a quote may be left open.")),
+    ("The file's first row is hidden", _("The first row, with the columns' names, is hidden.")),
     ("The file's first row holds a line break", _("The first row, with the columns' names, holds a line break.")),
     (r"Row (?P<row>\d+) has more than (?P<most>\d+) cells", _("Row %(row)s has more than %(most)s cells.")),
     (r"Row (?P<row>\d+) has its cells in no order", _("The cells of row %(row)s are in no order.")),

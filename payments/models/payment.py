@@ -27,8 +27,8 @@ class Payment(FencedModel):
     """
 
     class Type(models.TextChoices):
-        PIX_KEY = "PIX_KEY"
-        QR_CODE = "QR_CODE"
+        PIX_KEY = "PIX_KEY", "Pix key"
+        QR_CODE = "QR_CODE", "QR code"
         MANUAL = "MANUAL"
 
     class Status(models.TextChoices):

@@ -13,7 +13,7 @@ from payments import refusals
 from payments.admin import second_factor as second_factor_admin
 from payments.refusals import translated
 from payments.services import companies, pix_keys, second_factor
-from payments.services.batches import columns, lifecycle, tables, unknown, xlsx, xlsx_cells, xml_parts
+from payments.services.batches import columns, importing, lifecycle, tables, unknown, xlsx, xlsx_cells, xml_parts
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
 from payments.services.payments import approving, sending
@@ -39,7 +39,7 @@ def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
     services = (creating, registering, companies, refunds, deliveries, pix_keys, second_factor)
     operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
     outgoing = (approving, sending, lifecycle, unknown)
-    files = (columns, tables, xlsx, xlsx_cells, xml_parts)
+    files = (columns, importing, tables, xlsx, xlsx_cells, xml_parts)
     told = [text for service in (*services, *operators, *outgoing, *files) for text in told_by(service)]
     told += [*approving.DECIDED.values(), approving.CONFIRMED, xml_parts.TOO_LARGE]
     assert [

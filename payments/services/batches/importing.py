@@ -69,12 +69,15 @@ class _Loader:
         self.rows = self.total = self.chunks = 0
         self.signature = hashlib.sha256()
 
-    def load(self, cells: Iterator[tuple[int, list[str]]], *, by_lines: bool) -> None:
-        columns = Columns(next(cells, (0, []))[1], by_lines=by_lines)
+    def load(self, cells: Iterator[tuple[int, list[str] | Problem]], *, by_lines: bool) -> None:
+        header = next(cells, (0, []))[1]
+        if isinstance(header, Problem):
+            raise Invalid("The file's first row is hidden", "file")
+        columns = Columns(header, by_lines=by_lines)
         rows: list[Row] = []
         problems: list[Problem] = []
         for line, texts in cells:
-            read = columns.read(line, texts)
+            read = [texts] if isinstance(texts, Problem) else columns.read(line, texts)
             if isinstance(read, Row):
                 rows.append(read)
                 self.total += read.value
