@@ -21,13 +21,14 @@ Check = Callable[[], "Visitor | None"]
 class Visitor:
     """subject: the user or application, by whose name access is revoked and connections are counted.
     tenant: its company, empty for a user without one. check: looks again; None once access has ended.
-    expires_at: when it ends by itself.
+    expires_at: when it ends by itself. user_id: None for an application.
     """
 
     subject: str
     tenant: str
     check: Check
     expires_at: datetime | None = None
+    user_id: int | None = None
 
 
 def by_session(key: str | None) -> Visitor | None:
@@ -38,7 +39,7 @@ def by_session(key: str | None) -> Visitor | None:
     if not isinstance(user, User) or not user.is_active:
         return None
     tenant = str(user.company_id or "")
-    return Visitor(user_subject(user), tenant, partial(by_session, key), session.get_expiry_date())
+    return Visitor(user_subject(user), tenant, partial(by_session, key), session.get_expiry_date(), user.pk)
 
 
 def by_app_id(header: str) -> Visitor | None:

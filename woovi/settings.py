@@ -235,6 +235,9 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"no-reply@{urlsplit(PUBLIC_
 # Without Redis, woovi.locks locks rows by the database alone, or refuses.
 LOCKS_WITHOUT_REDIS = env.choice("LOCKS_WITHOUT_REDIS", ["database", "refuse"], "database")
 
+# Which GraphQL documents are run: those of payments/graphql/documents, or any.
+GRAPHQL_DOCUMENTS = env.choice("GRAPHQL_DOCUMENTS", ["known", "any"], "known" if PRODUCTION else "any")
+
 # Rate limits: the product's own words for them, and where requests come from. docs/ratelimit.md
 RATE_LIMIT_POLICIES = "payments.limits.POLICIES"
 RATE_LIMIT_RULES = "payments.limits.rules"

@@ -22,7 +22,7 @@ from payments.api import (
 )
 from payments.api.auth import AppID
 from payments.api.documentation import Documentation
-from payments.api.fields import StrictParser
+from payments.api.fields import StrictParser, complaint
 from payments.api.middleware import error
 from payments.services.errors import ServiceError, TooMany, Unavailable
 
@@ -62,9 +62,8 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
     """Answer with the first field that is wrong, and why."""
     first = problem.errors[0]
     place = first["loc"]  # ("body", parameter, field, …) or ("query", field)
-    field = ".".join(str(part) for part in place[2 if place[0] == "body" else 1 :])
-    message = first["msg"].removeprefix("Value error, ")
-    return error(HTTPStatus.BAD_REQUEST, f"{field or 'body'}: {message}")
+    _, message = complaint({**first, "loc": place[2 if place[0] == "body" else 1 :]})
+    return error(HTTPStatus.BAD_REQUEST, message)
 
 
 @api.exception_handler(HttpError)

@@ -137,8 +137,14 @@ class RefundBody(Body):
 @router.post("/charge", summary="Create a charge", response=answers.of(answers.ChargeCreated, answers.WITH_BODY))
 def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False) -> Json:
     """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
+    charge = charges.create(company(request), order(body), return_existing=return_existing)
+    return {"charge": _as_json(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
+
+
+def order(body: ChargeBody) -> ChargeRequest:
+    """What the service is asked for by a body that was checked."""
     customer = body.customer
-    order = ChargeRequest(
+    return ChargeRequest(
         correlation_id=body.correlationID,
         value=body.value,
         comment=body.comment or "",
@@ -148,8 +154,6 @@ def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False
         additional_info=tuple(item.given() for item in body.additionalInfo or ()),
         ensure_same_tax_id=bool(body.ensureSameTaxID or (customer and customer.ensureSameTaxID)),
     )
-    charge = charges.create(company(request), order, return_existing=return_existing)
-    return {"charge": _as_json(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
 
 
 @router.get("/charge", summary="List charges", response=answers.of(answers.Charges))

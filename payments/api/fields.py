@@ -7,6 +7,7 @@ a sender of decimals may mean reais. Text with NUL is refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -64,6 +65,12 @@ class Body(Sparse):
     def given(self) -> dict[str, Any]:
         """The fields that were sent, by their names in JSON."""
         return self.model_dump(exclude_none=True)
+
+
+def complaint(fault: Mapping[str, Any]) -> tuple[str, str]:
+    """The field of one of pydantic's errors, and the sentence that names it."""
+    field = ".".join(str(part) for part in fault["loc"])
+    return field, f"{field or 'body'}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 class StrictParser(Parser):

@@ -149,13 +149,14 @@ def create(request: HttpRequest, body: PaymentBody) -> Json:
     """Create a payment, to be approved. A correlationID is used once, also after its payment has failed."""
     owner = company(request)
     _check_source(owner, body.sourceAccountId)
-    made = payments.create(owner, _order(body))
+    made = payments.create(owner, order(body))
     if body.autoApprove:
         made = payments.approve(owner, made.correlation_id)
     return _as_json(made)
 
 
-def _order(body: PaymentBody) -> PaymentOrder:
+def order(body: PaymentBody) -> PaymentOrder:
+    """What the service is asked for by a body that was checked."""
     of_account = body.type == "MANUAL" and body.holder and body.account and body.psp
     account = {"holder": body.holder, "account": body.account, "psp": body.psp} if of_account else None
     return PaymentOrder(

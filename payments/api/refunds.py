@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 from ninja import P, PathEx, Query, Router
 from pydantic import ConfigDict, Field
@@ -14,7 +13,8 @@ from payments.api import answers
 from payments.api.auth import company
 from payments.api.fields import DIGITS, Body, Id, Text140, decoded
 from payments.api.pages import Page, paginate
-from payments.models import ReceivedPix, Refund
+from payments.models import ReceivedPix
+from payments.selectors import refunds as selectors
 from payments.services.charges import MAX_VALUE, refunds
 from payments.services.errors import Invalid, NotFound
 
@@ -63,8 +63,7 @@ def create(request: HttpRequest, body: PixRefundBody) -> Json:
 @router.get("/refund", summary="List refunds", response=answers.of(answers.PixRefunds))
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's refunds, newest first."""
-    mine = Refund.objects.filter(company=company(request), automatic=False).order_by("-created_at", "-id")
-    rows, info = paginate(request, mine, page)
+    rows, info = paginate(request, selectors.listing(company(request)), page)
     return {"refunds": [contract.pix_refund(row) for row in rows], "pageInfo": info}
 
 
@@ -73,12 +72,9 @@ def read(
     request: HttpRequest, identifier: PathEx[str, P(description="The refund's id, correlationID or end-to-end id.")]
 ) -> Json:
     """One refund."""
-    owner, wanted = company(request), decoded(identifier)
-    if "\0" in wanted:
-        raise NotFound("Refund not found")
+    owner = company(request)
     with limits.lookup(request, str(owner.pk)) as looked_up:
-        mine = Refund.objects.filter(company=owner, automatic=False)
-        found = mine.filter(Q(return_id=wanted) | Q(correlation_id=wanted) | Q(end_to_end_id=wanted)).first()
+        found = selectors.find(owner, decoded(identifier))
         if found is None:
             raise NotFound("Refund not found")
         looked_up.settle(1)

@@ -10,6 +10,7 @@ from django.db.models import CharField, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from payments.models import Account, Company, Entry, ReceivedPix, Refund
+from payments.selectors.ids import bare_id
 from payments.selectors.periods import between
 
 PAYMENT, REFUND = "PAYMENT", "REFUND"
@@ -36,6 +37,7 @@ def keys(
     charge: str = "",
     start: datetime | None = None,
     end: datetime | None = None,
+    after: tuple[datetime, int, str] | None = None,
 ) -> QuerySet[Any]:
     """(type, primary key, time of creation) of the company's transactions, newest first.
 
@@ -43,6 +45,7 @@ def keys(
         kind: PAYMENT or REFUND; "" is both.
         charge: the correlationID or txid of a charge, whose transactions alone are wanted.
         start, end: creation, both included.
+        after: creation, primary key and type of the one before the first.
     """
     payments = ReceivedPix.objects.filter(company=company, outcome__in=CREDITED)
     refunds = Refund.objects.filter(company=company, automatic=False)
@@ -50,15 +53,26 @@ def keys(
     if charge:
         wanted &= Q(charge__correlation_id=charge) | Q(charge__txid=charge)
     found = [
-        rows.filter(wanted)
+        rows.filter(wanted, _after(what, after))
         .annotate(what=Value(what, output_field=CharField()))
         .order_by()
         .values_list("what", "pk", "created_at")
         for what, rows in ((PAYMENT, payments), (REFUND, refunds))
         if kind in {"", what}
     ]
-    rows = found[0].union(*found[1:], all=True) if found else payments.none().values_list("pk", "pk", "created_at")
-    return rows.order_by("-created_at", "-pk") if found else rows
+    rows: QuerySet[Any] = (
+        found[0].union(*found[1:], all=True) if found else payments.none().values_list("pk", "pk", "created_at")
+    )
+    return rows.order_by("-created_at", "-pk", "what") if found else rows
+
+
+def _after(what: str, place: tuple[datetime, int, str] | None) -> Q:
+    """The condition that a row of the type `what` comes after the place in the list."""
+    if place is None:
+        return Q()
+    at, pk, kind = place
+    same_moment = Q(pk__lte=pk) if what > kind else Q(pk__lt=pk)
+    return Q(created_at__lte=at) & (Q(created_at__lt=at) | same_moment)
 
 
 def load(rows: list[tuple[str, int, datetime]]) -> list[ReceivedPix | Refund]:
@@ -71,12 +85,12 @@ def load(rows: list[tuple[str, int, datetime]]) -> list[ReceivedPix | Refund]:
 
 
 def find(company: Company, identifier: str) -> ReceivedPix | Refund | None:
-    """The company's transaction by end-to-end id, txid or public id; a refund also by its id at the bank."""
+    """The company's transaction by end-to-end id, txid or id (plain or global); a refund also by its id at the bank."""
     if "\0" in identifier:
         return None
     payments = ReceivedPix.objects.filter(company=company, outcome__in=CREDITED).select_related("charge")
     refunds = Refund.objects.filter(company=company, automatic=False).select_related("charge", "received")
-    by_any = Q(end_to_end_id=identifier) | Q(public_id=identifier)
+    by_any = Q(end_to_end_id=identifier) | Q(public_id=bare_id("PixTransaction", identifier))
     return (
         payments.filter(by_any).first()
         or refunds.filter(by_any | Q(return_id=identifier)).first()

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from payments.models import PayoutBatch
 from payments.refusals import translated
+from payments.selectors import batches as select
 from payments.services import batches
 from payments.services.batches.columns import TEMPLATE
 from payments.services.errors import ServiceError
@@ -54,7 +55,7 @@ def listing(request: MerchantRequest) -> HttpResponse:
             form.add_error("file", translated(error))
         else:
             return redirect("web:batch", batch.public_id)
-    found = PayoutBatch.objects.filter(company=request.company).order_by("-id")[:PAGE]
+    found = select.listing(request.company)[:PAGE]
     return render(request, "web/batches.html", {"batches": found, "form": form}, status=422 if form.errors else 200)
 
 
@@ -125,5 +126,4 @@ def template(request: MerchantRequest) -> HttpResponse:
 
 
 def _find(request: MerchantRequest, public_id: str) -> PayoutBatch:
-    found = PayoutBatch.objects.filter(company=request.company).select_related("company")
-    return get_object_or_404(found, public_id=public_id)
+    return get_object_or_404(select.listing(request.company), public_id=public_id)

@@ -16,7 +16,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-JSON_PATHS = ("/api", "/bank")
+JSON_PATHS = ("/api", "/bank", "/graphql")
 
 
 def body_limit(app: App) -> App:
