@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import strawberry
 from strawberry.scalars import JSON
@@ -32,6 +33,7 @@ PAUSE = 0.25  # seconds between two readings at least, however many events there
 HIDDEN = b'"topic":"refund.requested"'  # it names no charge
 
 News: TypeAlias = AsyncGenerator[list[Any], None]
+_readings: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Any, asyncio.Task[Any]]] = WeakKeyDictionary()
 
 
 @strawberry.type(description="An event of the log. The topics and payloads are those of webhooks, and our own.")
@@ -90,7 +92,7 @@ class Subscription:
         def concerns(entry: Entry) -> bool:
             return found.txid.encode() in entry.frame or HIDDEN in entry.frame
 
-        async for each in _states(company, lambda: charge_of(company, found.txid), concerns):
+        async for each in _states(company, found.txid, lambda: charge_of(company, found.txid), concerns):
             yield each
 
     @strawberry.subscription(graphql_type=Balance, description="The balance, now and whenever it changes.")
@@ -100,7 +102,7 @@ class Subscription:
         def read() -> balances.Balance:
             return balances.balance(models.Company.objects.get(pk=company.pk))
 
-        async for each in _states(company, read):
+        async for each in _states(company, "balance", read):
             yield each
 
     @strawberry.subscription(
@@ -108,21 +110,32 @@ class Subscription:
     )
     async def batch(self, info: Info, id: strawberry.ID) -> News:  # noqa: A002
         company = info.context.company
-        async for each in _states(company, lambda: batches.find(company, id)):
+        async for each in _states(company, f"batch {id}", lambda: batches.find(company, id)):
             yield each
             if each == [None]:
                 return
 
 
-async def _states(company: models.Company, read: Callable[[], Any], concerns: Callable[[Entry], bool] = bool) -> News:
+async def _states(
+    company: models.Company, what: str, read: Callable[[], Any], concerns: Callable[[Entry], bool] = bool
+) -> News:
     """What `read` gives, now and after every event that concerns it. It may be what it was before."""
     async with hub().subscribe(str(company.pk)) as subscription:
         while True:
             subscription.skip()
-            yield [await hub().reader.database(read)]
+            yield [await _read_once((company.pk, what, subscription.position), read)]
             await asyncio.sleep(PAUSE)
             while not await _news(subscription, concerns):
                 pass
+
+
+async def _read_once(key: tuple[int, str, int], read: Callable[[], Any]) -> Any:
+    """Read for everybody who follows the same now and has heard of the same events: a hundred pages are one reading."""
+    readings = _readings.setdefault(asyncio.get_running_loop(), {})
+    if key not in readings:
+        readings[key] = asyncio.create_task(hub().reader.database(read))
+        readings[key].add_done_callback(lambda _: readings.pop(key))
+    return await asyncio.shield(readings[key])
 
 
 async def _news(subscription: pubsub.Subscription, concerns: Callable[[Entry], bool]) -> bool:

@@ -1,4 +1,4 @@
-"""One event as one document asks for it: made once, for however many connections follow it with that document."""
+"""One event, or one balance, as one document asks for it: made once, for however many connections follow it with that."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from graphql.execution import Executor, execute_subscription_event
 
 from payments.graphql.execution import Wanted, told
 from payments.graphql.subscriptions import event
+from payments.selectors.balances import Balance
 from realtime.connection import compact
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides how an event is told: two of the same make the same bytes of the same event."""
+    """What decides how something is told: two of the same make the same bytes of it."""
 
     text: str
     operation: str
@@ -37,6 +38,7 @@ class Shape:
 
 
 @lru_cache(512)
-def payload(shape: Shape, frame: bytes) -> bytes:
-    """The result's JSON for the event in a frame of the log."""
-    return compact(told(execute_subscription_event(shape.executor.build_per_event_executor(event(frame)))))  # type: ignore[arg-type]
+def payload(shape: Shape, source: bytes | Balance) -> bytes:
+    """The result's JSON for a balance, or for the event in a frame of the log. Neither has fields that ask the database."""
+    root = event(source) if isinstance(source, bytes) else source
+    return compact(told(execute_subscription_event(shape.executor.build_per_event_executor(root))))  # type: ignore[arg-type]

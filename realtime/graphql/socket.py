@@ -20,6 +20,7 @@ from payments.graphql.context import Context
 from payments.graphql.errors import Refused
 from payments.graphql.execution import Wanted, answer, follow, read, result
 from payments.models import Company, User
+from payments.selectors.balances import Balance
 from realtime.access import Visitor, by_app_id, by_session
 from realtime.admission import Admission, admitted
 from realtime.connection import AWAY, Connection, Receive, Scope, Send, compact, conversation, first_to_end
@@ -181,7 +182,10 @@ class Session:
                 await self._tell(operation, [events.payload(shape, entry.frame) for entry in news])
                 continue
             for root in news:
-                told = await self._in_thread(_told, executor, root)
+                if isinstance(root, Balance):
+                    told = events.payload(shape, root)
+                else:
+                    told = await self._in_thread(_told, executor, root)
                 if told != before:
                     await self._tell(operation, [told])
                 before = told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -14,7 +15,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from payments.graphql import documents
+from payments.graphql import documents, subscriptions
 from payments.graphql.schema import schema
 from payments.models import Company, PayoutBatch, User
 from payments.services import batches, companies
@@ -23,6 +24,7 @@ from tests.payments import making
 from tests.processes import own_valkey, wait_until
 from tests.realtime.conftest import Server, code_of, company, logged_in, merchant, publish, relay, session_of
 from woovi.outbox.models import OutboxEvent
+from woovi.threads import gives_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -364,12 +366,15 @@ def test_who_does_not_read_is_closed_and_goes_on_after_what_it_saw(server: Serve
     narrow = sockets.socket()
     narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 262_144)
     narrow.connect(("127.0.0.1", server.port))
-    with talking(server, key) as quick, talking(server, key, sock=narrow, max_queue=1, ping_interval=None) as slow:
+    with (
+        talking(server, key) as quick,
+        talking(server, key, sock=narrow, max_queue=1, ping_interval=None, close_timeout=0.1) as slow,
+    ):
         for socket in (quick, slow):
             subscribe(socket, EVENTS, after=0)
-        for part in range(8):
-            publish(shop, *["x"] * 400, text="x" * 2500)
-            assert [told(quick)["events"]["number"] for _ in range(400)][-1] == 400 * (part + 1)
+        for part in range(10):
+            publish(shop, *["x"] * 10, text="x" * 100_000)
+            assert [told(quick)["events"]["number"] for _ in range(10)][-1] == 10 * (part + 1)
         wait_until(lambda: _places(key) == 1)
         seen = []
         with contextlib.suppress(Exception):
@@ -377,10 +382,37 @@ def test_who_does_not_read_is_closed_and_goes_on_after_what_it_saw(server: Serve
                 seen.append(told(slow)["events"]["number"])
         assert slow.close_code == 4008
         assert seen == list(range(1, len(seen) + 1))
-        assert len(seen) < 3200
+        assert len(seen) < 100
     with talking(server, key) as again:
         subscribe(again, EVENTS, after=len(seen))
         assert told(again)["events"]["number"] == len(seen) + 1
+
+
+def test_what_many_follow_is_read_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def followed() -> list[Any]:
+        readings = 0
+
+        def read() -> int:
+            nonlocal readings
+            readings += 1
+            return readings
+
+        async with contextlib.AsyncExitStack() as all_of_them:
+            states = [
+                await all_of_them.enter_async_context(contextlib.aclosing(subscriptions._states(shop, "x", read)))
+                for _ in range(50)
+            ]
+            first = [await anext(states[0]), *await asyncio.gather(*(anext(each) for each in states[1:]))]
+            news = [asyncio.create_task(anext(each)) for each in states]  # type: ignore[arg-type]
+            await asyncio.sleep(0)
+            await asyncio.to_thread(gives_back(publish), shop, "x")
+            return [first, await asyncio.gather(*news)]
+
+    shop = company()
+    monkeypatch.setattr(subscriptions, "PAUSE", 0)
+    first, then = asyncio.run(followed())
+    assert first == [[1]] + [[2]] * 49
+    assert then == [[3]] * 50
 
 
 def _places(key: str) -> int:
