@@ -383,7 +383,7 @@ def test_who_does_not_read_is_closed_and_goes_on_after_what_it_saw(server: Serve
         assert slow.close_code == 4008
         assert seen == list(range(1, len(seen) + 1))
         assert len(seen) < 100
-    with talking(server, key) as again:
+    with talking(server, key, close_timeout=0.1) as again:
         subscribe(again, EVENTS, after=len(seen))
         assert told(again)["events"]["number"] == len(seen) + 1
 
