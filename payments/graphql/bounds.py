@@ -50,17 +50,26 @@ def cost(
 ) -> int:
     """The rows that the operation may bring, 1 at least. Raises Refused for one that is too large."""
     measure = _Measure(schema, document, operation, variables)
+    whole = sum(_written(part.selection_set) for part in document.definitions if hasattr(part, "selection_set"))
     root = schema.get_root_type(operation.operation)
     size = measure.of(operation.selection_set, root)
     for what, found, most in (
         ("fields at its root", len(roots(document, operation)), ROOTS),
         ("levels", size.depth, DEPTH),
-        ("fields", size.breadth, BREADTH),
+        ("fields", max(size.breadth, whole), BREADTH),  # those that nothing uses are validated too
         ("rows", size.cost, COST),
     ):
         if found > most:
             raise Refused(f"The document has {found} {what}, and may have {most}", "TOO_LARGE", limit=most)
     return max(size.cost, 1)
+
+
+def _written(selected: SelectionSetNode | None) -> int:
+    """The fields that stand in a selection, in all its levels."""
+    return sum(
+        isinstance(each, FieldNode) + _written(getattr(each, "selection_set", None))
+        for each in (selected.selections if selected else ())
+    )
 
 
 def roots(document: DocumentNode, operation: OperationDefinitionNode) -> list[str]:

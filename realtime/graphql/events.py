@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from graphql import print_ast
 from graphql.execution import Executor, execute_subscription_event
 
 from payments.graphql.execution import Wanted, told
@@ -31,7 +32,7 @@ class Shape:
         begins = {
             each.variable.name.value
             for each in wanted.operation.variable_definitions or ()
-            if "EventNumber" in repr(each.type)
+            if print_ast(each.type).rstrip("!") == "EventNumber"
         }
         others = {key: value for key, value in wanted.variables.items() if key not in begins}
         return cls(wanted.text, name, json.dumps(others, sort_keys=True), executor)

@@ -9,17 +9,21 @@ import json
 import socket as sockets
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from payments.graphql import documents, subscriptions
+from payments.graphql import documents, execution, subscriptions
+from payments.graphql.context import Context
 from payments.graphql.schema import schema
 from payments.models import Company, PayoutBatch, User
 from payments.services import batches, companies
 from payments.services.charges import receiving, refunds
+from realtime.graphql import events
 from tests.payments import making
 from tests.processes import own_valkey, wait_until
 from tests.realtime.conftest import Server, code_of, company, logged_in, merchant, publish, relay, session_of
@@ -180,6 +184,23 @@ def test_queries_mutations_and_errors_over_the_socket(server: Server) -> None:
         assert told(socket)["balance"]["total"] == 0
 
 
+def test_many_ask_by_http_at_once_and_no_database_connection_is_lost(server: Server) -> None:
+    shop = making.company()
+    for _ in range(3):
+        receiving.receive(making.pix(making.charge(shop, 1000)))
+    key = key_of(shop)
+    asked = {"query": "{ balance { total } charges { edges { node { state payer { name } refunds { id } } } } }"}
+
+    def ask(_: int) -> Any:
+        return httpx.post(f"{server.url}/graphql", json=asked, headers={"Authorization": key}, timeout=30).json()
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(60)))  # three times as many as the pool has connections
+    node = {"state": "COMPLETED", "payer": {"name": "Bia"}, "refunds": []}
+    expected = {"balance": {"total": 2850}, "charges": {"edges": [{"node": node}] * 3}}
+    assert [answer for answer in answers if answer != {"data": expected}] == []
+
+
 def test_so_many_operations_at_once_and_no_more(server: Server) -> None:
     with talking(server, key_of(company())) as socket:
         first = subscribe(socket, EVENTS)
@@ -264,6 +285,31 @@ def test_every_event_after_a_number_once_in_order(server: Server) -> None:
         assert message["payload"]["data"]["events"] == {
             "number": 42, "id": str(event.event_id), "topic": "y", "payload": {"a": 1},
         }  # fmt: skip
+
+
+def test_an_event_is_told_once_for_all_who_follow_it_with_the_same_document() -> None:
+    def shape(text: str, **variables: Any) -> events.Shape:
+        wanted = execution.read({"query": text, "variables": variables})
+        context = Context(Company(pk=1))
+        return events.Shape.of(wanted, execution._executor(wanted, context))
+
+    frame = b'{"type":"event","seq":7,"id":"x","topic":"t","at":"2026-01-01T00:00:00+00:00","payload":{"a":[1,null]}}'
+    short = "subscription S($after: EventNumber, $short: Boolean! = false) { events(after: $after) { number topic @skip(if: $short) } }"
+    told = events.payload(shape(short, after=1), frame)
+    assert json.loads(told) == {"data": {"events": {"number": 7, "topic": "t"}}}
+    assert events.payload(shape(short, after=5), frame) is told
+    assert json.loads(events.payload(shape(short, short=True), frame)) == {"data": {"events": {"number": 7}}}
+    assert json.loads(events.payload(shape(EVENTS), frame))["data"]["events"]["payload"] == {"a": [1, None]}
+
+
+def test_so_many_connections_and_no_more(server: Server) -> None:
+    key = key_of(company())
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(20):
+            open_ones.enter_context(talking(server, key))
+        one_more = open_ones.enter_context(dial(server, key))
+        one_more.send(INIT)
+        assert code_of(one_more) == 1013
 
 
 def test_a_number_above_the_head_is_told_where_to_go_on(server: Server) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from graphql import parse, validate
+from graphql import get_introspection_query, parse, validate
 
 from payments.graphql import bounds, documents
 from payments.graphql.schema import FILE, schema, text
@@ -55,6 +55,10 @@ def test_production_tells_nothing_of_the_schema(shop: Merchant, settings: Any) -
     assert "Did you mean" not in shop.refused("{ chargs { totalCount } }")["message"]
 
 
+def test_tools_may_read_the_schema_in_development(shop: Merchant) -> None:
+    assert shop.ask(get_introspection_query())["__schema"]["queryType"]["name"] == "Query"
+
+
 def nested(levels: int) -> str:
     """charge, refunds, charge, refunds, …"""
     return "id" if levels == 0 else f"refunds(first: 1) {{ charge {{ {nested(levels - 1)} }} }}"
@@ -78,6 +82,7 @@ COMPANIES = " ".join(f"a{n}: company {{ id }}" for n in range(bounds.ROOTS + 1))
         ("mutation { " + COMPANIES.replace("company", 'pauseBatch(id: "x")') + " }", bounds.ROOTS),
         ("{ company { " + " ".join(f"a{n}: id" for n in range(bounds.BREADTH)) + " } }", bounds.BREADTH),
         (doubled(40), bounds.BREADTH),
+        ("{ cursor } fragment Unused on Charge { " + "id " * (bounds.BREADTH + 1) + "}", bounds.BREADTH),
         ("{ charges(first: 100) { edges { node { refunds(first: 100) { id } } } } }", bounds.COST),
         (
             "query Q($n: Int! = 100) { charges(first: $n) { edges { node { refunds(first: $n) { id } } } } }",
@@ -85,7 +90,18 @@ COMPANIES = " ".join(f"a{n}: company {{ id }}" for n in range(bounds.ROOTS + 1))
         ),
         ("{ company { id } } # " + "x" * bounds.CHARACTERS, bounds.CHARACTERS),
     ],
-    ids=["deep", "roots", "roots in a fragment", "mutations", "broad", "fragments", "dear", "dear by default", "long"],
+    ids=[
+        "deep",
+        "roots",
+        "roots in a fragment",
+        "mutations",
+        "broad",
+        "fragments",
+        "unused",
+        "dear",
+        "dear by default",
+        "long",
+    ],
 )
 def test_a_document_that_is_too_large_is_refused_before_it_runs(shop: Merchant, document: str, limit_: int) -> None:
     refused = shop.refused(document)
