@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 from django.db import Error as DatabaseError
@@ -57,7 +57,7 @@ class Connection:
     async def say(self, message: dict[str, Any]) -> None:
         await self.send([compact(message)], frame)
 
-    async def send(self, texts: list[bytes], frame: Frame = framed) -> None:
+    async def send(self, texts: Iterable[bytes], frame: Frame = framed) -> None:
         """Send messages. Raises Closed where nobody reads them.
 
         frame: makes a message's frame. By default it is kept, for the other connections that the message goes to.
@@ -87,7 +87,7 @@ class Connection:
         return visitor
 
 
-def _parts(texts: list[bytes], frame: Frame) -> Iterator[bytes]:
+def _parts(texts: Iterable[bytes], frame: Frame) -> Iterator[bytes]:
     """The messages as frames, joined into pieces of CHUNK bytes: a client that does not read costs one piece of memory."""
     part, size = [], 0
     for text in texts:

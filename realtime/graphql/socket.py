@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from django.db import Error as DatabaseError
 from graphql.execution import Executor
 
 from payments.graphql.context import Context
@@ -23,7 +25,7 @@ from payments.models import Company, User
 from payments.selectors.balances import Balance
 from realtime.access import Visitor, by_app_id, by_session
 from realtime.admission import Admission, admitted
-from realtime.connection import AWAY, Connection, Receive, Scope, Send, compact, conversation, first_to_end
+from realtime.connection import AWAY, Closed, Connection, Receive, Scope, Send, compact, conversation, first_to_end
 from realtime.graphql import events, protocol
 from realtime.graphql.protocol import Message, closed, hear
 from woovi.http.websocket import frame
@@ -36,6 +38,8 @@ INIT = 10.0  # seconds in which connection_init must come
 AT_ONCE = 20  # operations of a connection
 THREADS = ThreadPoolExecutor(4, "graphql")  # not those that read the log: a mutation may wait for a bank
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,20 +147,29 @@ class Session:
     async def _operate(self, operation: str, payload: Message) -> None:
         """An operation from its beginning to its last message. What it cannot tell its client ends the connection."""
         try:
-            try:
-                await self._perform(operation, payload)
-                last: Message = {"id": operation, "type": "complete"}
-            except Refused as refused:
-                last = {"id": operation, "type": "error", "payload": refused.errors}
-            except RateLimited as limited:
-                wait = math.ceil(limited.decision.retry_after)
-                errors = Refused("Too many requests", "TOO_MANY_REQUESTS", retryAfter=wait).errors
-                last = {"id": operation, "type": "error", "payload": errors}
+            errors = await self._performed(operation, payload)
+            ended = {"type": "error", "payload": errors} if errors else {"type": "complete"}
             del self.operations[operation]  # before it is told: then its id may be used again
-            await self.connection.say(last)
+            await self.connection.say({"id": operation, **ended})
         except Exception as error:
             if not self.failed.done():
                 self.failed.set_exception(error)
+
+    async def _performed(self, operation: str, payload: Message) -> list[dict[str, Any]]:
+        """The errors that ended it; none where it is complete."""
+        try:
+            await self._perform(operation, payload)
+        except Refused as refused:
+            return refused.errors
+        except RateLimited as limited:
+            wait = math.ceil(limited.decision.retry_after)
+            return Refused("Too many requests", "TOO_MANY_REQUESTS", retryAfter=wait).errors
+        except (Closed, DatabaseError, OSError):  # too slow, or gone; or the database is
+            raise
+        except Exception:  # the connection's other operations go on
+            logger.exception("an operation failed")
+            return Refused("Internal Server Error", "INTERNAL").errors
+        return []
 
     async def _perform(self, operation: str, payload: Message) -> None:
         wanted, context = await self._in_thread(self._prepare, payload)
@@ -179,7 +192,7 @@ class Session:
         shape, before = events.Shape.of(wanted, executor), b""
         async for news in source:
             if news and isinstance(news[0], Entry):
-                await self._tell(operation, [events.payload(shape, entry.frame) for entry in news])
+                await self._tell(operation, (events.payload(shape, entry.frame) for entry in news))
                 continue
             for root in news:
                 if isinstance(root, Balance):
@@ -190,9 +203,10 @@ class Session:
                     await self._tell(operation, [told])
                 before = told
 
-    async def _tell(self, operation: str, results: list[bytes]) -> None:
+    async def _tell(self, operation: str, results: Iterable[bytes]) -> None:
+        """Each message is made when it is its turn: what a client does not read is not kept."""
         head = protocol.next_head(operation)
-        await self.connection.send([b"%b%b}" % (head, told) for told in results], frame)
+        await self.connection.send((b"%b%b}" % (head, told) for told in results), frame)
 
     async def _in_thread(self, act: Callable[..., T], *args: Any) -> T:
         async with self.turn:
