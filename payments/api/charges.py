@@ -1,4 +1,4 @@
-"""POST, GET /charge; GET /charge/{id}; POST, GET /charge/{id}/refund."""
+"""POST, GET /charge; GET, PATCH, DELETE /charge/{id}; POST, GET /charge/{id}/refund."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from payments.api.pages import Page, paginate
 from payments.models import Charge
 from payments.selectors import charges as selectors
 from payments.services import charges
-from payments.services.charges import MAX_VALUE, ChargeRequest, refunds
+from payments.services.charges import MAX_VALUE, ChargeRequest, changing, refunds
 from payments.services.errors import NotFound
 
 router = Router(tags=["charge"])
@@ -112,6 +112,14 @@ class ChargeBody(Body):
     fixedLocation: Literal[False] | None = None
 
 
+class ChargeChange(Body):
+    """When the charge is to end."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"expiresDate": "2026-12-24T18:00:00.000Z"}})
+
+    expiresDate: Annotated[Timestamp, Field(description="ISO 8601; five minutes from now at least.")]
+
+
 class ChargeFilter(Page):
     """The query of the list of charges."""
 
@@ -169,6 +177,27 @@ def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
 def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A charge by its id or correlationID (URI-encoded)."""
     return {"charge": _as_json(_find(request, identifier))}
+
+
+@router.patch(
+    "/charge/{identifier}",
+    summary="Change a charge's end",
+    response=answers.of(answers.ChargeChanged, answers.WITH_BODY),
+)
+def change(request: HttpRequest, identifier: Identifier, body: ChargeChange) -> Json:
+    """Let an active charge end earlier or later, here and at the bank."""
+    charge = changing.reschedule(_find(request, identifier), body.expiresDate)
+    until = contract.time(charge.expires_at)
+    return {"status": "OK", "id": decoded(identifier), "expiresDate": until, "charge": _as_json(charge)}
+
+
+@router.delete("/charge/{identifier}", summary="Delete a charge", response=answers.of(answers.Removed))
+def delete(request: HttpRequest, identifier: Identifier) -> Json:
+    """Delete a charge that is not paid. A Pix that still comes for it goes back to its payer."""
+    wanted = decoded(identifier)
+    if not selectors.is_deleted(company(request), wanted):
+        changing.delete(_find(request, identifier))
+    return {"status": "OK", "id": wanted}
 
 
 @router.post(

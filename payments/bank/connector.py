@@ -46,6 +46,14 @@ class Connector:
     def read_charge(self, txid: str) -> BankCharge:
         return self._read(wire.charge, "GET", f"/cob/{_part(txid)}")
 
+    def revise_charge(self, txid: str, expires_in: int) -> BankCharge:
+        """Let an active charge end `expires_in` seconds after the bank made it."""
+        return self._read(wire.charge, "PATCH", f"/cob/{_part(txid)}", {"calendario": {"expiracao": expires_in}})
+
+    def remove_charge(self, txid: str) -> BankCharge:
+        """Remove a charge that is not paid. BankRefused where it is paid, or was removed before."""
+        return self._read(wire.charge, "PATCH", f"/cob/{_part(txid)}", {"status": "REMOVIDA_PELO_USUARIO_RECEBEDOR"})
+
     def read_received(self, end_to_end_id: str) -> BankReceived:
         return self._read(wire.received, "GET", f"/pix/{_part(end_to_end_id)}")
 

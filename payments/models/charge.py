@@ -15,7 +15,7 @@ from woovi.locks import FencedModel
 
 
 class Charge(FencedModel):
-    """A request for a payment of `value` centavos. ACTIVE → COMPLETED | EXPIRED, both final.
+    """A request for a payment of `value` centavos. ACTIVE → COMPLETED | EXPIRED, both final. A deleted one is EXPIRED too.
 
     It is not shown before the bank has registered it (`registered_at`). Until then the same request, sent again,
     resumes it.
@@ -48,6 +48,7 @@ class Charge(FencedModel):
     expires_at = models.DateTimeField()
     registered_at = models.DateTimeField(null=True)
     paid_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -63,6 +64,7 @@ class Charge(FencedModel):
                 name="charge_completed_is_paid",
                 condition=Q(status="COMPLETED", paid_at__isnull=False) | (~Q(status="COMPLETED") & Q(paid_at=None)),
             ),
+            models.CheckConstraint(name="charge_deleted_is_over", condition=Q(deleted_at=None) | Q(status="EXPIRED")),
         ]
         indexes = [
             models.Index(fields=["company", "-created_at"], name="charge_by_company"),
@@ -89,7 +91,7 @@ class ReceivedPix(models.Model):
         SETTLED = "SETTLED", "paid its charge"
         LOOSE = "LOOSE", "no charge: credited"
         DUPLICATE = "DUPLICATE", "charge already paid: returned"
-        LATE = "LATE", "charge expired: returned"
+        LATE = "LATE", "charge expired or deleted: returned"
         WRONG_PAYER = "WRONG_PAYER", "another payer than the charge demands: returned"
         WRONG_VALUE = "WRONG_VALUE", "another value than the charge's: returned"
 

@@ -107,6 +107,15 @@ class OneCharge(TypedDict):
     charge: Charge
 
 
+class ChargeChanged(TypedDict):
+    """`id` is as it was sent."""
+
+    status: Literal["OK"]
+    id: Text
+    expiresDate: Time
+    charge: Charge
+
+
 class Charges(TypedDict):
     charges: list[Charge]
     pageInfo: PageInfo

@@ -63,6 +63,13 @@ class TaxID(TypedDict):
     type: Literal["BR:CPF", "BR:CNPJ"]
 
 
+class Removed(TypedDict):
+    """`id` is as it was sent."""
+
+    status: Literal["OK"]
+    id: Text
+
+
 OPEN: dict[int, Any] = {HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests, HTTPStatus.SERVICE_UNAVAILABLE: Error}
 COMMON = {HTTPStatus.BAD_REQUEST: Error, HTTPStatus.UNAUTHORIZED: Unauthorized, **OPEN}
 WITH_BODY = {**COMMON, HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Error, HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Error}

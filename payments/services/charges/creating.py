@@ -86,7 +86,7 @@ def create(
             charge.refresh_from_db()  # another process registered it first
     except Charge.DoesNotExist:  # another process deleted it meanwhile
         raise Unavailable("The charge was given up meanwhile. Send the same request again") from None
-    if return_existing:
+    if return_existing and not charge.deleted_at:
         return charge
     raise Duplicate("There is already a charge with this correlationID", "correlationID")
 
@@ -164,9 +164,14 @@ def _checked_expiry(company: Company, request: ChargeRequest, now: datetime) -> 
         seconds, field = int((request.expires_at - now).total_seconds()), "expiresDate"
     if seconds is None:
         return company.charge_expires_in
+    check_seconds(seconds, field)
+    return seconds
+
+
+def check_seconds(seconds: int, field: str) -> None:
+    """Raise Invalid where a charge may not end in so many seconds from now."""
     if not MIN_EXPIRES_IN <= seconds <= MAX_EXPIRES_IN:
         raise Invalid(f"{field} must be from {MIN_EXPIRES_IN} to {MAX_EXPIRES_IN} seconds from now", field)
-    return seconds
 
 
 def _checked_customer(request: ChargeRequest) -> dict[str, Any] | None:

@@ -187,6 +187,8 @@ ENDPOINTS = [
     ("GET", "/api/v1/charge"),
     ("POST", "/api/v1/charge"),
     ("GET", "/api/v1/charge/pedido-1"),
+    ("PATCH", "/api/v1/charge/pedido-1"),
+    ("DELETE", "/api/v1/charge/pedido-1"),
     ("GET", "/api/v1/charge/pedido-1/refund"),
     ("POST", "/api/v1/charge/pedido-1/refund"),
     ("GET", "/api/v1/payment"),
