@@ -242,6 +242,19 @@ CHARGES = [
         WHERE coalesce(out.value, 0) <> CASE r.status WHEN 'CONFIRMED' THEN r.value ELSE 0 END""",
     ),
     Check(
+        "no more of a Pix goes back by us than came in",
+        """
+        SELECT p.end_to_end_id FROM payments_receivedpix p JOIN payments_refund r ON r.received_id = p.id
+        WHERE r.status <> 'REJECTED' AND NOT r.by_bank
+        GROUP BY p.id, p.end_to_end_id, p.value HAVING sum(r.value) > p.value""",
+    ),
+    Check(
+        "a Pix that paid a static QR code came to that code's company by its identifier, and settled no charge",
+        """
+        SELECT p.end_to_end_id FROM payments_receivedpix p JOIN payments_qrcode q ON q.id = p.qr_code_id
+        WHERE p.company_id <> q.company_id OR p.txid <> q.identifier OR p.charge_id IS NOT NULL""",
+    ),
+    Check(
         "what was booked of a return that the bank made, or to correct a refund, has its refund",
         """
         SELECT t.id FROM payments_ledgertransaction t

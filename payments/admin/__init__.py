@@ -21,6 +21,7 @@ from payments.admin import (
     payments,
     people,
     pix_keys,
+    qr_codes,
     webhooks,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "payments",
     "people",
     "pix_keys",
+    "qr_codes",
     "webhooks",
 ]
 

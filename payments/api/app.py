@@ -13,9 +13,11 @@ from payments.api import (
     accounts,
     charges,
     customers,
+    decode,
     payments,
     pix_keys,
     psps,
+    qr_codes,
     refunds,
     transactions,
     webhooks,
@@ -44,6 +46,8 @@ api.add_router("", refunds.router)
 api.add_router("", transactions.router)
 api.add_router("", pix_keys.router)
 api.add_router("", psps.router)
+api.add_router("", decode.router)
+api.add_router("", qr_codes.router)
 api.add_router("", webhooks.router)
 
 

@@ -36,7 +36,7 @@ class PixRefundBody(Body):
         }
     )
 
-    transactionEndToEndId: Annotated[Id, Field(description="The end-to-end id of the Pix that paid a charge.")]
+    transactionEndToEndId: Annotated[Id, Field(description="The end-to-end id of a received Pix.")]
     correlationID: Annotated[Id, Field(description="Yours, unique for each refund: the same again is the same refund.")]
     value: Annotated[
         int | None, Field(gt=0, le=MAX_VALUE, description="Centavos; what is left, if absent."), DIGITS
@@ -46,17 +46,18 @@ class PixRefundBody(Body):
 
 @router.post("/refund", summary="Refund a Pix", response=answers.of(answers.OnePixRefund, answers.WITH_BODY))
 def create(request: HttpRequest, body: PixRefundBody) -> Json:
-    """Give back all or part of a Pix that paid a charge. The same correlationID gives the first refund again."""
+    """Give back all or part of a received Pix, whether it paid a charge or not. The same correlationID gives the first refund again."""
     owner = company(request)
     received = ReceivedPix.objects.filter(company=owner, end_to_end_id=body.transactionEndToEndId)
     paid = received.select_related("charge").first()
     if paid is None:
         raise NotFound("Transaction not found", "transactionEndToEndId")
-    if paid.charge is None or paid.outcome != ReceivedPix.Outcome.SETTLED:
-        raise Invalid(
-            "transactionEndToEndId: this Pix paid no charge, and only those are refunded", "transactionEndToEndId"
-        )
-    made = refunds.request(owner, paid.charge, body.correlationID, body.value, body.comment or "")
+    if paid.charge is not None and paid.outcome == ReceivedPix.Outcome.SETTLED:
+        made = refunds.request(owner, paid.charge, body.correlationID, body.value, body.comment or "")
+    elif paid.credited:
+        made = refunds.request_loose(owner, paid, body.correlationID, body.value, body.comment or "")
+    else:
+        raise Invalid("transactionEndToEndId: this Pix went back to its payer by itself", "transactionEndToEndId")
     return {"refund": contract.pix_refund(made)}
 
 

@@ -38,7 +38,9 @@ class TransactionFilter(Period):
     type: Annotated[Kind | None, CAPITALS, Field(description="Other types than PAYMENT and REFUND find nothing.")] = (
         None
     )
-    pixQrCode: Annotated[Text255 | None, Field(description="Of a static QR code. There are none yet.")] = None
+    pixQrCode: Annotated[
+        Text255 | None, Field(description="The correlationID, identifier or id of a static QR code.")
+    ] = None
     withdrawal: Annotated[Text255 | None, Field(description="Of a withdrawal. There are none yet.")] = None
 
 
@@ -47,9 +49,14 @@ def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
     """Received Pix and refunds, newest first."""
     owner = company(request)
     found = selectors.keys(
-        owner, kind=filters.type or "", charge=filters.charge or "", start=filters.start, end=filters.end
+        owner,
+        kind=filters.type or "",
+        charge=filters.charge or "",
+        qr_code=filters.pixQrCode or "",
+        start=filters.start,
+        end=filters.end,
     )
-    if filters.pixQrCode or filters.withdrawal:
+    if filters.withdrawal:
         found = found.none()
     rows, info = paginate(request, found, filters)
     shown = [_as_json(row, owner) for row in selectors.load(rows)]

@@ -11,6 +11,7 @@ from payments.contract.event import event
 from payments.contract.parts import time
 from payments.contract.payment import destination, movement, payment
 from payments.contract.pix import pix, refund
+from payments.contract.qr_code import qr_code
 from payments.contract.transaction import pix_refund, pix_transaction, refund_transaction, statement_line
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "pix",
     "pix_refund",
     "pix_transaction",
+    "qr_code",
     "refund",
     "refund_transaction",
     "statement_line",

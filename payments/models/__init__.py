@@ -9,6 +9,7 @@ from payments.models.operations import RetentionMark, RowLock
 from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.models.pix_key import PixKeyMovement
+from payments.models.qr_code import QrCode
 from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -30,6 +31,7 @@ __all__ = [
     "PayoutProblem",
     "PayoutRow",
     "PixKeyMovement",
+    "QrCode",
     "ReceivedPix",
     "Refund",
     "RetentionMark",

@@ -11,6 +11,7 @@ from django.utils import timezone
 from payments.models.base import PublicIdField
 from payments.models.company import Company
 from payments.models.ledger import LedgerTransaction
+from payments.models.qr_code import QrCode
 from woovi.locks import FencedModel
 
 
@@ -98,6 +99,7 @@ class ReceivedPix(models.Model):
     public_id = PublicIdField()
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="received")
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, null=True, related_name="received")
+    qr_code = models.ForeignKey(QrCode, on_delete=models.PROTECT, null=True, related_name="received", db_index=False)
     end_to_end_id = models.CharField(max_length=32, unique=True)
     txid = models.CharField(max_length=35, blank=True)
     value = models.BigIntegerField()
@@ -114,7 +116,10 @@ class ReceivedPix(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["charge"], condition=Q(outcome="SETTLED"), name="charge_settled_once")
         ]
-        indexes = [models.Index(fields=["company", "-created_at"], name="received_by_company")]
+        indexes = [
+            models.Index(fields=["company", "-created_at"], name="received_by_company"),
+            models.Index(fields=["qr_code"], name="received_by_qr_code", condition=Q(qr_code__isnull=False)),
+        ]
 
     @property
     def credited(self) -> bool:

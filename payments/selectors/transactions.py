@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import BigIntegerField, CharField, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from payments.models import Account, Company, Entry, ReceivedPix, Refund
 from payments.selectors.periods import between
+from payments.selectors.qr_codes import by_any_id
 
 PAYMENT, REFUND = "PAYMENT", "REFUND"
 CREDITED = (ReceivedPix.Outcome.SETTLED, ReceivedPix.Outcome.LOOSE)
@@ -34,6 +35,7 @@ def keys(
     *,
     kind: str = "",
     charge: str = "",
+    qr_code: str = "",
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> QuerySet[Any]:
@@ -42,6 +44,7 @@ def keys(
     Args:
         kind: PAYMENT or REFUND; "" is both.
         charge: the correlationID or txid of a charge, whose transactions alone are wanted.
+        qr_code: the correlationID, identifier or id of a static QR code, likewise.
         start, end: creation, both included.
     """
     payments = ReceivedPix.objects.filter(company=company, outcome__in=CREDITED)
@@ -49,6 +52,9 @@ def keys(
     wanted = between("created_at", start, end)
     if charge:
         wanted &= Q(charge__correlation_id=charge) | Q(charge__txid=charge)
+    if qr_code:
+        payments = payments.filter(by_any_id(qr_code, "qr_code__"))
+        refunds = refunds.filter(by_any_id(qr_code, "received__qr_code__"))
     found = [
         rows.filter(wanted)
         .annotate(what=Value(what, output_field=CharField()))
@@ -63,18 +69,26 @@ def keys(
 
 def load(rows: list[tuple[str, int, datetime]]) -> list[ReceivedPix | Refund]:
     """The transactions of these keys, in their order, with what their JSON shows; two queries at most."""
-    pixes = ReceivedPix.objects.select_related("charge").in_bulk([pk for what, pk, _ in rows if what == PAYMENT])
+    pixes = _with_given_back().in_bulk([pk for what, pk, _ in rows if what == PAYMENT])
     refunds = Refund.objects.select_related("charge", "received").in_bulk(
         [pk for what, pk, _ in rows if what == REFUND]
     )
     return [pixes[pk] if what == PAYMENT else refunds[pk] for what, pk, _ in rows]
 
 
+def _with_given_back() -> QuerySet[ReceivedPix]:
+    """Received Pix, each with `given_back`: centavos of its refunds that are confirmed or under way."""
+    refunds = Refund.objects.filter(received=OuterRef("pk")).exclude(status=Refund.Status.REJECTED).order_by()
+    total = refunds.values("received").annotate(total=Sum("value")).values("total")
+    rows = ReceivedPix.objects.select_related("charge", "qr_code")
+    return rows.annotate(given_back=Coalesce(Subquery(total), 0, output_field=BigIntegerField()))
+
+
 def find(company: Company, identifier: str) -> ReceivedPix | Refund | None:
     """The company's transaction by end-to-end id, txid or public id; a refund also by its id at the bank."""
     if "\0" in identifier:
         return None
-    payments = ReceivedPix.objects.filter(company=company, outcome__in=CREDITED).select_related("charge")
+    payments = _with_given_back().filter(company=company, outcome__in=CREDITED)
     refunds = Refund.objects.filter(company=company, automatic=False).select_related("charge", "received")
     by_any = Q(end_to_end_id=identifier) | Q(public_id=identifier)
     return (

@@ -23,6 +23,7 @@ ALLOWED = {
     "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "
     "transaction",
     "payments/services/charges/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",
+    "payments/services/charges/refunds.py::request_loose": "a Pix without charge is a fact without a fence, as below; one short transaction",
     "payments/services/charges/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
     "one at a time, inside the transaction of the refund that is locked",
     "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",

@@ -8,5 +8,6 @@ from payments.api.answers.charges import *
 from payments.api.answers.parts import *
 from payments.api.answers.payments import *
 from payments.api.answers.pix_keys import *
+from payments.api.answers.qr_codes import *
 from payments.api.answers.transactions import *
 from payments.api.answers.webhooks import *

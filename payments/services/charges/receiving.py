@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from payments import bank, contract
 from payments.bank.port import BankError, BankReceived, BankRefused
-from payments.models import Account, Charge, Company, ReceivedPix
+from payments.models import Account, Charge, Company, QrCode, ReceivedPix
 from payments.models.base import new_public_id
 from payments.services import companies, ledger
 from payments.services.charges import clocks, creating, refunds, registering
@@ -109,6 +109,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
             public_id=new_public_id(),
             company=company,
             charge=charge,
+            qr_code=_qr_code(company, received.txid) if charge is None else None,
             end_to_end_id=received.end_to_end_id,
             txid=received.txid,
             value=received.value,
@@ -150,6 +151,11 @@ def _locked_charge(txid: str, key: str) -> Charge | None:
     return None
 
 
+def _qr_code(company: Company, txid: str) -> QrCode | None:
+    """The static QR code that was paid. Deleted ones too: a print of them can still be paid."""
+    return QrCode.objects.filter(company=company, identifier=txid).first() if txid else None
+
+
 def _outcome(charge: Charge | None, received: BankReceived) -> str:
     if charge is None:
         return Outcome.LOOSE
@@ -181,8 +187,8 @@ def _text(text: str, length: int) -> str:
 _INSERT = """
 WITH pix AS (
     INSERT INTO payments_receivedpix (public_id, company_id, charge_id, end_to_end_id, txid, value, fee, outcome,
-        paid_at, payer_name, payer_tax_id, payer_message, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        paid_at, payer_name, payer_tax_id, payer_message, created_at, qr_code_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     ON CONFLICT (end_to_end_id) DO NOTHING
     RETURNING id, charge_id, outcome, paid_at
 ), settled AS (
@@ -199,6 +205,7 @@ def _insert(pix: ReceivedPix) -> bool:
         _INSERT,
         *(pix.public_id, pix.company_id, pix.charge_id, pix.end_to_end_id, pix.txid, pix.value, pix.fee, pix.outcome),
         *(pix.paid_at, pix.payer_name, pix.payer_tax_id, pix.payer_message, pix.created_at),
+        pix.qr_code_id,
     )
     for (pix.pk,) in written:
         return True
@@ -228,7 +235,12 @@ def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:
 def _events(pix: ReceivedPix, settled: Charge | None) -> tuple[Event, ...]:
     company = pix.company
     body: dict[str, Any] = {"pix": contract.pix(pix, company, settled)}
-    received = {"charge": None, "pixQrCode": None, **body, "refunds": []}
+    received = {
+        "charge": None,
+        "pixQrCode": contract.qr_code(pix.qr_code) if pix.qr_code else None,
+        **body,
+        "refunds": [],
+    }
     if settled is None:
         return (_event("OPENPIX:TRANSACTION_RECEIVED", company, received),)
     body["charge"] = received["charge"] = contract.charge(settled, company, pix)

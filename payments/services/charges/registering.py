@@ -34,7 +34,7 @@ def register(charge: Charge, now: datetime | None = None) -> bool:
     now = now or timezone.now()
     try:
         with pace.acting_for(charge.company_id):
-            _announce_callback(charge.company.pix_key)
+            announce_callback(charge.company.pix_key)
             registered = _at_bank(_order(charge))
             br_code = codes.br_code(charge, registered) or codes.br_code(
                 charge, bank.current().read_charge(charge.txid)
@@ -90,7 +90,7 @@ def _at_bank(order: ChargeOrder) -> BankCharge:
 _refused: dict[tuple[str, str, str], float] = {}  # callback addresses that the bank refused: time of the next try
 
 
-def _announce_callback(pix_key: str) -> None:
+def announce_callback(pix_key: str) -> None:
     """Set our callback address at the bank. A refusal stops no charge: the bank's list of received Pix is polled."""
     address = (settings.BANK_URL, pix_key, f"{settings.PUBLIC_URL}/bank")
     if time.monotonic() < _refused.get(address, 0):

@@ -208,6 +208,11 @@ ENDPOINTS = [
     ("POST", "/api/v1/refund"),
     ("GET", "/api/v1/refund"),
     ("GET", "/api/v1/refund/devolucao-1"),
+    ("POST", "/api/v1/qrcode-static"),
+    ("GET", "/api/v1/qrcode-static"),
+    ("GET", "/api/v1/qrcode-static/balcao"),
+    ("DELETE", "/api/v1/qrcode-static/balcao"),
+    ("POST", "/api/v1/decode/emv"),
     ("GET", "/api/v1/transaction"),
     ("GET", "/api/v1/transaction/{transaction}"),
     ("GET", "/api/v1/statement"),
@@ -244,7 +249,7 @@ def test_every_endpoint_is_in_the_table_of_tenants() -> None:
     from payments.api.app import api
 
     open_to_all = {"/api/v1/webhook/public-keys"}
-    examples = ("pedido-1", "cliente-1", "devolucao-1", "{transaction}")
+    examples = ("pedido-1", "cliente-1", "devolucao-1", "balcao", "{transaction}")
     known = set()
     for method, path in ENDPOINTS:
         for example in examples:
