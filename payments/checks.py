@@ -210,7 +210,9 @@ CHARGES = [
         """
         SELECT c.id FROM payments_charge c
         JOIN payments_receivedpix p ON p.charge_id = c.id AND p.outcome = 'SETTLED'
-        WHERE (c.value, c.fee, c.paid_at, c.company_id) IS DISTINCT FROM (p.value, p.fee, p.paid_at, p.company_id)""",
+        WHERE (coalesce(c.paid_value, c.value), least(c.fee, p.value), c.paid_at, c.company_id)
+            IS DISTINCT FROM (p.value, p.fee, p.paid_at, p.company_id)
+            OR (c.paid_value IS NULL) <> (c.type = 'DYNAMIC')""",
     ),
     Check(
         "a refund holds its value, and its hold ended as it did",

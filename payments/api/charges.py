@@ -16,6 +16,7 @@ from payments.api.fields import (
     DIGITS,
     Address,
     Body,
+    DueDate,
     Flag,
     Id,
     Text,
@@ -30,8 +31,9 @@ from payments.api.pages import Page, paginate
 from payments.models import Charge
 from payments.selectors import charges as selectors
 from payments.services import charges
-from payments.services.charges import MAX_VALUE, ChargeRequest, changing, refunds
-from payments.services.errors import NotFound
+from payments.services.charges import MAX_VALUE, ChargeRequest, changing, due_dates, refunds
+from payments.services.charges.due_dates import DueRequest
+from payments.services.errors import Invalid, NotFound
 
 router = Router(tags=["charge"])
 Json = dict[str, Any]
@@ -39,6 +41,14 @@ Value = Annotated[int, Field(gt=0, le=MAX_VALUE, description="Centavos."), DIGIT
 Identifier = PathEx[str, P(description="The charge's correlationID (URI-encoded), id or txid.")]
 
 
+Modality = Literal[
+    "FIXED_VALUE_UNTIL_SPECIFIED_DATE",
+    "PERCENTAGE_UNTIL_SPECIFIED_DATE",
+    "VALUE_PER_RUNNING_DAY_ADVANCE",
+    "VALUE_PER_BUSINESS_DAY_ADVANCE",
+    "PERCENTAGE_PER_RUNNING_DAY_ADVANCE",
+    "PERCENTAGE_PER_BUSINESS_DAY_ADVANCE",
+]
 # Woovi's SDK for Node spells it the second way. Ignoring that would let another payer's money in.
 SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices("ensureSameTaxID", "ensureSameTaxId"))]
 
@@ -75,6 +85,28 @@ def _without_empty_lines(lines: object) -> object:
     return [line for line in lines if not (isinstance(line, dict) and holds_nothing(line.get("value", 0)))]
 
 
+class Part(Body):
+    """Interest or a fine: basis points of the value (PERCENTAGE), or centavos (FIXED)."""
+
+    value: Annotated[int, Field(ge=0, le=MAX_VALUE), DIGITS]
+    type: Annotated[Literal["FIXED", "PERCENTAGE"], CAPITALS] = "PERCENTAGE"
+
+
+class DiscountStep(Body):
+    """A discount for so many days from the charge's creation."""
+
+    daysActive: Annotated[int, Field(ge=1, le=due_dates.MAX_DAYS), DIGITS]
+    value: Annotated[int, Field(gt=0, le=MAX_VALUE), DIGITS]
+
+
+class DiscountSettings(Body):
+    """A discount for who pays before the due date: centavos, or basis points of the value (PERCENTAGE…)."""
+
+    modality: Annotated[Modality, CAPITALS]
+    value: Annotated[int | None, Field(gt=0, le=MAX_VALUE), DIGITS] = None
+    discountFixedDate: list[DiscountStep] | None = None
+
+
 class ChargeBody(Body):
     """A charge to create."""
 
@@ -93,7 +125,7 @@ class ChargeBody(Body):
 
     correlationID: Annotated[Id, Field(description="Yours, unique for each charge: the same again is the same charge.")]
     value: Value
-    type: Annotated[Literal["DYNAMIC"], CAPITALS] = "DYNAMIC"
+    type: Annotated[Literal["DYNAMIC", "OVERDUE"], CAPITALS] = "DYNAMIC"
     comment: Annotated[Text140 | None, Field(description="Shown to the payer.")] = None
     expiresIn: Annotated[int | None, Field(description="Seconds, 300 at least."), DIGITS] = None
     expiresDate: Timestamp | None = None
@@ -102,12 +134,17 @@ class ChargeBody(Body):
     additionalInfo: (
         Annotated[list[AdditionalInfo], Field(max_length=50), BeforeValidator(_without_empty_lines)] | None
     ) = None
+    dueDate: Annotated[DueDate | None, Field(description="Of an OVERDUE charge: ISO 8601, or days from now:")] = None
+    daysForDueDate: Annotated[int | None, DIGITS] = None
+    daysAfterDueDate: Annotated[int | None, Field(description="Days for which it may still be paid: 15."), DIGITS] = (
+        None
+    )
+    interests: Annotated[Part | None, Field(description="For each day after the due date.")] = None
+    fines: Annotated[Part | None, Field(description="Once, from the day after the due date.")] = None
+    discountSettings: DiscountSettings | None = None
     # In Woovi's contract, and not built yet. Each changes who gets how much, so they are refused, not ignored.
     splits: None = None
     subaccount: None = None
-    discountSettings: None = None
-    interests: None = None
-    fines: None = None
     paymentLinkID: None = None
     fixedLocation: Literal[False] | None = None
 
@@ -155,6 +192,7 @@ def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False
         customer=customer.given() if customer else None,
         additional_info=tuple(item.given() for item in body.additionalInfo or ()),
         ensure_same_tax_id=bool(body.ensureSameTaxID or (customer and customer.ensureSameTaxID)),
+        due=_due(body),
     )
     charge = charges.create(company(request), order, return_existing=return_existing)
     return {"charge": _as_json(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
@@ -218,6 +256,23 @@ def list_refunds(request: HttpRequest, identifier: Identifier, page: Query[Page]
     """A charge's refunds, oldest first."""
     rows, info = paginate(request, _find(request, identifier).refunds.order_by("id"), page)
     return {"refunds": [contract.refund(row) for row in rows], "pageInfo": info}
+
+
+def _due(body: ChargeBody) -> DueRequest | None:
+    """The due date and terms of an OVERDUE charge. Raises Invalid where another has them, since that changes what is paid."""
+    if body.type != "OVERDUE":
+        for name in ("interests", "fines", "discountSettings"):
+            if getattr(body, name) is not None:
+                raise Invalid(f"{name}: only an OVERDUE charge has these", name)
+        return None
+    return DueRequest(
+        date=body.dueDate,
+        days=body.daysForDueDate,
+        fines=body.fines.given() if body.fines else None,
+        interests=body.interests.given() if body.interests else None,
+        discount=body.discountSettings.given() if body.discountSettings else None,
+        **({} if body.daysAfterDueDate is None else {"valid_for": body.daysAfterDueDate}),
+    )
 
 
 def _find(request: HttpRequest, identifier: str) -> Charge:

@@ -7,7 +7,7 @@ a sender of decimals may mean reais. Text with NUL is refused.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -16,6 +16,7 @@ from ninja.parser import Parser
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 from pydantic_core import from_json
 
+from payments.pix.business_days import local_day
 from payments.services.errors import Invalid
 
 JAVASCRIPT_NOTHING = ("undefined", "null")
@@ -93,13 +94,23 @@ def _number_as_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
-def _moment(value: object) -> object:
+def _moment(value: object) -> datetime:
     """An ISO 8601 time; without an offset it is UTC."""
     try:
         at = datetime.fromisoformat(value)  # type: ignore[arg-type]
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("must be an ISO 8601 time") from None
+
+
+def _due_day(value: object) -> object:
+    """A date; of a time, the day that it is then in Brazil."""
+    if isinstance(value, str) and len(value.strip()) == 10:
+        try:
+            return date.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("must be an ISO 8601 date") from None
+    return local_day(_moment(value))
 
 
 NO_NUL = AfterValidator(_without_nul)
@@ -111,6 +122,7 @@ Id = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 Text140 = Annotated[Text, StringConstraints(max_length=140)]
 Text255 = Annotated[Text, StringConstraints(max_length=255)]
 Timestamp = Annotated[datetime, BeforeValidator(_moment)]
+DueDate = Annotated[date, BeforeValidator(_due_day)]
 # True for `true`, `True`, `1` and for the bare name.
 Flag = Annotated[bool, BeforeValidator(lambda value: {"": True, "undefined": False, "null": False}.get(value, value))]
 

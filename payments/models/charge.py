@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date, datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from payments.models.base import PublicIdField
 from payments.models.company import Company
 from payments.models.ledger import LedgerTransaction
 from payments.models.qr_code import QrCode
+from payments.pix import overdue
+from payments.pix.business_days import local_day
 from woovi.locks import FencedModel
+
+
+def terms_of(value: int, due: date, valid_for: int, terms: dict[str, Any]) -> overdue.Terms:
+    """What a charge with a due date is worth, of its columns. `terms` is in the contract's shape."""
+
+    def part(name: str) -> overdue.Part | None:
+        found = terms.get(name)
+        return overdue.Part(found["value"], found["type"] == "PERCENTAGE") if found else None
+
+    discount = terms.get("discountSettings")
+    return overdue.Terms(
+        value=value,
+        due=due,
+        valid_for=valid_for,
+        fine=part("fines"),
+        interest=part("interests"),
+        discount=discount
+        and overdue.Discount(
+            modality=overdue.MODALITIES[discount["modality"]],
+            steps=tuple(
+                (date.fromisoformat(step["data"]), step["value"]) for step in discount.get("discountFixedDate", ())
+            ),
+            per_day=discount.get("value", 0),
+        ),
+    )
 
 
 class Charge(FencedModel):
@@ -27,6 +57,10 @@ class Charge(FencedModel):
         COMPLETED = "COMPLETED"
         EXPIRED = "EXPIRED"
 
+    class Type(models.TextChoices):
+        DYNAMIC = "DYNAMIC", "immediate"  # a cob
+        OVERDUE = "OVERDUE", "with a due date"  # a cobv
+
     public_id = PublicIdField()
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="charges")
     correlation_id = models.CharField(max_length=255)
@@ -37,6 +71,11 @@ class Charge(FencedModel):
     # The part of `refunded` that the bank returned by itself. It does not ask us, so `refunded` may exceed the value
     # until the bank has refused a refund of ours.
     returned_by_bank = models.BigIntegerField(default=0, db_default=0)
+    type = models.CharField(max_length=7, choices=Type, default=Type.DYNAMIC, db_default=Type.DYNAMIC)
+    due_date = models.DateField(null=True)
+    valid_for = models.PositiveIntegerField(null=True)  # days after the due date on which it may still be paid
+    terms = models.JSONField(null=True)  # fines, interests and discountSettings, in the contract's shape
+    paid_value = models.BigIntegerField(null=True)  # centavos of the Pix that paid an OVERDUE charge
     comment = models.CharField(max_length=140, blank=True)
     customer = models.JSONField(null=True)  # as sent: name, taxID, email, phone, correlationID, address
     additional_info = models.JSONField(default=list)  # [{"key", "value"}]
@@ -59,11 +98,17 @@ class Charge(FencedModel):
             models.CheckConstraint(name="charge_value_positive", condition=Q(value__gt=0)),
             models.CheckConstraint(
                 name="charge_refund_range",
-                condition=Q(refunded__gte=0) & Q(refunded__lte=F("value") + F("returned_by_bank")),
+                condition=Q(refunded__gte=0)
+                & Q(refunded__lte=Coalesce(F("paid_value"), F("value")) + F("returned_by_bank")),
             ),
             models.CheckConstraint(
                 name="charge_completed_is_paid",
                 condition=Q(status="COMPLETED", paid_at__isnull=False) | (~Q(status="COMPLETED") & Q(paid_at=None)),
+            ),
+            models.CheckConstraint(
+                name="charge_overdue_has_due_date",
+                condition=Q(type="DYNAMIC", due_date=None, valid_for=None, terms=None, paid_value=None)
+                | Q(type="OVERDUE", due_date__isnull=False, valid_for__isnull=False, terms__isnull=False),
             ),
             models.CheckConstraint(name="charge_deleted_is_over", condition=Q(deleted_at=None) | Q(status="EXPIRED")),
         ]
@@ -75,7 +120,27 @@ class Charge(FencedModel):
     @property
     def left(self) -> int:
         """Centavos that may still be refunded."""
-        return max(self.value - self.refunded, 0)
+        return max(self.worth() - self.refunded, 0)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it has a due date."""
+        return self.type == self.Type.OVERDUE
+
+    @property
+    def due(self) -> overdue.Terms:
+        """What an OVERDUE charge is worth on which day."""
+        assert self.due_date is not None
+        assert self.valid_for is not None
+        return terms_of(self.value, self.due_date, self.valid_for, self.terms or {})
+
+    def worth(self, at: datetime | None = None) -> int:
+        """Centavos that were paid, or that are to be paid at `at` (default: now)."""
+        if not self.is_overdue:
+            return self.value
+        if self.paid_value is not None:
+            return self.paid_value
+        return overdue.amounts(self.due, local_day(at or timezone.now())).total
 
     def __str__(self) -> str:
         return f"{self.correlation_id} {self.status}"

@@ -97,7 +97,7 @@ def state(charge: Charge) -> str:
     back = returned(charge) if charge.refunded else 0
     if not back:
         return charge.status
-    return "REFUNDED" if back >= charge.value else "PARTLY_REFUNDED"
+    return "REFUNDED" if back >= charge.worth() else "PARTLY_REFUNDED"
 
 
 def timeline(charge: Charge) -> list[TimelineEntry]:

@@ -125,7 +125,7 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
         "received": received,
         "fee": -fee,
         "returned": -charge.refunded,
-        "yours": charge.value - fee - charge.refunded,
+        "yours": charge.worth() - fee - charge.refunded,
         "timeline": select.timeline(charge),
         "left": charge.left,
         "pay_url": simulated_bank_url(charge),

@@ -61,6 +61,25 @@ class PaymentMethods(TypedDict):
     pix: PixMethod
 
 
+class Part(TypedDict):
+    """Basis points of the value (PERCENTAGE), or centavos."""
+
+    value: Annotated[int, Field(examples=[100])]
+    type: Literal["FIXED", "PERCENTAGE"]
+
+
+class DiscountStep(TypedDict):
+    daysActive: Annotated[int, Field(description="Days from the charge's creation.", examples=[5])]
+    value: Annotated[int, Field(examples=[100])]
+    data: Annotated[str, Field(description="The last day, as the bank has it.", examples=["2026-03-02"])]
+
+
+class DiscountSettings(TypedDict):
+    modality: str
+    value: NotRequired[int]
+    discountFixedDate: NotRequired[list[DiscountStep]]
+
+
 class Charge(TypedDict):
     """A request for one payment."""
 
@@ -72,7 +91,7 @@ class Charge(TypedDict):
     identifier: TxId
     qrCodeImage: Annotated[str, Field(description="Address of the QR code as a PNG; `?size=` from 600 to 4096.")]
     additionalInfo: list[Info]
-    type: Literal["DYNAMIC"]
+    type: Literal["DYNAMIC", "OVERDUE"]
     comment: str
     correlationID: Text
     paymentLinkID: str
@@ -88,6 +107,16 @@ class Charge(TypedDict):
     ensureSameTaxID: bool
     paymentMethods: PaymentMethods
     customer: NotRequired[ChargeCustomer]
+    dueDate: NotRequired[
+        Annotated[str, Field(description="The day, at noon in UTC.", examples=["2026-03-02T12:00:00.000Z"])]
+    ]
+    daysAfterDueDate: NotRequired[Annotated[int, Field(description="Days for which it may still be paid.")]]
+    interestsValue: NotRequired[Annotated[int, Field(description="Centavos today, or when it was paid.", examples=[0])]]
+    finesValue: NotRequired[Annotated[int, Field(description="Centavos today, or when it was paid.", examples=[0])]]
+    valueToPay: NotRequired[Annotated[int, Field(description="Centavos today, or that were paid.", examples=[1990])]]
+    interestsSettings: NotRequired[Part]
+    finesSettings: NotRequired[Part]
+    discountSettings: NotRequired[DiscountSettings]
     refunded: NotRequired[
         Annotated[
             int, Field(description="Centavos returned or on their way back. Not in Woovi's contract.", examples=[100])

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -17,7 +19,8 @@ from payments import bank
 from payments.bank import pace
 from payments.bank.port import BankCharge, BankError, BankNotFound, BankRefused
 from payments.models import Charge
-from payments.services.charges import creating
+from payments.pix.business_days import local_day
+from payments.services.charges import creating, due_dates
 from payments.services.errors import Invalid, NotFound, Unavailable
 from woovi import outbox
 from woovi.locks import LockLost, LockNotAvailable, SplitLock, StaleFence
@@ -35,21 +38,41 @@ def reschedule(charge: Charge, expires_at: datetime, now: datetime | None = None
         Unavailable: the bank did not answer, or another change of the charge is under way. Send the same again.
     """
     now = now or timezone.now()
-    creating.check_seconds(int((expires_at - now).total_seconds()), "expiresDate")
+    if not charge.is_overdue:
+        creating.check_seconds(int((expires_at - now).total_seconds()), "expiresDate")
     with _locked(charge) as lock:
         found: Charge = lock.rows.row
         if found.status != Charge.Status.ACTIVE or now > found.expires_at:
             raise Invalid("The charge is not active")
-        began = found.expires_at - timedelta(seconds=found.expires_in)  # the bank counts from there
-        seconds = math.ceil((expires_at - began).total_seconds())
-        _ask(found, lambda: bank.current().revise_charge(found.txid, seconds))
+        ends = _due_end(found, expires_at) if found.is_overdue else _end(found, expires_at)
         with lock.write() as rows:
             changed: Charge = rows.row
             if changed.status != Charge.Status.ACTIVE:  # a Pix was faster
                 raise Invalid("The charge is not active")
-            changed.expires_in, changed.expires_at = seconds, began + timedelta(seconds=seconds)
-            _save(changed, ["expires_in", "expires_at"], now)
+            for name, value in ends.items():
+                setattr(changed, name, value)
+            _save(changed, list(ends), now)
     return changed
+
+
+def _end(charge: Charge, expires_at: datetime) -> dict[str, Any]:
+    """Move the end at the bank. Returns the columns to write."""
+    began = charge.expires_at - timedelta(seconds=charge.expires_in)  # the bank counts from there
+    seconds = math.ceil((expires_at - began).total_seconds())
+    _ask(charge, lambda: bank.current().revise_charge(charge.txid, seconds))
+    return {"expires_in": seconds, "expires_at": began + timedelta(seconds=seconds)}
+
+
+def _due_end(charge: Charge, expires_at: datetime) -> dict[str, Any]:
+    """The same of a charge with a due date: it may then be paid until the end of that day, or of the next business day."""
+    due = charge.due
+    valid_for = (local_day(expires_at) - due.due_day).days
+    if not 0 <= valid_for <= due_dates.MAX_DAYS:
+        raise Invalid(f"expiresDate must be from the due date to {due_dates.MAX_DAYS} days after it", "expiresDate")
+    _ask(charge, lambda: bank.current().revise_due_charge(charge.txid, due.due, valid_for))
+    ends_at = due_dates.ends_at(replace(due, valid_for=valid_for))
+    seconds = math.ceil((ends_at - charge.created_at).total_seconds())
+    return {"valid_for": valid_for, "expires_in": seconds, "expires_at": ends_at}
 
 
 def delete(charge: Charge, now: datetime | None = None) -> Charge:
@@ -79,11 +102,11 @@ def _ask_to_remove(charge: Charge) -> None:
     if charge.status == Charge.Status.COMPLETED:
         raise Invalid("The charge is paid")
     try:
-        _ask(charge, lambda: bank.current().remove_charge(charge.txid))
+        _ask(charge, lambda: bank.current().remove_charge(charge.txid, overdue=charge.is_overdue))
     except NotFound:
         return
     except Invalid:
-        if _ask(charge, lambda: bank.current().read_charge(charge.txid)).status != REMOVED:
+        if _ask(charge, lambda: bank.current().read_charge(charge.txid, overdue=charge.is_overdue)).status != REMOVED:
             raise
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -20,9 +21,11 @@ from django.db import connection
 from django.utils import timezone
 
 from payments.models import Charge, Company
+from payments.models.charge import terms_of
 from payments.pix import keys
 from payments.services import customers
-from payments.services.charges import registering
+from payments.services.charges import due_dates, registering
+from payments.services.charges.due_dates import DueRequest
 from payments.services.errors import Duplicate, Invalid, Unavailable
 
 MAX_VALUE = 999_999_999_999  # centavos: API Pix has ten digits of reais
@@ -44,10 +47,14 @@ class ChargeRequest:
     additional_info: tuple[dict[str, str], ...] = ()
     ensure_same_tax_id: bool = False
     expires_at: datetime | None = None
+    due: DueRequest | None = None  # makes it an OVERDUE charge, which neither `expires_in` nor `expires_at` ends
 
     def digest(self) -> bytes:
         """SHA-256 of the request. A repeated correlationID must come with the same one."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, default=str).encode()).digest()
+        fields = asdict(self)
+        if self.due is None:  # the hash is then as it was before there were due dates
+            del fields["due"]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).digest()
 
 
 def fee(company: Company, value: int) -> int:
@@ -130,7 +137,12 @@ def _existing(company: Company, request: ChargeRequest, now: datetime) -> Charge
 def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge:
     """Step 1: insert the charge. Where another process has just inserted it, return that one."""
     customer = _checked_customer(request)
-    expires_in = _checked_expiry(company, request, now)
+    if request.due:
+        customer = due_dates.with_address(company, customer)
+        ends = _due_columns(request.due, request.value, now)
+    else:
+        seconds = _checked_expiry(company, request, now)
+        ends = {"expires_in": seconds, "expires_at": now + timedelta(seconds=seconds)}
     Charge.objects.bulk_create(
         [
             Charge(
@@ -144,10 +156,9 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
                 additional_info=list(request.additional_info),
                 ensure_same_tax_id=request.ensure_same_tax_id,
                 txid=uuid.uuid4().hex,
-                expires_in=expires_in,
-                expires_at=now + timedelta(seconds=expires_in),
                 created_at=now,
                 updated_at=now,
+                **ends,
             )
         ],
         ignore_conflicts=True,
@@ -155,6 +166,14 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
     if customer:
         customers.remember(company, customer, now)
     return Charge.objects.select_related("company").get(company=company, correlation_id=request.correlation_id)
+
+
+def _due_columns(request: DueRequest, value: int, now: datetime) -> dict[str, Any]:
+    """The columns of an OVERDUE charge that say when it ends, and what it is worth until then."""
+    due = due_dates.checked(request, value, now)
+    ends_at = due_dates.ends_at(terms_of(value, due.due_date, due.valid_for, due.terms))
+    seconds = math.ceil((ends_at - now).total_seconds())
+    return {**asdict(due), "type": Charge.Type.OVERDUE, "expires_in": seconds, "expires_at": ends_at}
 
 
 def _checked_expiry(company: Company, request: ChargeRequest, now: datetime) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -26,6 +26,7 @@ from woovi import statements
 
 log = logging.getLogger(__name__)
 Outcome = ReceivedPix.Outcome
+READ_BEFORE = timedelta(minutes=5)  # from when a payer sees the value of a charge until the payment
 
 
 class _NotRegistered(Exception):
@@ -126,6 +127,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         settled = charge if charge and outcome == Outcome.SETTLED else None
         if settled:  # the same values as _INSERT has just written, for the events
             settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
+            settled.paid_value = pix.value if settled.is_overdue else None
         if pix.credited:
             ledger.post(_posting(pix, settled))
         else:
@@ -166,15 +168,20 @@ def _outcome(charge: Charge | None, received: BankReceived) -> str:
         return Outcome.LATE
     if charge.ensure_same_tax_id and received.payer_tax_id != (charge.customer or {}).get("taxID"):
         return Outcome.WRONG_PAYER
-    if received.value != charge.value:
+    if received.value not in _worth(charge, received.paid_at):
         return Outcome.WRONG_VALUE
     return Outcome.SETTLED
+
+
+def _worth(charge: Charge, paid_at: datetime) -> set[int]:
+    """What the charge is worth, in centavos. Just after midnight also what it was worth when the payer's bank read it."""
+    return {charge.worth(paid_at), charge.worth(paid_at - READ_BEFORE)} if charge.is_overdue else {charge.value}
 
 
 def _fee(charge: Charge | None, company: Company, value: int, outcome: str) -> int:
     """The fee in centavos. A charge's was fixed when it was created; a Pix that is returned costs nothing."""
     if charge and outcome == Outcome.SETTLED:
-        return charge.fee
+        return min(charge.fee, value)  # less may have been paid than the charge's value, before its due date
     return creating.fee(company, value) if outcome == Outcome.LOOSE else 0
 
 
@@ -192,7 +199,8 @@ WITH pix AS (
     ON CONFLICT (end_to_end_id) DO NOTHING
     RETURNING id, charge_id, outcome, paid_at
 ), settled AS (
-    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = $13
+    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = $13,
+        paid_value = CASE type WHEN 'OVERDUE' THEN $6::bigint END
     FROM pix WHERE pix.outcome = 'SETTLED' AND payments_charge.id = pix.charge_id
 )
 SELECT id FROM pix

@@ -50,8 +50,8 @@ def first(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], Any]) ->
     kind: Any = type(current())
     real = getattr(kind, name)
 
-    def call(*given: Any) -> Any:
-        answer = real(*given)
+    def call(*given: Any, **named: Any) -> Any:
+        answer = real(*given, **named)
         act()
         return answer
 
