@@ -61,23 +61,23 @@ class PaymentMethods(TypedDict):
     pix: PixMethod
 
 
-class Part(TypedDict):
+class ChargePart(TypedDict):
     """Basis points of the value (PERCENTAGE), or centavos."""
 
     value: Annotated[int, Field(examples=[100])]
     type: Literal["FIXED", "PERCENTAGE"]
 
 
-class DiscountStep(TypedDict):
+class DatedDiscount(TypedDict):
     daysActive: Annotated[int, Field(description="Days from the charge's creation.", examples=[5])]
     value: Annotated[int, Field(examples=[100])]
     data: Annotated[str, Field(description="The last day, as the bank has it.", examples=["2026-03-02"])]
 
 
-class DiscountSettings(TypedDict):
+class ChargeDiscount(TypedDict):
     modality: str
     value: NotRequired[int]
-    discountFixedDate: NotRequired[list[DiscountStep]]
+    discountFixedDate: NotRequired[list[DatedDiscount]]
 
 
 class Charge(TypedDict):
@@ -114,9 +114,9 @@ class Charge(TypedDict):
     interestsValue: NotRequired[Annotated[int, Field(description="Centavos today, or when it was paid.", examples=[0])]]
     finesValue: NotRequired[Annotated[int, Field(description="Centavos today, or when it was paid.", examples=[0])]]
     valueToPay: NotRequired[Annotated[int, Field(description="Centavos today, or that were paid.", examples=[1990])]]
-    interestsSettings: NotRequired[Part]
-    finesSettings: NotRequired[Part]
-    discountSettings: NotRequired[DiscountSettings]
+    interestsSettings: NotRequired[ChargePart]
+    finesSettings: NotRequired[ChargePart]
+    discountSettings: NotRequired[ChargeDiscount]
     refunded: NotRequired[
         Annotated[
             int, Field(description="Centavos returned or on their way back. Not in Woovi's contract.", examples=[100])

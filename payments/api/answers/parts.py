@@ -47,6 +47,18 @@ class Unauthorized(TypedDict):
     errors: list[Message]
 
 
+class PageOf(TypedDict):
+    skip: int
+    limit: int
+
+
+class PageError(TypedDict):
+    """Never sent: a wrong page is refused."""
+
+    message: str
+    data: PageOf
+
+
 class PageInfo(TypedDict):
     """Where this page is in the whole list."""
 
@@ -55,7 +67,7 @@ class PageInfo(TypedDict):
     totalCount: int
     hasPreviousPage: bool
     hasNextPage: bool
-    errors: list[Error]
+    errors: list[PageError]
 
 
 class TaxID(TypedDict):

@@ -366,7 +366,8 @@ def test_an_unexpected_exception_is_500_without_its_text(
 
     monkeypatch.setattr(contract, "company", broken)
     with caplog.at_level(logging.ERROR):
-        answer = shop.get("/api/v1/company")
+        client = Client(headers={"Authorization": shop.app_id}, raise_request_exception=False)
+        answer = client.get("/api/v1/company")
     assert (answer.status_code, answer.json()) == (500, {"error": "Internal Server Error"})
     assert "a secret of ours" in caplog.text
 
