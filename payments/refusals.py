@@ -82,6 +82,8 @@ REFUSALS = [
     ("Suspense does not have this value any more", _("Suspense does not have this value any more.")),
     ("The code is wrong", _("This code is wrong, or was used before.")),
     ("Only superusers may change another operator", _("Only superusers may change another operator.")),
+    (r"(?P<text>.+) is not an IP address or network", _("%(text)s is not an address or a network.")),
+    ("allowed_ips may hold", _("These are too many addresses.")),
     ("The second factor is off already", _("The second factor is off already.")),
     ("The second factor is on already", _("The second factor is on already.")),
 ]  # fmt: skip

@@ -12,7 +12,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
 from payments.models import Application, User
-from payments.services import companies
+from payments.services import applications, companies
+from payments.services.errors import AddressRefused, Forbidden
+from woovi.ratelimit.address import IP
 
 Check = Callable[[], "Visitor | None"]
 
@@ -41,12 +43,17 @@ def by_session(key: str | None) -> Visitor | None:
     return Visitor(user_subject(user), tenant, partial(by_session, key), session.get_expiry_date())
 
 
-def by_app_id(header: str) -> Visitor | None:
-    """The application whose AppID is in an `Authorization` header, raw or as HTTP Basic."""
+def by_app_id(header: str, address: IP | None = None) -> Visitor | None:
+    """The application whose AppID is in an `Authorization` header, raw or as HTTP Basic, if it may read events from `address`."""
     application = companies.authenticate(header)
     if application is None:
         return None
-    return Visitor(application_subject(application), str(application.company_id), partial(by_app_id, header))
+    try:
+        applications.may(application, "EVENT_GET_LIST", address)
+    except (AddressRefused, Forbidden):
+        return None
+    check = partial(by_app_id, header, address)
+    return Visitor(application_subject(application), str(application.company_id), check)
 
 
 def user_subject(user: User) -> str:

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin import (
+    applications,
     batches,
     caches,
     charges,
@@ -25,6 +26,7 @@ from payments.admin import (
 )
 
 __all__ = [
+    "applications",
     "batches",
     "caches",
     "charges",

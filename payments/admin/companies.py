@@ -1,4 +1,4 @@
-"""Companies and their applications."""
+"""Companies."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from payments.admin.confirm import confirmed, on_each
 from payments.admin.records import Page, rows_link
-from payments.models import Account, Application, Charge, Company
+from payments.models import Account, Charge, Company
 from payments.pix import keys
 from payments.services import companies
 from payments.services.errors import Invalid
@@ -105,61 +102,3 @@ class CompanyAdmin(Page):
     @admin.display(description=_("Charges"))
     def charges(self, company: Company) -> SafeString:
         return rows_link(Charge, _("Charges"), q=company.public_id)
-
-
-@admin.register(Application)
-class ApplicationAdmin(Page):
-    """Credentials are issued and revoked, never edited."""
-
-    list_display = ("client_id", "name", "company", "is_active", "created_at")
-    list_filter = ("is_active",)
-    list_select_related = ("company",)
-    search_fields = ("client_id__exact", "name", "company__tax_id__exact", "company__public_id__exact")
-    search_help_text = _("Client id, name, or the company's id or tax id")
-    autocomplete_fields = ("company",)
-    actions = ("revoke",)
-
-    def get_fields(self, request: HttpRequest, obj: Application | None = None) -> Any:
-        return ("company", "name", "client_id", "is_active", "created_at") if obj else ("company", "name")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
-        made, app_id = companies.issue_application(obj.company, obj.name)
-        obj.pk, obj.client_id = made.pk, made.client_id
-        request.issued_app_id = app_id  # type: ignore[attr-defined]
-
-    def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
-        """Show the AppID this once. A redirect would have to store it somewhere."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "AppID",
-            "application": obj,
-            "app_id": request.issued_app_id,  # type: ignore[attr-defined]
-            "opts": self.model._meta,
-        }
-        return TemplateResponse(
-            request, "payments_admin/app_id.html", context, headers={"Cache-Control": "no-store, private"}
-        )
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("payments.change_application")
-
-    @admin.action(description=_("Revoke"), permissions=["revoke"])
-    def revoke(self, request: HttpRequest, applications: QuerySet[Application]) -> HttpResponse | None:
-        question = str(_("Revoke these applications? Programs that use them are refused at once."))
-        if page := confirmed(self, request, applications, "revoke", question):
-            return page
-        on_each(self, request, applications, revoke)
-        return None
-
-
-def revoke(application: Application) -> str:
-    """Revoke it. Returns a text for the log."""
-    was = application.is_active
-    companies.revoke_application(application)
-    return f"Revoked. is_active: {was} → False"

@@ -9,7 +9,7 @@ from ninja import P, PathEx, Query, Router
 
 from payments import contract
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.pages import Page, paginate
 from payments.models import Account, Company
 from payments.selectors import balances
@@ -19,13 +19,13 @@ router = Router(tags=["account"])
 Json = dict[str, Any]
 
 
-@router.get("/company", summary="Get your company", response=answers.of(answers.OneCompany))
+@router.get("/company", **needs("COMPANY_GET"), summary="Get your company", response=answers.of(answers.OneCompany))
 def read_company(request: HttpRequest) -> Json:
     """The company that the AppID belongs to."""
     return {"company": contract.company(company(request))}
 
 
-@router.get("/account", summary="List accounts", response=answers.of(answers.Accounts))
+@router.get("/account", **needs("ACCOUNT_GET_LIST"), summary="List accounts", response=answers.of(answers.Accounts))
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
@@ -36,7 +36,9 @@ def listing(request: HttpRequest, page: Query[Page]) -> Json:
     }
 
 
-@router.get("/account/{account_id}", summary="Get an account", response=answers.of(answers.OneAccount))
+@router.get(
+    "/account/{account_id}", **needs("ACCOUNT_GET"), summary="Get an account", response=answers.of(answers.OneAccount)
+)
 def read(request: HttpRequest, account_id: PathEx[str, P(description="The account's id.")]) -> Json:
     """One account with its balance in centavos."""
     owner = company(request)

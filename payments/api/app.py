@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from payments.api import (
     accounts,
+    applications,
     charges,
     customers,
     payments,
@@ -24,14 +25,14 @@ from payments.api.auth import AppID
 from payments.api.documentation import Documentation
 from payments.api.fields import StrictParser
 from payments.api.middleware import error
-from payments.services.errors import ServiceError, TooMany, Unavailable
+from payments.services.errors import AddressRefused, Forbidden, ServiceError, TooMany, Unavailable
 
 api = NinjaAPI(
     title="Woovi",
     version="1.0.0",
     description="Pix charges, refunds, payments and accounts. Values are centavos, times are UTC. "
     "Put your AppID into the Authorization header.",
-    auth=AppID(),
+    auth=AppID("undeclared"),  # each route declares its own (`needs`); one that forgot is closed to whoever has scopes
     parser=StrictParser(),
     docs=Documentation(),
     docs_url=None,  # at /api/docs
@@ -39,6 +40,7 @@ api = NinjaAPI(
 api.add_router("", charges.router)
 api.add_router("", payments.router)
 api.add_router("", accounts.router)
+api.add_router("", applications.router)
 api.add_router("", customers.router)
 api.add_router("", refunds.router)
 api.add_router("", transactions.router)
@@ -52,9 +54,9 @@ def _unauthorized(request: HttpRequest, problem: AuthenticationError) -> HttpRes
     return unauthorized(request)
 
 
-def unauthorized(request: HttpRequest) -> HttpResponse:
-    """The answer to a missing or wrong AppID."""
-    return api.create_response(request, {"data": None, "errors": [{"message": "appID inválido"}]}, status=401)
+def unauthorized(request: HttpRequest, message: str = "appID inválido") -> HttpResponse:
+    """The answer to a missing or wrong AppID, or one that may not be used from this address."""
+    return api.create_response(request, {"data": None, "errors": [{"message": message}]}, status=401)
 
 
 @api.exception_handler(ValidationError)
@@ -78,6 +80,16 @@ def _too_many(request: HttpRequest, problem: TooMany) -> HttpResponse:
     response = api.create_response(request, body, status=HTTPStatus.TOO_MANY_REQUESTS)
     response["Retry-After"] = str(math.ceil(problem.retry_after))
     return response
+
+
+@api.exception_handler(AddressRefused)
+def _address_refused(request: HttpRequest, problem: AddressRefused) -> HttpResponse:
+    return unauthorized(request, problem.message)
+
+
+@api.exception_handler(Forbidden)
+def _forbidden(request: HttpRequest, problem: Forbidden) -> HttpResponse:
+    return error(HTTPStatus.FORBIDDEN, problem.message)
 
 
 @api.exception_handler(ServiceError)

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_val
 
 from payments import contract, limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import (
     CAPITALS,
     DIGITS,
@@ -134,7 +134,12 @@ class RefundBody(Body):
     comment: Text140 | None = None
 
 
-@router.post("/charge", summary="Create a charge", response=answers.of(answers.ChargeCreated, answers.WITH_BODY))
+@router.post(
+    "/charge",
+    **needs("CHARGE_POST"),
+    summary="Create a charge",
+    response=answers.of(answers.ChargeCreated, answers.WITH_BODY),
+)
 def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False) -> Json:
     """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
     customer = body.customer
@@ -152,7 +157,7 @@ def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False
     return {"charge": _as_json(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
 
 
-@router.get("/charge", summary="List charges", response=answers.of(answers.Charges))
+@router.get("/charge", **needs("CHARGE_GET_LIST"), summary="List charges", response=answers.of(answers.Charges))
 def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     """The company's charges, newest first."""
     status = None if filters.status == "ALL" else filters.status
@@ -165,7 +170,9 @@ def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
     return {"charges": [_as_json(charge) for charge in rows], "pageInfo": info}
 
 
-@router.get("/charge/{identifier}", summary="Get a charge", response=answers.of(answers.OneCharge))
+@router.get(
+    "/charge/{identifier}", **needs("CHARGE_GET"), summary="Get a charge", response=answers.of(answers.OneCharge)
+)
 def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A charge by its id or correlationID (URI-encoded)."""
     return {"charge": _as_json(_find(request, identifier))}
@@ -173,6 +180,7 @@ def read(request: HttpRequest, identifier: Identifier) -> Json:
 
 @router.post(
     "/charge/{identifier}/refund",
+    **needs("CHARGE_REFUND_POST"),
     summary="Refund a charge",
     response=answers.of(answers.OneRefund, answers.WITH_BODY),
 )
@@ -184,7 +192,12 @@ def refund(request: HttpRequest, identifier: Identifier, body: RefundBody) -> Js
     return {"refund": contract.refund(made)}
 
 
-@router.get("/charge/{identifier}/refund", summary="List a charge's refunds", response=answers.of(answers.Refunds))
+@router.get(
+    "/charge/{identifier}/refund",
+    **needs("CHARGE_REFUND_GET_LIST"),
+    summary="List a charge's refunds",
+    response=answers.of(answers.Refunds),
+)
 def list_refunds(request: HttpRequest, identifier: Identifier, page: Query[Page]) -> Json:
     """A charge's refunds, oldest first."""
     rows, info = paginate(request, _find(request, identifier).refunds.order_by("id"), page)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringC
 
 from payments import contract, limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import CAPITALS, DIGITS, Body, Id, Text, Text140, Text255, Timestamp
 from payments.api.pages import Page, paginate
 from payments.models import Account, Company, Payment
@@ -142,6 +142,7 @@ class ApproveBody(Body):
 
 @router.post(
     "/payment",
+    **needs("PAYMENT_POST"),
     summary="Create a payment",
     response=answers.of(answers.OnePayment, answers.WITH_BODY),
 )
@@ -179,21 +180,26 @@ def _check_source(owner: Company, account_id: str | None) -> None:
 
 
 @router.post(
-    "/payment/approve", summary="Approve a payment", response=answers.of(answers.OnePayment, answers.WITH_BODY)
+    "/payment/approve",
+    **needs("PAYMENT_APPROVE_POST"),
+    summary="Approve a payment",
+    response=answers.of(answers.OnePayment, answers.WITH_BODY),
 )
 def approve(request: HttpRequest, body: ApproveBody) -> Json:
     """Hold the payment's value and send it."""
     return _as_json(payments.approve(company(request), body.correlationID))
 
 
-@router.get("/payment", summary="List payments", response=answers.of(answers.Payments))
+@router.get("/payment", **needs("PAYMENT_GET_LIST"), summary="List payments", response=answers.of(answers.Payments))
 def listing(request: HttpRequest, filters: Query[PaymentFilter]) -> Json:
     """The company's payments, newest first."""
     rows, info = paginate(request, selectors.listing(company(request), filters.start, filters.end), filters)
     return {"status": "OK", "payments": [_as_json(row) for row in rows], "pageInfo": info}
 
 
-@router.get("/payment/{identifier}", summary="Get a payment", response=answers.of(answers.OnePayment))
+@router.get(
+    "/payment/{identifier}", **needs("PAYMENT_GET"), summary="Get a payment", response=answers.of(answers.OnePayment)
+)
 def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A payment by its id or correlationID (URI-encoded)."""
     try:

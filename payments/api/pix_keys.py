@@ -15,7 +15,7 @@ from pydantic import ConfigDict
 
 from payments import contract
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import Body, Text255
 from payments.api.pages import Page, paginate
 from payments.models import PixKeyMovement
@@ -37,6 +37,7 @@ class CheckBody(Body):
 
 @router.get(
     "/pix-keys/{pix_key}/check",
+    **needs("PIX_KEY_CHECK_GET"),
     summary="Get the owner of a Pix key",
     response=answers.of(answers.KeyCheck, answers.KEY),
 )
@@ -50,6 +51,7 @@ def check(request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI
 
 @router.post(
     "/pix-keys/check",
+    **needs("PIX_KEY_CHECK_POST"),
     summary="Get the owner of a Pix key",
     response=answers.of(answers.KeyCheck, answers.KEY_WITH_BODY),
 )
@@ -61,7 +63,12 @@ def check_body(request: HttpRequest, body: CheckBody) -> Json | HttpResponse:
         return _refused(refusal, {})
 
 
-@router.get("/pix-keys/tokens", summary="Get what is left of look-ups", response=answers.of(answers.Tokens))
+@router.get(
+    "/pix-keys/tokens",
+    **needs("PIX_KEY_TOKENS_GET"),
+    summary="Get what is left of look-ups",
+    response=answers.of(answers.Tokens),
+)
 def tokens(request: HttpRequest) -> Json:
     """How many tokens the company's tax id has. Reading costs none."""
     found = pix_key_tokens.balance(company(request))
@@ -74,7 +81,12 @@ def tokens(request: HttpRequest) -> Json:
     }
 
 
-@router.get("/pix-keys/tokens/logs", summary="List where look-ups went", response=answers.of(answers.TokenMovements))
+@router.get(
+    "/pix-keys/tokens/logs",
+    **needs("PIX_KEY_TOKENS_GET_LIST"),
+    summary="List where look-ups went",
+    response=answers.of(answers.TokenMovements),
+)
 def logs(request: HttpRequest, page: Query[Page]) -> Json:
     """Movements, newest first."""
     rows, info = paginate(request, PixKeyMovement.objects.filter(company=company(request)).order_by("-id"), page)

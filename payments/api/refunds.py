@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from payments import contract, limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import DIGITS, Body, Id, Text140, decoded
 from payments.api.pages import Page, paginate
 from payments.models import ReceivedPix, Refund
@@ -44,7 +44,12 @@ class PixRefundBody(Body):
     comment: Text140 | None = None
 
 
-@router.post("/refund", summary="Refund a Pix", response=answers.of(answers.OnePixRefund, answers.WITH_BODY))
+@router.post(
+    "/refund",
+    **needs("REFUND_POST"),
+    summary="Refund a Pix",
+    response=answers.of(answers.OnePixRefund, answers.WITH_BODY),
+)
 def create(request: HttpRequest, body: PixRefundBody) -> Json:
     """Give back all or part of a Pix that paid a charge. The same correlationID gives the first refund again."""
     owner = company(request)
@@ -60,7 +65,7 @@ def create(request: HttpRequest, body: PixRefundBody) -> Json:
     return {"refund": contract.pix_refund(made)}
 
 
-@router.get("/refund", summary="List refunds", response=answers.of(answers.PixRefunds))
+@router.get("/refund", **needs("REFUND_GET_LIST"), summary="List refunds", response=answers.of(answers.PixRefunds))
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's refunds, newest first."""
     mine = Refund.objects.filter(company=company(request), automatic=False).order_by("-created_at", "-id")
@@ -68,7 +73,9 @@ def listing(request: HttpRequest, page: Query[Page]) -> Json:
     return {"refunds": [contract.pix_refund(row) for row in rows], "pageInfo": info}
 
 
-@router.get("/refund/{identifier}", summary="Get a refund", response=answers.of(answers.FoundPixRefund))
+@router.get(
+    "/refund/{identifier}", **needs("REFUND_GET"), summary="Get a refund", response=answers.of(answers.FoundPixRefund)
+)
 def read(
     request: HttpRequest, identifier: PathEx[str, P(description="The refund's id, correlationID or end-to-end id.")]
 ) -> Json:

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
-from payments.api.app import unauthorized
+from payments.api.app import api, unauthorized
 from payments.api.auth import AppID
 from payments.api.middleware import error
 from payments.models import Charge
 from payments.selectors import charges
+from payments.services.errors import AddressRefused, Forbidden
 from woovi import database
 
 PAYER = {"name": "Pagador de teste", "taxID": "52998224725"}
@@ -25,7 +26,10 @@ def pay(request: HttpRequest) -> HttpResponse:
     """Pay the charge in `?transactionID=` or `?identifier=`, its txid or correlationID. 404 in production."""
     if settings.PRODUCTION:
         return error(HTTPStatus.NOT_FOUND, "Not Found")
-    application = AppID().authenticate(request, request.headers.get("Authorization"))
+    try:
+        application = AppID("CHARGE_POST").authenticate(request, request.headers.get("Authorization"))
+    except (AddressRefused, Forbidden) as refusal:
+        return api.on_exception(request, refusal)
     if application is None:
         return unauthorized(request)
     wanted = request.GET.get("transactionID") or request.GET.get("identifier") or ""

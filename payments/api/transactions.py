@@ -10,7 +10,7 @@ from pydantic import Field
 
 from payments import contract, limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import CAPITALS, Text255, Timestamp, decoded
 from payments.api.pages import Page, paginate
 from payments.models import Company, ReceivedPix, Refund
@@ -42,7 +42,12 @@ class TransactionFilter(Period):
     withdrawal: Annotated[Text255 | None, Field(description="Of a withdrawal. There are none yet.")] = None
 
 
-@router.get("/transaction", summary="List transactions", response=answers.of(answers.Transactions))
+@router.get(
+    "/transaction",
+    **needs("TRANSACTION_GET_LIST"),
+    summary="List transactions",
+    response=answers.of(answers.Transactions),
+)
 def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
     """Received Pix and refunds, newest first."""
     owner = company(request)
@@ -56,7 +61,12 @@ def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
     return {"status": "OK", "transactions": shown, "pageInfo": info}
 
 
-@router.get("/transaction/{identifier}", summary="Get a transaction", response=answers.of(answers.OneTransaction))
+@router.get(
+    "/transaction/{identifier}",
+    **needs("TRANSACTION_GET"),
+    summary="Get a transaction",
+    response=answers.of(answers.OneTransaction),
+)
 def read(
     request: HttpRequest, identifier: PathEx[str, P(description="An end-to-end id, txid, refund id or id.")]
 ) -> Json:
@@ -70,7 +80,12 @@ def read(
     return {"transaction": _as_json(found, owner)}
 
 
-@router.get("/statement", summary="List movements of the account", response=answers.of(list[answers.StatementLine]))
+@router.get(
+    "/statement",
+    **needs("STATEMENT_GET"),
+    summary="List movements of the account",
+    response=answers.of(list[answers.StatementLine]),
+)
 def statement(request: HttpRequest, period: Query[Period]) -> list[Json]:
     """Movements of the default account with the balance after each, newest first, as a bare array."""
     owner = company(request)

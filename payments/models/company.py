@@ -120,12 +120,24 @@ class User(AbstractUser):
 
 
 class Application(models.Model):
-    """A program's credentials. The AppID is base64 of `client_id:secret`; only the secret's digest is kept."""
+    """A program's credentials. The AppID is base64 of `client_id:secret`; only the secret's digest is kept.
+
+    What it may do is decided in `payments.services.applications`.
+    """
+
+    class Type(models.TextChoices):
+        API = "API", "API"
+        MASTER = "MASTER", "MASTER: may also manage accounts and applications"
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="applications")
     name = models.CharField(max_length=100)
     client_id = models.CharField(max_length=64, unique=True)
     secret_digest = models.CharField(max_length=64, editable=False)  # SHA-256, in hex
+    type = models.CharField(max_length=6, choices=Type, default=Type.API, db_default=Type.API)
+    scopes = models.JSONField(default=list, db_default=[], blank=True)  # of payments.scopes; empty: every route
+    allowed_ips = models.JSONField(
+        default=list, db_default=[], blank=True
+    )  # addresses and networks; empty: any address
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
 

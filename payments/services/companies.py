@@ -80,13 +80,28 @@ def check_terms(**terms: int) -> None:
         raise Invalid("fee_minimum must not be above fee_maximum", "fee_minimum")
 
 
-def issue_application(company: Company, name: str) -> tuple[Application, str]:
-    """Create credentials. Returns the application and its AppID, which is not stored and can be shown only now."""
+def issue_application(company: Company, name: str, **rights: Any) -> tuple[Application, str]:
+    """Create credentials. Returns the application and its AppID, which is not stored and can be shown only now.
+
+    `rights`: `type`, `scopes` and `allowed_ips`, checked by the caller (`applications`); without them it may do all that an
+    application of type API may, from anywhere.
+    """
     client_id, secret = f"Client_Id_{uuid.uuid4()}", _client_secret(secrets.token_bytes(32))
     application = Application.objects.create(
-        company=company, name=name, client_id=client_id, secret_digest=_digest(secret)
+        company=company, name=name, client_id=client_id, secret_digest=_digest(secret), **rights
     )
     return application, app_id(client_id, secret)
+
+
+def rotate_secret(application: Application) -> str:
+    """Give the application another secret. Returns its new AppID, shown only now; the former is refused at once.
+
+    Woovi documents no time for which both work. A program that must not stop gets a second application first.
+    """
+    secret = _client_secret(secrets.token_bytes(32))
+    application.secret_digest = _digest(secret)
+    application.save(update_fields=["secret_digest"])  # not update(), as below
+    return app_id(application.client_id, secret)
 
 
 def revoke_application(application: Application) -> None:
@@ -120,6 +135,11 @@ def app_id(client_id: str, secret: str) -> str:
     return base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
 
+def secret_of(app_id: str) -> str:
+    """The secret in an AppID that was just made."""
+    return base64.b64decode(app_id).decode().partition(":")[2]
+
+
 def seed_demo() -> dict[str, str]:
     """Create the demo company and its log-ins, once. Returns its AppID, its log-ins and its Pix key.
 
@@ -141,7 +161,13 @@ def seed_demo() -> dict[str, str]:
             pix_key="pix@loja.demo.example",
         )
         Application.objects.update_or_create(
-            client_id=client_id, defaults={"company": company, "name": "Demo", "secret_digest": _digest(secret)}
+            client_id=client_id,
+            defaults={
+                "company": company,
+                "name": "Demo",
+                "secret_digest": _digest(secret),
+                "type": Application.Type.MASTER,
+            },
         )
         for email, fields in (
             (merchant, {"company": company}),

@@ -4,6 +4,7 @@ TypedDicts, not models: a field that may be absent on the wire is NotRequired, n
 """
 
 from payments.api.answers.accounts import *
+from payments.api.answers.applications import *
 from payments.api.answers.charges import *
 from payments.api.answers.parts import *
 from payments.api.answers.payments import *

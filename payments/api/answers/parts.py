@@ -41,7 +41,7 @@ class Message(TypedDict):
 
 
 class Unauthorized(TypedDict):
-    """The AppID in `Authorization` is missing or wrong."""
+    """The AppID in `Authorization` is missing or wrong, or may not be used from this address."""
 
     data: None
     errors: list[Message]
@@ -64,7 +64,12 @@ class TaxID(TypedDict):
 
 
 OPEN: dict[int, Any] = {HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests, HTTPStatus.SERVICE_UNAVAILABLE: Error}
-COMMON = {HTTPStatus.BAD_REQUEST: Error, HTTPStatus.UNAUTHORIZED: Unauthorized, **OPEN}
+COMMON = {
+    HTTPStatus.BAD_REQUEST: Error,
+    HTTPStatus.UNAUTHORIZED: Unauthorized,
+    HTTPStatus.FORBIDDEN: Error,
+    **OPEN,
+}
 WITH_BODY = {**COMMON, HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Error, HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Error}
 
 

@@ -339,7 +339,7 @@ def test_who_may_edit_people_gives_no_rights_and_leaves_superusers_alone(client:
 
 def test_an_app_id_is_shown_once_and_works_until_it_is_revoked(operator: Client) -> None:
     company = making.company()
-    answer = operator.post(url(Application, "add"), {"company": company.pk, "name": "shop"})
+    answer = operator.post(url(Application, "add"), {"company": company.pk, "name": "shop", "type": "API"})
     app_id = re.findall(r"<textarea[^>]*>([^<]+)", answer.content.decode())[0]
     application = Application.objects.get()
     assert companies.authenticate(app_id) == application
@@ -354,6 +354,31 @@ def test_an_app_id_is_shown_once_and_works_until_it_is_revoked(operator: Client)
     operator.post(url(Application, "changelist"), {**selected, "confirmed": "yes"})
     assert companies.authenticate(app_id) is None
     assert LogEntry.objects.latest("id").get_change_message() == "Revoked. is_active: True → False"
+
+
+def test_what_an_application_may_do_is_changed_and_logged(operator: Client) -> None:
+    application, former = companies.issue_application(making.company(), "shop")
+    page = url(Application, "change", application.pk)
+
+    def send(**fields: Any) -> Any:
+        return operator.post(page, {"scopes": ["CHARGE_POST"], "allowed_ips": "203.0.113.7\n10.1.2.3/8", **fields})
+
+    assert "x/9 is not an address or a network." in send(allowed_ips="x/9").content.decode()
+    assert send().status_code == 302
+    application.refresh_from_db()
+    assert (application.scopes, application.allowed_ips) == (["CHARGE_POST"], ["10.0.0.0/8", "203.0.113.7"])
+    logged = LogEntry.objects.latest("id").get_change_message()
+    assert "scopes: - → CHARGE_POST" in logged
+    assert "203.0.113.7" in logged
+
+    selected = {"action": "rotate", "_selected_action": [application.pk]}
+    assert b"Change the secret?" in operator.post(url(Application, "changelist"), selected).content
+    answer = operator.post(url(Application, "changelist"), {**selected, "confirmed": "yes"})
+    app_id = re.findall(r"<textarea[^>]*>([^<]+)", answer.content.decode())[0]
+    assert companies.authenticate(former) is None
+    assert companies.authenticate(app_id) == application
+    assert LogEntry.objects.latest("id").get_change_message() == "The secret was changed."
+    assert "no-store" in answer["Cache-Control"]
 
 
 def test_a_webhook_is_sent_again_after_a_question(operator: Client) -> None:

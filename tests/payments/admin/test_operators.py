@@ -81,7 +81,7 @@ def test_a_service_that_refuses_anything_at_all_is_no_500(operator: Client, monk
     monkeypatch.setattr(companies, "update_terms", invalid)
     assert "It cannot be done just now" in act(operator, Application, "revoke", one[Application])
     forms: list[tuple[str, dict[str, object], str]] = [
-        (url(Application, "add"), {"company": other.pk, "name": "shop"}, "It cannot be done just now"),
+        (url(Application, "add"), {"company": other.pk, "name": "shop", "type": "API"}, "It cannot be done just now"),
         (
             url(Company, "add"),
             {"official_name": "A", "trade_name": "B", "tax_id": CNPJ, "pix_key": "a@b.example"},

@@ -18,6 +18,7 @@ class Merchant:
 
     company: Company
     app_id: str
+    address: str = "127.0.0.1"
 
     def get(self, path: str, **query: Any) -> Any:
         return self._client().get(path, query)
@@ -34,12 +35,16 @@ class Merchant:
 
     def _client(self) -> Client:
         # As a server would: an unexpected exception is answered, not raised into the test.
-        return Client(headers={"Authorization": self.app_id}, raise_request_exception=False)
+        return Client(headers={"Authorization": self.app_id}, raise_request_exception=False, REMOTE_ADDR=self.address)
+
+    def known_as(self, **rights: Any) -> Merchant:
+        """The same company, with another application."""
+        return Merchant(self.company, companies.issue_application(self.company, "Other", **rights)[1], self.address)
 
 
 def merchant() -> Merchant:
     company = making.company()
-    return Merchant(company, companies.issue_application(company, "Test")[1])
+    return Merchant(company, companies.issue_application(company, "Test", type="MASTER")[1])
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from payments.models import Account, Charge, Customer, Payment, ReceivedPix
-from payments.services import customers
+from payments.services import companies, customers
 from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
@@ -217,6 +217,10 @@ ENDPOINTS = [
     ("GET", "/api/v1/webhook/ips"),
     ("PATCH", "/api/v1/webhook/1"),
     ("DELETE", "/api/v1/webhook/1"),
+    ("POST", "/api/v1/application"),
+    ("DELETE", "/api/v1/application"),
+    ("POST", "/api/v1/application/rotate-secret"),
+    ("GET", "/api/v1/application/scopes"),
 ]
 
 
@@ -268,21 +272,24 @@ def test_a_rival_sees_and_changes_nothing(
     refunds.request(shop.company, paid, "devolucao-1", 1, now=paid.paid_at)
     account = Account.objects.get(company=shop.company, kind="MERCHANT").public_id
     end_to_end_id = paid.received.get().end_to_end_id
+    application = shop.company.applications.get()
+    theirs = {"clientId": application.client_id, "accountId": account, "application": {"name": "Meu"}}
     before = Customer.objects.get(correlation_id="cliente-1").updated_at
     for identifier in ("pedido-1", paid.public_id, paid.txid):
         where = path.format(account=account, transaction=end_to_end_id).replace("pedido-1", identifier)
-        if method in {"POST", "PATCH"}:
-            body = {"correlationID": "roubo", "value": 0, "webhook": {"name": "Meu"}, "phone": "1"}
-            answer = rival.send(method, where, {**body, "transactionEndToEndId": end_to_end_id})
+        if method == "GET":
+            answer = rival.get(where)
         else:
-            answer = rival.get(where) if method == "GET" else rival.delete(where)
-        assert answer.status_code in {200, 400, 503}  # 503: no bank runs here
+            body = {"correlationID": "roubo", "value": 0, "webhook": {"name": "Meu"}, "phone": "1", **theirs}
+            answer = rival.send(method, where, {**body, "transactionEndToEndId": end_to_end_id})
+        assert answer.status_code in {200, 400, 404, 503}  # 503: no bank runs here
         assert not [secret for secret in secrets if secret in answer.content.decode()]
-        if path.count("/") > 3 and not path.endswith(("/logs", "/tokens", "/events", "/ips", "/check")):
-            assert answer.status_code == 400
+        if path.count("/") > 3 and not path.endswith(("/logs", "/tokens", "/events", "/ips", "/check", "/scopes")):
+            assert answer.status_code in {400, 404}
     assert paid.refunds.count() == 1
     assert Customer.objects.get(correlation_id="cliente-1").updated_at == before
     assert not Payment.objects.exists()
+    assert companies.authenticate(shop.app_id) == application
 
 
 def told(*pixes: dict[str, Any]) -> bytes:
