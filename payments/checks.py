@@ -345,4 +345,45 @@ PAYMENTS = [
     ),
 ]
 
-ALL = [*LEDGER, *CHARGES, *PAYMENTS]
+SUBACCOUNTS = [
+    Check(
+        "a sub-account has a ledger account of its own, of its company, and the reverse",
+        """
+        SELECT coalesce(s.id, a.id) FROM payments_subaccount s
+        FULL JOIN (SELECT * FROM payments_account WHERE kind = 'SUBACCOUNT') a ON a.id = s.account_id
+        WHERE s.id IS NULL OR a.id IS NULL OR s.company_id <> a.company_id OR a.is_default OR a.may_go_negative""",
+    ),
+    Check(
+        "what is set aside is the company's own: moved between its account and its sub-accounts, in both directions",
+        """
+        SELECT t.id FROM payments_ledgertransaction t
+        LEFT JOIN (
+            SELECT e.transaction_id, count(*) AS lines, count(*) FILTER (WHERE a.kind = 'SUBACCOUNT') AS aside,
+                   sum(e.amount) FILTER (WHERE a.kind = 'SUBACCOUNT') AS moved,
+                   bool_or(a.kind NOT IN ('SUBACCOUNT', 'MERCHANT') OR e.pending <> 0) AS others
+            FROM payments_entry e JOIN payments_account a ON a.id = e.account_id GROUP BY e.transaction_id
+        ) e ON e.transaction_id = t.id
+        WHERE t.kind IN ('subaccount_credit', 'subaccount_debit', 'subaccount_transfer') AND (
+            e.lines IS DISTINCT FROM 2 OR e.others
+            OR e.aside <> CASE t.kind WHEN 'subaccount_transfer' THEN 2 ELSE 1 END
+            OR sign(e.moved) <> CASE t.kind WHEN 'subaccount_credit' THEN 1 WHEN 'subaccount_debit' THEN -1 ELSE 0 END)""",
+    ),
+    Check(
+        "a sub-account's money moves by what is known to move it, and by nothing else",
+        """
+        SELECT e.id FROM payments_entry e JOIN payments_account a ON a.id = e.account_id
+        JOIN payments_ledgertransaction t ON t.id = e.transaction_id
+        WHERE a.kind = 'SUBACCOUNT' AND t.kind NOT IN (
+            'pix_in', 'subaccount_credit', 'subaccount_debit', 'subaccount_transfer', 'payment_hold', 'payment', 'payment_void')""",
+    ),
+    Check(
+        "a payment is paid by the account that it names, or by the company's default account",
+        """
+        SELECT p.id FROM payments_payment p JOIN payments_entry e ON e.transaction_id = p.hold_id
+        JOIN payments_account a ON a.id = e.account_id
+        WHERE a.company_id <> p.company_id OR CASE WHEN p.source_id IS NULL
+              THEN a.kind <> 'MERCHANT' OR NOT a.is_default ELSE a.id <> p.source_id END""",
+    ),
+]
+
+ALL = [*LEDGER, *CHARGES, *PAYMENTS, *SUBACCOUNTS]

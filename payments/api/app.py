@@ -18,6 +18,7 @@ from payments.api import (
     pix_keys,
     psps,
     refunds,
+    subaccounts,
     transactions,
     webhooks,
 )
@@ -44,6 +45,7 @@ api.add_router("", applications.router)
 api.add_router("", customers.router)
 api.add_router("", refunds.router)
 api.add_router("", transactions.router)
+api.add_router("", subaccounts.router)
 api.add_router("", pix_keys.router)
 api.add_router("", psps.router)
 api.add_router("", webhooks.router)

@@ -11,6 +11,7 @@ from payments.contract.event import event
 from payments.contract.parts import time
 from payments.contract.payment import destination, movement, payment
 from payments.contract.pix import pix, refund
+from payments.contract.subaccount import subaccount, subaccount_line, withdrawal
 from payments.contract.transaction import pix_refund, pix_transaction, refund_transaction, statement_line
 
 __all__ = [
@@ -30,5 +31,8 @@ __all__ = [
     "refund",
     "refund_transaction",
     "statement_line",
+    "subaccount",
+    "subaccount_line",
     "time",
+    "withdrawal",
 ]

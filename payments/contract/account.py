@@ -25,8 +25,8 @@ def account(account: Account, company: Company, balance: Balance) -> Json:
         "accountId": account.public_id,
         "isDefault": account.is_default,
         "balance": {
-            "total": balance.total,
-            "blocked": balance.pending,
+            "total": balance.total + balance.earmarked,
+            "blocked": balance.pending + balance.earmarked,
             "available": balance.available,
             "blockedBySecurity": 0,
             "blockedByWithdrawSafety": 0,

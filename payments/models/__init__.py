@@ -10,6 +10,7 @@ from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.models.pix_key import PixKeyMovement
 from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
+from payments.models.subaccount import MovementNote, Subaccount
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Customer",
     "Entry",
     "LedgerTransaction",
+    "MovementNote",
     "Payment",
     "PayoutBatch",
     "PayoutChunk",
@@ -35,6 +37,7 @@ __all__ = [
     "RetentionMark",
     "RowLock",
     "SetAsidePix",
+    "Subaccount",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",

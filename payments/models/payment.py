@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from payments.models.base import new_public_id
 from payments.models.company import Company
-from payments.models.ledger import LedgerTransaction
+from payments.models.ledger import Account, LedgerTransaction
 from payments.models.payout import PayoutBatch
 from woovi.locks import FencedModel
 
@@ -55,6 +55,9 @@ class Payment(FencedModel):
     pix_key = models.CharField(max_length=77, blank=True)
     qr_code = models.CharField(max_length=512, blank=True)
     account = models.JSONField(null=True)  # of MANUAL: {"holder", "account", "psp"}, as the contract has them
+    source = models.ForeignKey(  # whose money it is: a sub-account's; None is the company's default account
+        Account, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     comment = models.CharField(max_length=140, blank=True)
     metadata = models.JSONField(null=True)  # the company's own, shown to nobody else
     status = models.CharField(max_length=11, choices=Status, default=Status.CREATED)

@@ -9,12 +9,19 @@ from typing import Any
 from django.db.models import CharField, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from payments.models import Account, Company, Entry, ReceivedPix, Refund
+from payments.models import Account, Company, Entry, LedgerTransaction, MovementNote, ReceivedPix, Refund
 from payments.selectors.periods import between
 
 PAYMENT, REFUND = "PAYMENT", "REFUND"
 CREDITED = (ReceivedPix.Outcome.SETTLED, ReceivedPix.Outcome.LOOSE)
-DESCRIPTIONS = {"pix_in": "Pix received", "refund": "Refund", "bank_return": "Return by the bank"}
+DESCRIPTIONS = {
+    "pix_in": "Pix received",
+    "refund": "Refund",
+    "bank_return": "Return by the bank",
+    "subaccount_credit": "To a sub-account",
+    "subaccount_debit": "From a sub-account",
+    "subaccount_transfer": "Between sub-accounts",
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class StatementLine:
     value: int
     balance: int
     reference: str  # the end-to-end id, or the refund's id at the bank
+    kind: str  # of the ledger's transaction
 
 
 def keys(
@@ -87,10 +95,17 @@ def find(company: Company, identifier: str) -> ReceivedPix | Refund | None:
 def statement(
     company: Company, start: datetime | None, end: datetime | None, skip: int, limit: int
 ) -> list[StatementLine]:
-    """Movements of the company's account, newest first, each with the balance after it."""
-    account = Account.objects.filter(company=company, kind=Account.Kind.MERCHANT, is_default=True)
+    """Movements of the company's default account, newest first, each with the balance after it."""
+    default = Account.objects.filter(company=company, kind=Account.Kind.MERCHANT, is_default=True)
+    return statement_of(default, start, end, skip, limit)
+
+
+def statement_of(
+    account: QuerySet[Account], start: datetime | None, end: datetime | None, skip: int, limit: int
+) -> list[StatementLine]:
+    """The same of the one account in `account`."""
     entries = Entry.objects.filter(account__in=account).exclude(amount=0).order_by("-id")
-    wanted = entries.filter(between("transaction__created_at", start, end)).select_related("transaction")
+    wanted = entries.filter(between("transaction__created_at", start, end)).select_related("transaction__note")
     rows = list(wanted[skip : skip + limit])
     if not rows:
         return []
@@ -99,13 +114,21 @@ def statement(
         StatementLine(
             id=f"{row.pk:024x}",
             at=row.transaction.created_at,
-            description=DESCRIPTIONS.get(row.transaction.kind, row.transaction.kind.replace("_", " ").capitalize()),
+            description=_description(row.transaction),
             value=row.amount,
             balance=balances[row.pk],
             reference=row.transaction.correlation_id,
+            kind=row.transaction.kind,
         )
         for row in rows
     ]
+
+
+def _description(transaction: LedgerTransaction) -> str:
+    note: MovementNote | None = getattr(transaction, "note", None)
+    if note:
+        return note.text
+    return DESCRIPTIONS.get(transaction.kind, transaction.kind.replace("_", " ").capitalize())
 
 
 def _balances(account: QuerySet[Account], entries: QuerySet[Entry], newest: int, oldest: int) -> dict[int, int]:

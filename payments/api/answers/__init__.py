@@ -9,5 +9,6 @@ from payments.api.answers.charges import *
 from payments.api.answers.parts import *
 from payments.api.answers.payments import *
 from payments.api.answers.pix_keys import *
+from payments.api.answers.subaccounts import *
 from payments.api.answers.transactions import *
 from payments.api.answers.webhooks import *

@@ -48,8 +48,8 @@ def approve(company: Company, correlation_id: str, now: datetime | None = None) 
 
 def _approve(payment: Payment, now: datetime) -> Payment:
     _refuse_unless_created(payment)
-    merchant = ledger.accounts(payment.company_id)[Account.Kind.MERCHANT]
-    hold = ledger.hold(payment.company_id, payment.public_id, "payment_hold", merchant, payment.value)
+    source = payment.source_id or ledger.accounts(payment.company_id)[Account.Kind.MERCHANT]
+    hold = ledger.hold(payment.company_id, payment.public_id, "payment_hold", source, payment.value)
     payment.hold_id = ledger.post(hold)[0].transaction_id
     payment.status, payment.approved_at = Status.APPROVED, now
     payment.end_to_end_id = payment.end_to_end_id or ids.mint("E", settings.BANK_ISPB, now)
@@ -58,6 +58,14 @@ def _approve(payment: Payment, now: datetime) -> Payment:
     # Two rows: only the first refreshes the company's pages, only the second starts a task.
     outbox.write_many([("payment.approved", tenant, payload), ("task:send_payment", tenant, payload)])
     return payment
+
+
+def approve_new(payment: Payment, now: datetime) -> Payment:
+    """Approve a payment that the caller's transaction has just written, so that nobody else can be at it.
+
+    Raises InsufficientFunds.
+    """
+    return _approve(payment, now)
 
 
 def deny(payment: Payment, reason: str, now: datetime | None = None) -> Payment:

@@ -38,6 +38,7 @@ class PaymentOrder:
     comment: str = ""
     end_to_end_id: str = ""  # of the look-up of the key
     metadata: dict[str, Any] | None = None
+    source_id: int | None = None  # the account that pays; None is the company's default account
 
 
 def create(company: Company, order: PaymentOrder, now: datetime | None = None) -> Payment:
@@ -57,6 +58,7 @@ def create(company: Company, order: PaymentOrder, now: datetime | None = None) -
         value=value,
         comment=order.comment,
         metadata=order.metadata,
+        source_id=order.source_id,
         end_to_end_id=_known(order.end_to_end_id),
         created_at=now or timezone.now(),
         **receiver,
@@ -85,16 +87,16 @@ def _receiver(company: Company, order: PaymentOrder) -> dict[str, Any]:
     return {"type": Type.PIX_KEY, "pix_key": key.value}
 
 
-def read_key(text: str, kind: str = "") -> keys.PixKey:
-    """A key as the merchant wrote it. Before a Brazilian phone with its 55, the `+` may be missing. Raises Invalid."""
+def read_key(text: str, kind: str = "", field: str = "destinationAlias") -> keys.PixKey:
+    """A key as the merchant wrote it in `field`. Before a Brazilian phone with its 55, the `+` may be missing. Raises Invalid."""
     if kind == "PHONE" and _BRAZILIAN.fullmatch(text.strip()):
         text = f"+{text.strip()}"
     try:
         key = keys.parse(text)
     except keys.InvalidKey as error:
-        raise Invalid(f"destinationAlias is not a Pix key: {error}", "destinationAlias") from None
+        raise Invalid(f"{field} is not a Pix key: {error}", field) from None
     if kind and kind.replace("RANDOM", "EVP") != key.type:
-        raise Invalid(f"destinationAlias is no key of type {kind}", "destinationAlias")
+        raise Invalid(f"{field} is no key of type {kind}", field)
     return key
 
 

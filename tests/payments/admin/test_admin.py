@@ -25,6 +25,7 @@ from payments.models import (
     Company,
     Entry,
     LedgerTransaction,
+    MovementNote,
     Payment,
     PayoutBatch,
     PayoutChunk,
@@ -33,6 +34,7 @@ from payments.models import (
     PixKeyMovement,
     ReceivedPix,
     Refund,
+    Subaccount,
     User,
     WebhookAttempt,
     WebhookDelivery,
@@ -101,6 +103,8 @@ def world(owner: Company) -> dict[type, Any]:
     )
     delivery = WebhookDelivery.objects.create(endpoint=endpoint, event=event, status="FAILED", attempts=8)
     transaction = LedgerTransaction.objects.filter(company=owner).latest("id")
+    purse = owner.accounts.create(kind="SUBACCOUNT", is_default=False)
+    subaccount = Subaccount.objects.create(company=owner, pix_key="ana@exemplo.com", name="Ana", account=purse)
     maker = User.objects.create_user(f"maker{owner.pk}@example.com", company=owner)
     file = f"id;chave;valor\nid-{owner.pk};ana@exemplo.com;1,00\nb;nobody;1,00\n"
     batch = batches.upload(owner, maker, f"folha-{owner.pk}.csv", io.BytesIO(file.encode()))
@@ -113,6 +117,7 @@ def world(owner: Company) -> dict[type, Any]:
         Company: owner,
         Entry: transaction.entries.first(),
         LedgerTransaction: transaction,
+        MovementNote: MovementNote.objects.create(transaction=transaction, text="Comissão"),
         OutboxEvent: event,
         Payment: payment,
         PayoutBatch: batch,
@@ -124,6 +129,7 @@ def world(owner: Company) -> dict[type, Any]:
         ),
         ReceivedPix: received,
         Refund: refund,
+        Subaccount: subaccount,
         User: person,
         WebhookAttempt: WebhookAttempt.objects.create(delivery=delivery, number=1, request_body="{}"),
         WebhookDelivery: delivery,

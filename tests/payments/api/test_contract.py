@@ -221,6 +221,15 @@ ENDPOINTS = [
     ("DELETE", "/api/v1/application"),
     ("POST", "/api/v1/application/rotate-secret"),
     ("GET", "/api/v1/application/scopes"),
+    ("POST", "/api/v1/subaccount"),
+    ("GET", "/api/v1/subaccount"),
+    ("POST", "/api/v1/subaccount/transfer"),
+    ("GET", "/api/v1/subaccount/chave"),
+    ("DELETE", "/api/v1/subaccount/chave"),
+    ("POST", "/api/v1/subaccount/chave/credit"),
+    ("POST", "/api/v1/subaccount/chave/debit"),
+    ("POST", "/api/v1/subaccount/chave/withdraw"),
+    ("GET", "/api/v1/subaccount/chave/statement"),
 ]
 
 
