@@ -374,7 +374,7 @@ SUBACCOUNTS = [
         SELECT e.id FROM payments_entry e JOIN payments_account a ON a.id = e.account_id
         JOIN payments_ledgertransaction t ON t.id = e.transaction_id
         WHERE a.kind = 'SUBACCOUNT' AND t.kind NOT IN (
-            'pix_in', 'subaccount_credit', 'subaccount_debit', 'subaccount_transfer', 'payment_hold', 'payment', 'payment_void')""",
+            'split_subaccount', 'subaccount_credit', 'subaccount_debit', 'subaccount_transfer', 'payment_hold', 'payment', 'payment_void')""",
     ),
     Check(
         "a payment is paid by the account that it names, or by the company's default account",
@@ -386,4 +386,42 @@ SUBACCOUNTS = [
     ),
 ]
 
-ALL = [*LEDGER, *CHARGES, *PAYMENTS, *SUBACCOUNTS]
+SPLITS = [
+    Check(
+        "a paid charge's splits are booked once, as far as the Pix goes, and no others are",
+        """
+        SELECT coalesce(p.end_to_end_id, t.end_to_end_id) FROM (
+            SELECT p.company_id, p.end_to_end_id, least(p.value - p.fee, sum((split ->> 'value')::bigint)) AS value
+            FROM payments_receivedpix p JOIN payments_charge c ON c.id = p.charge_id AND p.outcome = 'SETTLED'
+            CROSS JOIN jsonb_array_elements(c.splits) AS split GROUP BY p.id
+        ) p
+        FULL JOIN (
+            SELECT t.company_id, split_part(t.correlation_id, '/', 1) AS end_to_end_id, -sum(e.amount) AS value
+            FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+            JOIN payments_account a ON a.id = e.account_id AND a.kind = 'MERCHANT'
+            WHERE t.kind IN ('split_subaccount', 'split_transfer', 'split_partner') GROUP BY 1, 2
+        ) t ON t.company_id = p.company_id AND t.end_to_end_id = p.end_to_end_id
+        WHERE p.value IS DISTINCT FROM t.value AND coalesce(p.value, t.value) <> 0""",
+    ),
+    Check(
+        "a split goes to the account that the charge names",
+        """
+        SELECT t.id FROM payments_ledgertransaction t
+        LEFT JOIN payments_receivedpix p ON p.end_to_end_id = split_part(t.correlation_id, '/', 1)
+        LEFT JOIN payments_charge c ON c.id = p.charge_id
+        LEFT JOIN payments_entry e ON e.transaction_id = t.id AND e.amount > 0
+        WHERE t.kind IN ('split_subaccount', 'split_transfer_in', 'split_partner_in')
+          AND (c.splits -> split_part(t.correlation_id, '/', 2)::int ->> 'account')::bigint IS DISTINCT FROM e.account_id""",
+    ),
+    Check(
+        "what one company gives another arrives there",
+        """
+        SELECT replace(t.kind, '_in', '') FROM payments_ledgertransaction t
+        JOIN payments_entry e ON e.transaction_id = t.id JOIN payments_account a ON a.id = e.account_id
+        WHERE a.kind = 'CLEARING' AND t.kind IN (
+            'split_transfer', 'split_transfer_in', 'split_partner', 'split_partner_in', 'transfer', 'transfer_in')
+        GROUP BY 1 HAVING sum(e.amount) <> 0""",
+    ),
+]
+
+ALL = [*LEDGER, *CHARGES, *PAYMENTS, *SUBACCOUNTS, *SPLITS]

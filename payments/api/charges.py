@@ -30,7 +30,7 @@ from payments.api.pages import Page, paginate
 from payments.models import Charge
 from payments.selectors import charges as selectors
 from payments.services import charges
-from payments.services.charges import MAX_VALUE, ChargeRequest, refunds
+from payments.services.charges import MAX_VALUE, ChargeRequest, Split, refunds
 from payments.services.errors import NotFound
 
 router = Router(tags=["charge"])
@@ -68,6 +68,18 @@ class AdditionalInfo(Body):
     value: Annotated[Text, Field(max_length=200)]
 
 
+class SplitBody(Body):
+    """A part of the charge for somebody else."""
+
+    value: Value
+    pixKey: Text255
+    splitType: Annotated[
+        Literal["SPLIT_SUB_ACCOUNT", "SPLIT_INTERNAL_TRANSFER", "SPLIT_PARTNER"],
+        Field(validation_alias=AliasChoices("splitType", "type")),
+        CAPITALS,
+    ] = "SPLIT_INTERNAL_TRANSFER"
+
+
 def _without_empty_lines(lines: object) -> object:
     """Additional information without lines of an empty value: shops send their optional fields so."""
     if not isinstance(lines, list):
@@ -102,9 +114,11 @@ class ChargeBody(Body):
     additionalInfo: (
         Annotated[list[AdditionalInfo], Field(max_length=50), BeforeValidator(_without_empty_lines)] | None
     ) = None
+    splits: Annotated[
+        list[SplitBody] | None, Field(max_length=50, description="Parts for others, once it is paid.")
+    ] = None
+    subaccount: Annotated[Text255 | None, Field(description="The sub-account that gets all but the fee.")] = None
     # In Woovi's contract, and not built yet. Each changes who gets how much, so they are refused, not ignored.
-    splits: None = None
-    subaccount: None = None
     discountSettings: None = None
     interests: None = None
     fines: None = None
@@ -151,6 +165,8 @@ def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False
         expires_at=body.expiresDate,
         customer=customer.given() if customer else None,
         additional_info=tuple(item.given() for item in body.additionalInfo or ()),
+        splits=tuple(Split(part.value, part.pixKey, part.splitType) for part in body.splits or ()),
+        subaccount=body.subaccount or "",
         ensure_same_tax_id=bool(body.ensureSameTaxID or (customer and customer.ensureSameTaxID)),
     )
     charge = charges.create(company(request), order, return_existing=return_existing)

@@ -59,6 +59,8 @@ def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None)
     }
     if charge.customer:
         shown["customer"] = customer(charge.customer)
+    if charge.splits:
+        shown |= _splits(charge.splits)
     if charge.paid_at:
         shown["paidAt"] = time(charge.paid_at)
     if settled and (who := payer(settled)):
@@ -66,3 +68,10 @@ def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None)
     if charge.refunded:  # not in Woovi's API: centavos returned or being returned, by the merchant or the bank
         shown["refunded"] = charge.refunded
     return shown
+
+
+def _splits(kept: list[Json]) -> Json:
+    """Who gets which part; a sub-account that gets all has a field of its own."""
+    if kept[0].get("whole"):
+        return {"subaccount": {"name": kept[0]["name"], "pixKey": kept[0]["pixKey"]}}
+    return {"splits": [{name: split[name] for name in ("value", "pixKey", "splitType")} for split in kept]}

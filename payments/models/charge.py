@@ -39,6 +39,7 @@ class Charge(FencedModel):
     comment = models.CharField(max_length=140, blank=True)
     customer = models.JSONField(null=True)  # as sent: name, taxID, email, phone, correlationID, address
     additional_info = models.JSONField(default=list)  # [{"key", "value"}]
+    splits = models.JSONField(null=True)  # [{"value", "pixKey", "splitType", "account", "company"}], see charges.splits
     ensure_same_tax_id = models.BooleanField(default=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     txid = models.CharField(max_length=35, unique=True)

@@ -61,6 +61,21 @@ class PaymentMethods(TypedDict):
     pix: PixMethod
 
 
+class SplitPart(TypedDict):
+    """A part of the charge that goes to somebody else when it is paid."""
+
+    value: Cents
+    pixKey: Annotated[str, Field(examples=["parceiro@exemplo.com"])]
+    splitType: Literal["SPLIT_SUB_ACCOUNT", "SPLIT_INTERNAL_TRANSFER", "SPLIT_PARTNER"]
+
+
+class ChargeSubaccount(TypedDict):
+    """The sub-account that gets all of the charge but the fee."""
+
+    name: str
+    pixKey: str
+
+
 class Charge(TypedDict):
     """A request for one payment."""
 
@@ -93,6 +108,8 @@ class Charge(TypedDict):
             int, Field(description="Centavos returned or on their way back. Not in Woovi's contract.", examples=[100])
         ]
     ]
+    splits: NotRequired[list[SplitPart]]
+    subaccount: NotRequired[ChargeSubaccount]
     paidAt: NotRequired[Time]
     payer: NotRequired[Payer]
 

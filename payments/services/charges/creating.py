@@ -23,6 +23,7 @@ from payments.models import Charge, Company
 from payments.pix import keys
 from payments.services import customers
 from payments.services.charges import registering
+from payments.services.charges.splits import Split, resolved
 from payments.services.errors import Duplicate, Invalid, Unavailable
 
 MAX_VALUE = 999_999_999_999  # centavos: API Pix has ten digits of reais
@@ -44,6 +45,8 @@ class ChargeRequest:
     additional_info: tuple[dict[str, str], ...] = ()
     ensure_same_tax_id: bool = False
     expires_at: datetime | None = None
+    splits: tuple[Split, ...] = ()
+    subaccount: str = ""  # the Pix key of the sub-account that gets all but the fee
 
     def digest(self) -> bytes:
         """SHA-256 of the request. A repeated correlationID must come with the same one."""
@@ -131,6 +134,7 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
     """Step 1: insert the charge. Where another process has just inserted it, return that one."""
     customer = _checked_customer(request)
     expires_in = _checked_expiry(company, request, now)
+    share = request.value - fee(company, request.value)
     Charge.objects.bulk_create(
         [
             Charge(
@@ -142,6 +146,7 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
                 comment=request.comment,
                 customer=customer,
                 additional_info=list(request.additional_info),
+                splits=resolved(company, request.splits, request.subaccount, share),
                 ensure_same_tax_id=request.ensure_same_tax_id,
                 txid=uuid.uuid4().hex,
                 expires_in=expires_in,

@@ -19,7 +19,7 @@ from payments.bank.port import BankError, BankReceived, BankRefused
 from payments.models import Account, Charge, Company, ReceivedPix
 from payments.models.base import new_public_id
 from payments.services import companies, ledger
-from payments.services.charges import clocks, creating, refunds, registering
+from payments.services.charges import clocks, creating, refunds, registering, splits
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
 from woovi import statements
@@ -126,7 +126,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         if settled:  # the same values as _INSERT has just written, for the events
             settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
         if pix.credited:
-            ledger.post(_posting(pix, settled))
+            ledger.post(_posting(pix, settled), *(splits.postings(pix, settled) if settled else ()))
         else:
             refunds.return_from_suspense(pix, _posting(pix, None), now)
         return pix

@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 
 from payments import checks
-from payments.models import Account, Payment, Subaccount
+from payments.models import Account, Charge, Payment, Subaccount
 from payments.services import companies, ledger, payments, subaccounts
 from payments.services.charges import receiving
 from payments.services.subaccounts import moving
@@ -209,6 +209,31 @@ def test_a_key_that_nobody_has_blocks_withdrawals_and_nothing_else(bank: BankPro
     assert (told["withdrawBlocked"], told["balance"]) == (True, 600)
     assert rich.post(f"/api/v1/subaccount/{key}/withdraw", {}).status_code == 400
     assert rich.post(f"/api/v1/subaccount/{key}/debit", {"value": 600}).status_code == 200
+    assert differing() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_charge_is_created_with_splits_and_paid(bank: BankProcess, rich: Merchant, rival: Merchant) -> None:
+    splits = [
+        {"value": "100", "pixKey": KEY, "splitType": "split_sub_account"},
+        {"value": 50, "pixKey": rival.company.pix_key, "type": "SPLIT_PARTNER"},  # as some of Woovi's pages write it
+        {"value": 25, "pixKey": rival.company.pix_key},
+    ]
+    made = rich.post("/api/v1/charge", {"correlationID": "1", "value": 1000, "splits": splits}).json()["charge"]
+    assert [(part["value"], part["splitType"]) for part in made["splits"]] == [
+        (100, "SPLIT_SUB_ACCOUNT"),
+        (50, "SPLIT_PARTNER"),
+        (25, "SPLIT_INTERNAL_TRANSFER"),
+    ]
+    whole = rich.post("/api/v1/charge", {"correlationID": "2", "value": 1000, "subaccount": KEY}).json()["charge"]
+    assert whole["subaccount"] == {"name": "Ana", "pixKey": KEY}
+    for charge in Charge.objects.filter(company=rich.company):
+        receiving.receive(making.pix(charge, paid_at=charge.created_at))
+    assert (balance(rich), making.balances(rival.company)["MERCHANT"]) == (1_050, 75)
+    assert [line["description"] for line in rich.get(f"/api/v1/subaccount/{KEY}/statement").json()] == [
+        "Split to a sub-account",
+        "Split to a sub-account",
+    ]
     assert differing() == []
 
 
