@@ -1,4 +1,4 @@
-"""GET /company, /account, /account/{id}."""
+"""GET /company, /account, /account/{id}; POST /account/{id}/withdraw."""
 
 from __future__ import annotations
 
@@ -6,17 +6,30 @@ from typing import Any
 
 from django.http import HttpRequest
 from ninja import P, PathEx, Query, Router
+from pydantic import ConfigDict
 
 from payments import contract
 from payments.api import answers
 from payments.api.auth import company, needs
+from payments.api.fields import Body, Cents, Once
 from payments.api.pages import Page, paginate
 from payments.models import Account, Company
 from payments.selectors import balances
-from payments.services.errors import NotFound
+from payments.services import transfers
+from payments.services.errors import Invalid, NotFound
 
 router = Router(tags=["account"])
 Json = dict[str, Any]
+AccountId = PathEx[str, P(description="The account's id.")]
+
+
+class AccountWithdrawBody(Body):
+    """A withdrawal to the company's CNPJ or CPF."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"value": 7000}})
+
+    value: Cents
+    correlationID: Once = None
 
 
 @router.get("/company", **needs("COMPANY_GET"), summary="Get your company", response=answers.of(answers.OneCompany))
@@ -39,13 +52,45 @@ def listing(request: HttpRequest, page: Query[Page]) -> Json:
 @router.get(
     "/account/{account_id}", **needs("ACCOUNT_GET"), summary="Get an account", response=answers.of(answers.OneAccount)
 )
-def read(request: HttpRequest, account_id: PathEx[str, P(description="The account's id.")]) -> Json:
+def read(request: HttpRequest, account_id: AccountId) -> Json:
     """One account with its balance in centavos."""
-    owner = company(request)
-    found = _merchants(owner).filter(public_id=account_id).first()
+    owner, found = company(request), _find(request, account_id)
+    return {"account": contract.account(found, owner, balances.of_account(found, owner))}
+
+
+@router.post(
+    "/account/{account_id}/withdraw",
+    **needs("ACCOUNT_WITHDRAW_POST"),
+    summary="Withdraw from an account",
+    response=answers.of(answers.AccountWithdrawn, answers.WITH_BODY),
+)
+def withdraw(request: HttpRequest, account_id: AccountId, body: AccountWithdrawBody) -> Json:
+    """Send money to the company's CNPJ or CPF as a Pix key."""
+    owner, account = company(request), _find(request, account_id)
+    if not account.is_default:
+        raise Invalid("accountId: only the default account can be withdrawn from", "accountId")
+    made = transfers.withdraw(owner, body.value, body.correlationID or "")
+    shown = contract.account(account, owner, balances.of_account(account, owner))
+    return {"withdraw": {"account": shown, "transaction": {"endToEndId": made.end_to_end_id, "value": made.value}}}
+
+
+@router.post(
+    "/account/{account_id}",
+    **needs("ACCOUNT_WITHDRAW_POST"),
+    summary="Withdraw from an account, where Woovi's SDK for Node calls it",
+    response=answers.of(answers.AccountWithdrawn, answers.WITH_BODY),
+)
+def withdraw_as_sdk(request: HttpRequest, account_id: AccountId, body: AccountWithdrawBody) -> Json:
+    """The same."""
+    return withdraw(request, account_id, body)
+
+
+def _find(request: HttpRequest, account_id: str) -> Account:
+    """The company's account with this id. Raises NotFound."""
+    found: Account | None = _merchants(company(request)).filter(public_id=account_id).first()
     if found is None:
         raise NotFound("Account not found")
-    return {"account": contract.account(found, owner, balances.of_account(found, owner))}
+    return found
 
 
 def _merchants(owner: Company) -> Any:

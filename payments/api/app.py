@@ -20,6 +20,7 @@ from payments.api import (
     refunds,
     subaccounts,
     transactions,
+    transfers,
     webhooks,
 )
 from payments.api.auth import AppID
@@ -42,6 +43,7 @@ api.add_router("", charges.router)
 api.add_router("", payments.router)
 api.add_router("", accounts.router)
 api.add_router("", applications.router)
+api.add_router("", transfers.router)
 api.add_router("", customers.router)
 api.add_router("", refunds.router)
 api.add_router("", transactions.router)

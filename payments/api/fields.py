@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from django.http import HttpRequest
 from ninja.parser import Parser
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import from_json
 
 from payments.services.errors import Invalid
@@ -110,6 +110,9 @@ Text = Annotated[str, NO_NUL, NUMBER_AS_TEXT]
 Id = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 Text140 = Annotated[Text, StringConstraints(max_length=140)]
 Text255 = Annotated[Text, StringConstraints(max_length=255)]
+# Not positive is the service's to refuse, in Woovi's words. The limit is that of API Pix, which is ten digits of reais.
+Cents = Annotated[int, Field(ge=-999_999_999_999, le=999_999_999_999, description="Centavos."), DIGITS]
+Once = Annotated[Text255 | None, Field(description="Yours, to send the same again without effect.")]
 Timestamp = Annotated[datetime, BeforeValidator(_moment)]
 # True for `true`, `True`, `1` and for the bare name.
 Flag = Annotated[bool, BeforeValidator(lambda value: {"": True, "undefined": False, "null": False}.get(value, value))]

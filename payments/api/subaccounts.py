@@ -11,22 +11,18 @@ from pydantic import ConfigDict, Field
 from payments import contract, limits
 from payments.api import answers
 from payments.api.auth import company, needs
-from payments.api.fields import CAPITALS, DIGITS, Body, Text, Text140, Text255, decoded
+from payments.api.fields import CAPITALS, Body, Cents, Once, Text, Text140, Text255, decoded
 from payments.api.pages import Page, paginate
 from payments.api.transactions import Period
 from payments.models import Account, Subaccount
 from payments.selectors import transactions as selectors
 from payments.services import subaccounts
-from payments.services.charges import MAX_VALUE
 from payments.services.payments.creating import read_key
 
 router = Router(tags=["subaccount"])
 Json = dict[str, Any]
 Key = PathEx[str, P(description="The sub-account's Pix key (URI-encoded).")]
-# Not positive is the service's to refuse, in Woovi's words.
-Cents = Annotated[int, Field(ge=-MAX_VALUE, le=MAX_VALUE, description="Centavos."), DIGITS]
 KeyType = Annotated[Literal["CPF", "CNPJ", "EMAIL", "PHONE", "RANDOM"], CAPITALS]
-Once = Annotated[Text255 | None, Field(description="Yours, to send the same again without effect.")]
 
 
 class SubAccountBody(Body):

@@ -18,6 +18,8 @@ DESCRIPTIONS = {
     "pix_in": "Pix received",
     "refund": "Refund",
     "bank_return": "Return by the bank",
+    "transfer": "Transfer to another account",
+    "transfer_in": "Transfer of another account",
     "split_subaccount": "Split to a sub-account",
     "split_transfer": "Split to another account",
     "split_transfer_in": "Split of another account",

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from payments.api.answers.parts import Cents, PageInfo
+from payments.api.answers.parts import Cents, PageInfo, Time
 
 
 class Company(TypedDict):
@@ -50,3 +50,27 @@ class OneAccount(TypedDict):
 class Accounts(TypedDict):
     accounts: list[Account]
     pageInfo: PageInfo
+
+
+class TransferTransaction(TypedDict):
+    value: Cents
+    time: Time
+    correlationID: Annotated[str, Field(examples=["repasse-1"])]
+
+
+class Transferred(TypedDict):
+    transaction: TransferTransaction
+
+
+class WithdrawTransaction(TypedDict):
+    endToEndId: Annotated[str, Field(examples=["E54811417202603021731a1B2c3D4e5F"])]
+    value: Cents
+
+
+class Withdrawal(TypedDict):
+    account: Account
+    transaction: WithdrawTransaction
+
+
+class AccountWithdrawn(TypedDict):
+    withdraw: Withdrawal
