@@ -93,10 +93,10 @@ def delete(request: HttpRequest, body: ClientBody) -> Json | HttpResponse:
 def rotate_secret(request: HttpRequest, body: ClientBody) -> Json | HttpResponse:
     """Give an application of the company another secret. The former AppID is refused at once."""
     try:
-        found = applications.find(company(request), body.clientId)
+        found, app_id = applications.rotate_secret(application(request), body.clientId)
     except NotFound as refusal:
         return error(HTTPStatus.NOT_FOUND, refusal.message)
-    return {"application": _as_json(found, companies.rotate_secret(found))}
+    return {"application": _as_json(found, app_id)}
 
 
 @router.get("/application/scopes", auth=AppID(""), summary="List scopes", response=answers.of(answers.Scopes))

@@ -52,11 +52,34 @@ def create(maker: Application, account_id: str, name: str, wanted: Sequence[str]
     if not default.filter(public_id=account_id).exists():
         raise NotFound("Company bank account not found", "accountId")
     given = checked_scopes(wanted)
-    if maker.scopes:
-        for scope in given or scopes.ALL:
-            if scope not in maker.scopes:
-                raise Forbidden(f"Application does not have required scope: {scope}")
+    _refuse_more(maker, given)
     return companies.issue_application(maker.company, name, scopes=given, allowed_ips=maker.allowed_ips)
+
+
+def rotate_secret(maker: Application, client_id: str) -> tuple[Application, str]:
+    """Give an application of the maker's company another secret. Returns it and its AppID, which is shown only now.
+
+    Whoever gets the AppID may do what it may: so an application gets only those of others that may no more than itself.
+
+    Raises:
+        NotFound: the company has no such application.
+        Forbidden: it may do something that the maker may not, or be used from elsewhere.
+    """
+    application = find(maker.company, client_id)
+    if application.pk != maker.pk:
+        _refuse_more(maker, application.scopes)
+        if maker.allowed_ips and not (
+            application.allowed_ips and set(application.allowed_ips) <= set(maker.allowed_ips)
+        ):
+            raise Forbidden("The application may be used from addresses that yours may not be used from")
+    return application, companies.rotate_secret(application)
+
+
+def _refuse_more(maker: Application, given: Sequence[str]) -> None:
+    """Raise Forbidden where `given` scopes (none are all) hold one that the maker has not."""
+    for scope in given or scopes.ALL:
+        if maker.scopes and scope not in maker.scopes:
+            raise Forbidden(f"Application does not have required scope: {scope}")
 
 
 def find(company: Company, client_id: str) -> Application:

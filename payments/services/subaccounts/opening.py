@@ -18,6 +18,7 @@ def open_(company: Company, pix_key: str, name: str) -> Subaccount:
     """Get or create the sub-account of this Pix key. The DICT is asked about a key that is new to the company.
 
     Raises:
+        Invalid: it is the company's own key.
         KeyNotFound, KeyRefused: nobody has the key, or it is not one.
         TooMany, Unavailable: the DICT cannot be asked now.
         RuntimeError: a database transaction is open.
@@ -25,6 +26,8 @@ def open_(company: Company, pix_key: str, name: str) -> Subaccount:
     key = companies.dict_key(pix_key)
     if found := _of(company, key):
         return found
+    if key == company.pix_key:
+        raise Invalid("pixKey is the key of the account itself", "pixKey")
     key = pix_keys.look_up(company, pix_key).pix_key
     try:
         with transaction.atomic():

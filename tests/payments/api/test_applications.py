@@ -160,6 +160,34 @@ def test_the_secret_is_changed_and_the_former_refused_at_once(shop: Merchant, ri
     assert Merchant(shop.company, changed["appID"]).get("/api/v1/company").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "status"),
+    [
+        ({"scopes": ["APPLICATION_ROTATE_POST"]}, {}, 403),  # it would have everything then
+        ({"scopes": ["APPLICATION_ROTATE_POST"]}, {"scopes": ["CHARGE_POST"]}, 403),
+        ({"scopes": ["APPLICATION_ROTATE_POST", "CHARGE_POST"]}, {"scopes": ["CHARGE_POST"]}, 200),
+        ({"allowed_ips": ["127.0.0.1"]}, {}, 403),  # it could be used from anywhere then
+        ({"allowed_ips": ["127.0.0.1"]}, {"allowed_ips": ["127.0.0.1", "203.0.113.7"]}, 403),
+        ({"allowed_ips": ["127.0.0.1"]}, {"allowed_ips": ["127.0.0.1"]}, 200),
+        ({}, {"scopes": ["CHARGE_POST"], "allowed_ips": ["203.0.113.7"]}, 200),
+    ],
+)
+def test_a_secret_is_given_only_to_who_may_as_much(shop: Merchant, mine: Any, theirs: Any, status: int) -> None:
+    maker = shop.known_as(type="MASTER", **mine)
+    other, app_id = companies.issue_application(shop.company, "Theirs", **theirs)
+    answer = maker.post("/api/v1/application/rotate-secret", {"clientId": other.client_id})
+    assert answer.status_code == status, answer.content
+    assert (companies.authenticate(app_id) is None) == (status == 200)
+
+
+def test_whoever_it_is_may_change_its_own_secret(shop: Merchant) -> None:
+    app_id = shop.known_as(type="MASTER", scopes=["APPLICATION_ROTATE_POST"]).app_id
+    own = companies.authenticate(app_id)
+    assert own
+    answer = Merchant(shop.company, app_id).post("/api/v1/application/rotate-secret", {"clientId": own.client_id})
+    assert answer.status_code == 200
+
+
 def test_an_application_is_deleted_by_its_own_company_alone(shop: Merchant, rival: Merchant) -> None:
     made = created(shop).json()["application"]
     body = {"clientId": made["clientId"]}

@@ -169,6 +169,8 @@ def test_opening_asks_the_directory_once(bank: BankProcess, shop: Merchant) -> N
     assert shop.post("/api/v1/subaccount", {**body, "name": "Other"}).json() == made.json()
     assert shop.post("/api/v1/subaccount", {"pixKey": "pix-key-not-found@woovi.com", "name": "X"}).status_code == 400
     assert shop.post("/api/v1/subaccount", {"pixKey": "x y", "name": "X"}).status_code == 400
+    own = shop.post("/api/v1/subaccount", {"pixKey": shop.company.pix_key, "name": "X"})
+    assert own.json() == {"error": "pixKey is the key of the account itself"}
     subaccounts.close(shop.company, "bia@exemplo.com")
     assert shop.post("/api/v1/subaccount", {**body, "name": "Again"}).json()["SubAccount"]["name"] == "Again"
     assert Subaccount.objects.count() == 1
