@@ -55,6 +55,7 @@ FACTS = [
     Charge,
     Entry,
     LedgerTransaction,
+    MovementNote,
     OutboxEvent,
     Payment,
     PayoutBatch,
@@ -64,6 +65,7 @@ FACTS = [
     PixKeyMovement,
     ReceivedPix,
     Refund,
+    Subaccount,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
@@ -385,6 +387,17 @@ def test_what_an_application_may_do_is_changed_and_logged(operator: Client) -> N
     assert companies.authenticate(app_id) == application
     assert LogEntry.objects.latest("id").get_change_message() == "The secret was changed."
     assert "no-store" in answer["Cache-Control"]
+
+
+def test_a_blocked_sub_account_is_opened_for_withdrawals_after_a_question(operator: Client) -> None:
+    subaccount: Subaccount = world(making.company())[Subaccount]
+    Subaccount.objects.update(withdraw_blocked=True)
+    selected = {"action": "unblock", "_selected_action": [subaccount.pk]}
+    assert b"Are these keys right by now?" in operator.post(url(Subaccount, "changelist"), selected).content
+    assert Subaccount.objects.get().withdraw_blocked
+    operator.post(url(Subaccount, "changelist"), {**selected, "confirmed": "yes"})
+    assert not Subaccount.objects.get().withdraw_blocked
+    assert "withdraw_blocked: True → False" in LogEntry.objects.latest("id").get_change_message()
 
 
 def test_a_webhook_is_sent_again_after_a_question(operator: Client) -> None:
