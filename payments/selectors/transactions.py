@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, Q, QuerySet, Value
 
 from payments.models import Account, Company, Entry, ReceivedPix, Refund
 from payments.selectors.periods import between
+from payments.selectors.statement import balances_after
 
 PAYMENT, REFUND = "PAYMENT", "REFUND"
 CREDITED = (ReceivedPix.Outcome.SETTLED, ReceivedPix.Outcome.LOOSE)
@@ -92,9 +92,7 @@ def statement(
     entries = Entry.objects.filter(account__in=account).exclude(amount=0).order_by("-id")
     wanted = entries.filter(between("transaction__created_at", start, end)).select_related("transaction")
     rows = list(wanted[skip : skip + limit])
-    if not rows:
-        return []
-    balances = _balances(account, entries, newest=rows[0].pk, oldest=rows[-1].pk)
+    balances = balances_after([row.pk for row in rows])
     return [
         StatementLine(
             id=f"{row.pk:024x}",
@@ -106,18 +104,3 @@ def statement(
         )
         for row in rows
     ]
-
-
-def _balances(account: QuerySet[Account], entries: QuerySet[Entry], newest: int, oldest: int) -> dict[int, int]:
-    """The account's balance after each entry from `newest` down to `oldest`, by the entry's id.
-
-    One statement reads the balance and what came after `newest`, so a movement at this moment is in both or in neither.
-    Entries are counted by id, whatever their time: a transaction that began earlier may post later.
-    """
-    since = entries.filter(pk__gt=newest).order_by().values("account").annotate(moved=Sum("amount")).values("moved")
-    posted, moved = account.annotate(moved=Coalesce(Subquery(since), 0)).values_list("posted", "moved").get()
-    balance, found = posted - moved, {}
-    for pk, amount in entries.filter(pk__range=(oldest, newest)).values_list("pk", "amount"):
-        found[pk] = balance
-        balance -= amount
-    return found

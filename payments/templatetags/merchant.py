@@ -73,6 +73,22 @@ def moment_label(what: str) -> str:
     return str(MOMENTS.get(what, what))
 
 
+MOVEMENTS = {
+    "pix_in": _("Pix received"),
+    "payment": _("Pix sent"),
+    "refund": _("Refund"),
+    "bank_return": _("Return by the bank"),
+    "refund_correction": _("Correction of a refund"),
+    "debt_collected": _("Debt collected"),
+}
+
+
+@register.filter
+def movement_label(kind: str) -> str:
+    """A movement of the statement in the reader's language."""
+    return str(MOVEMENTS.get(kind, kind.replace("_", " ").capitalize()))
+
+
 @register.filter
 def tax_id(number: str) -> str:
     """A CPF as `123.456.789-09`, a CNPJ as `12.345.678/0001-95`; anything else as it is."""

@@ -17,6 +17,7 @@ from payments.services import batches
 from payments.services.batches.columns import TEMPLATE
 from payments.services.errors import ServiceError
 from payments.web.access import MerchantRequest, merchant
+from payments.web.downloads import streamed
 
 PAGE = 50  # batches
 
@@ -112,8 +113,7 @@ ACTIONS: dict[str, Callable[[MerchantRequest, PayoutBatch], object]] = {
 def export(request: MerchantRequest, public_id: str) -> StreamingHttpResponse:
     """What came of every row, as CSV."""
     batch = _find(request, public_id)
-    headers = {"Content-Disposition": f'attachment; filename="{batch.public_id}.csv"'}
-    return StreamingHttpResponse(batches.export(batch), content_type="text/csv; charset=utf-8", headers=headers)
+    return streamed(request, batches.export(batch), f"{batch.public_id}.csv", "text/csv")
 
 
 @require_safe

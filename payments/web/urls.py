@@ -8,7 +8,7 @@ from django.urls import path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from payments.web import batches, charges, dashboard, passwords, pay, refunds, second_factor, sessions
+from payments.web import batches, charges, dashboard, passwords, pay, refunds, second_factor, sessions, statement
 
 app_name = "web"
 urlpatterns = [
@@ -19,6 +19,9 @@ urlpatterns = [
     path("charges/new/<uuid:correlation_id>", charges.new, name="charge-form"),
     path("charges/<slug:public_id>", charges.show, name="charge"),
     path("charges/<slug:public_id>/refund", refunds.new, name="refund"),
+    path("statement", statement.show, name="statement"),
+    re_path(r"^statement\.(?P<form>csv|ofx)$", statement.export, name="statement-file"),
+    re_path(r"^receipts/(?P<kind>pix|refund|payment)/(?P<public_id>\w+)$", statement.receipt, name="receipt"),
     path("batches", batches.listing, name="batches"),
     path("batches/template.csv", batches.template, name="batch-template"),
     path("batches/<slug:public_id>", batches.show, name="batch"),

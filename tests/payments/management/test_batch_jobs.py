@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -96,6 +97,16 @@ def test_a_statement(shop: Company) -> None:
     assert tree.findtext(".//LEDGERBAL/BALAMT") == "99.20"
     yesterday = (timezone.localdate() - timedelta(days=1)).isoformat()
     assert len(run("export_statement", shop.tax_id, "--from", yesterday, "--to", yesterday).splitlines()) == 1
+
+
+def test_a_statement_in_a_file(shop: Company, tmp_path: Path) -> None:
+    today, file = timezone.localdate().isoformat(), tmp_path / "a.csv"
+    asked = ("export_statement", shop.tax_id, "--from", today, "--to", today)
+    told = json.loads(run(*asked, "--file", str(file), "--json"))
+    assert told == {"file": str(file), "bytes": file.stat().st_size}
+    assert file.read_text().splitlines() == run(*asked).splitlines()
+    with pytest.raises(CommandError, match="--file"):
+        run(*asked, "--json")
 
 
 def test_a_statement_of_nobody() -> None:
