@@ -128,6 +128,7 @@ class Application(models.Model):
     secret_digest = models.CharField(max_length=64, editable=False)  # SHA-256, in hex
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, editable=False)  # within the hour
 
     def __str__(self) -> str:
         return f"{self.name} of {self.company}"

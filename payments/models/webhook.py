@@ -44,7 +44,9 @@ class WebhookDelivery(models.Model):
         DELIVERED = "DELIVERED"
         FAILED = "FAILED"
 
-    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries")
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )  # `webhook_deliveries` begins with it
     event = models.ForeignKey(OutboxEvent, on_delete=models.PROTECT, related_name="deliveries")
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)
@@ -56,7 +58,11 @@ class WebhookDelivery(models.Model):
     class Meta:
         verbose_name_plural = "webhook deliveries"
         constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="webhook_delivery_once")]
-        indexes = [models.Index(fields=["next_attempt_at"], name="webhook_due", condition=Q(status="PENDING"))]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], name="webhook_due", condition=Q(status="PENDING")),
+            models.Index(fields=["endpoint", "id"], name="webhook_deliveries"),
+            models.Index(fields=["endpoint", "status"], name="webhook_unfinished", condition=~Q(status="DELIVERED")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event_id} to {self.endpoint_id}: {self.status}"

@@ -9,14 +9,17 @@ import hmac
 import logging
 import secrets
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from payments.models import Account, Application, Company, User
 from payments.pix import keys
 from payments.services.errors import Invalid
+from woovi import statements
 
 log = logging.getLogger(__name__)
 
@@ -108,11 +111,22 @@ def authenticate(credentials: str) -> Application | None:
     application = Application.objects.select_related("company").filter(client_id=client_id, is_active=True).first()
     known = application.secret_digest if application else ""
     if hmac.compare_digest(known, _digest(secret)):
-        return application
+        return _used(application)
     if application and any(hmac.compare_digest(known, former) for former in _former_digests(secret)):
         Application.objects.filter(pk=application.pk, secret_digest=known).update(secret_digest=_digest(secret))
-        return application
+        return _used(application)
     return None
+
+
+_USED = "UPDATE payments_application SET last_used_at = now() WHERE id = $1"
+
+
+def _used(application: Application | None) -> Application | None:
+    """Note that it is used, once an hour: a write with each request would cost more than the request."""
+    before = timezone.now() - timedelta(hours=1)
+    if application and (application.last_used_at is None or application.last_used_at < before):
+        statements.execute(_USED, application.pk)
+    return application
 
 
 def app_id(client_id: str, secret: str) -> str:

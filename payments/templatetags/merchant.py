@@ -50,6 +50,15 @@ def batch_label(status: str) -> str:
     return str(BATCHES.get(status, status))
 
 
+DELIVERIES = {"PENDING": _("Waiting"), "DELIVERED": _("Delivered"), "FAILED": _("Failed")}
+
+
+@register.filter
+def delivery_label(status: str) -> str:
+    """The state of a webhook's delivery in the reader's language."""
+    return str(DELIVERIES.get(status, status))
+
+
 MOMENTS = {
     "created": _("Charge created"),
     "expired": _("Time to pay was over"),

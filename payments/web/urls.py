@@ -8,7 +8,18 @@ from django.urls import path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from payments.web import batches, charges, dashboard, passwords, pay, refunds, second_factor, sessions, statement
+from payments.web import (
+    batches,
+    charges,
+    dashboard,
+    developers,
+    passwords,
+    pay,
+    refunds,
+    second_factor,
+    sessions,
+    statement,
+)
 
 app_name = "web"
 urlpatterns = [
@@ -19,6 +30,16 @@ urlpatterns = [
     path("charges/new/<uuid:correlation_id>", charges.new, name="charge-form"),
     path("charges/<slug:public_id>", charges.show, name="charge"),
     path("charges/<slug:public_id>/refund", refunds.new, name="refund"),
+    path("developers", developers.show, name="developers"),
+    path("developers/webhooks/new", developers.new, name="webhook-new"),
+    path("developers/webhooks/<slug:public_id>", developers.webhook, name="webhook"),
+    path("developers/webhooks/<slug:public_id>/leave", developers.leave, name="webhook-leave"),
+    path("developers/webhooks/<slug:public_id>/<uuid:event_id>", developers.delivery, name="delivery"),
+    re_path(
+        rf"^developers/webhooks/(?P<public_id>\w+)/(?P<action>{'|'.join(developers.ACTIONS)})$",
+        developers.act,
+        name="webhook-act",
+    ),
     path("statement", statement.show, name="statement"),
     re_path(r"^statement\.(?P<form>csv|ofx)$", statement.export, name="statement-file"),
     re_path(r"^receipts/(?P<kind>pix|refund|payment)/(?P<public_id>\w+)$", statement.receipt, name="receipt"),

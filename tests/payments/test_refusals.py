@@ -18,7 +18,7 @@ from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
 from payments.services.payments import approving, sending
 from payments.services.reconciliation import bank_days, bank_list, contradictions, set_aside, suspense
-from payments.services.webhooks import deliveries
+from payments.services.webhooks import deliveries, endpoints
 
 
 def told_by(module: object) -> list[str]:
@@ -36,7 +36,7 @@ def told_by(module: object) -> list[str]:
     "pattern", [pattern for pattern, _ in refusals.REFUSALS], ids=lambda pattern: str(pattern).replace(" ", "-")[:40]
 )
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
-    services = (creating, registering, companies, refunds, deliveries, pix_keys, second_factor)
+    services = (creating, registering, companies, refunds, deliveries, endpoints, pix_keys, second_factor)
     operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
     outgoing = (approving, sending, lifecycle, unknown)
     files = (columns, tables, xlsx, xlsx_cells, xml_parts)

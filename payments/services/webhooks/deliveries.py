@@ -18,7 +18,7 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from payments.models import WebhookAttempt, WebhookDelivery
+from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.services.errors import Invalid
 from payments.services.webhooks.events import event_names, payload
 from payments.services.webhooks.signing import headers
@@ -112,7 +112,7 @@ def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status
 
 
 def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
-    """Try a finished delivery once more, for an operator.
+    """Try a finished delivery once more.
 
     Raises Invalid where its endpoint is inactive or the delivery is not finished.
     """
@@ -126,6 +126,18 @@ def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
     ):
         raise Invalid("the delivery is not finished")
     hint(WebhookDelivery.objects.filter(pk=delivery.pk))
+
+
+def resend_failed(endpoint: WebhookEndpoint, now: datetime | None = None) -> int:
+    """Make all failed deliveries of the endpoint due again, and return how many.
+
+    The sweep hints them, every company in its turn, because there may be thousands. Raises Invalid where the endpoint is
+    inactive.
+    """
+    if not endpoint.is_active:
+        raise Invalid("the webhook is inactive or deleted")
+    failed = WebhookDelivery.objects.filter(endpoint=endpoint, status=Status.FAILED)
+    return failed.update(status=Status.PENDING, next_attempt_at=now or timezone.now(), leased_until=None)
 
 
 def _idle(now: datetime) -> QuerySet[WebhookDelivery]:

@@ -84,6 +84,18 @@ def change(company: Company, public_id: str, fields: dict[str, Any], now: dateti
     return endpoint
 
 
+def send_test(company: Company, public_id: str, now: datetime | None = None) -> None:
+    """Send the endpoint another test POST. Must not be called inside a transaction.
+
+    Raises:
+        NotFound: the company has no such endpoint.
+        Invalid: it did not answer with 2xx, or cannot be called.
+    """
+    endpoint = _find(company, public_id)
+    _check(endpoint)
+    _test(endpoint, now or timezone.now())
+
+
 def delete(company: Company, public_id: str, now: datetime | None = None) -> None:
     """Delete an endpoint and mark its pending deliveries FAILED. Raises NotFound."""
     now = now or timezone.now()
