@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from payments.models.base import new_public_id
@@ -56,6 +57,7 @@ class Payment(FencedModel):
     qr_code = models.CharField(max_length=512, blank=True)
     account = models.JSONField(null=True)  # of MANUAL: {"holder", "account", "psp"}, as the contract has them
     comment = models.CharField(max_length=140, blank=True)
+    owner = models.JSONField(null=True)  # of the key, as its maker was shown it: {"name", "taxID" masked, "bank"}
     metadata = models.JSONField(null=True)  # the company's own, shown to nobody else
     status = models.CharField(max_length=11, choices=Status, default=Status.CREATED)
     end_to_end_id = models.CharField(max_length=32, blank=True)
@@ -69,6 +71,13 @@ class Payment(FencedModel):
     )
     line = models.PositiveIntegerField(null=True)  # of the batch's file
     round = models.PositiveSmallIntegerField(null=True)  # of the batch
+    # People of the company, where it was made on its pages. Who made it does not approve it.
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    approver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     asked_at = models.DateTimeField(null=True)  # when the bank was last asked
     sent_at = models.DateTimeField(null=True)  # when it was last sent without an answer that ends it
     unknown_since = models.DateTimeField(null=True)
@@ -93,6 +102,9 @@ class Payment(FencedModel):
             ),
             models.CheckConstraint(name="payment_value_positive", condition=Q(value__gt=0)),
             models.CheckConstraint(
+                name="payment_maker_is_not_checker", condition=Q(approver=None) | ~Q(approver=F("maker"))
+            ),
+            models.CheckConstraint(
                 name="payment_approved_holds",
                 condition=Q(status__in=["CREATED", "DENIED", "REMOVED"])
                 | Q(hold__isnull=False)
@@ -101,6 +113,7 @@ class Payment(FencedModel):
         ]
         indexes = [
             models.Index(fields=["company", "-id"], name="payments_of_company"),
+            models.Index(fields=["company", "-id"], name="payments_alone", condition=Q(batch=None)),
             models.Index(
                 fields=["id"],
                 name="payment_in_trouble",

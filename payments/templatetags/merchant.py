@@ -50,6 +50,23 @@ def batch_label(status: str) -> str:
     return str(BATCHES.get(status, status))
 
 
+PAYMENTS = {
+    "CREATED": _("Waiting for approval"),
+    "APPROVED": _("Approved"),
+    "PROCESSING": _("At the bank"),
+    "CONFIRMED": _("Sent"),
+    "FAILED": _("Failed"),
+    "DENIED": _("Denied"),
+    "QUARANTINED": _("Being looked into"),
+}
+
+
+@register.filter
+def payment_label(status: str) -> str:
+    """The state of a payment in the reader's language."""
+    return str(PAYMENTS.get(status, status))
+
+
 DELIVERIES = {"PENDING": _("Waiting"), "DELIVERED": _("Delivered"), "FAILED": _("Failed")}
 
 

@@ -15,6 +15,7 @@ from payments.web import (
     developers,
     passwords,
     pay,
+    payments,
     refunds,
     second_factor,
     sessions,
@@ -43,6 +44,13 @@ urlpatterns = [
     path("statement", statement.show, name="statement"),
     re_path(r"^statement\.(?P<form>csv|ofx)$", statement.export, name="statement-file"),
     re_path(r"^receipts/(?P<kind>pix|refund|payment)/(?P<public_id>\w+)$", statement.receipt, name="receipt"),
+    path("payments", payments.listing, name="payments"),
+    path("payments/new", payments.blank, name="payment-new"),
+    path("payments/new/<uuid:correlation_id>", payments.new, name="payment-form"),
+    path("payments/<slug:public_id>", payments.show, name="payment"),
+    re_path(
+        rf"^payments/(?P<public_id>\w+)/(?P<action>{'|'.join(payments.ACTIONS)})$", payments.act, name="payment-act"
+    ),
     path("batches", batches.listing, name="batches"),
     path("batches/template.csv", batches.template, name="batch-template"),
     path("batches/<slug:public_id>", batches.show, name="batch"),

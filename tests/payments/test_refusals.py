@@ -12,11 +12,12 @@ from django.utils import translation
 from payments import refusals
 from payments.admin import second_factor as second_factor_admin
 from payments.refusals import translated
-from payments.services import companies, pix_keys, second_factor
+from payments.services import companies, pix_key_tokens, pix_keys, second_factor
 from payments.services.batches import columns, lifecycle, tables, unknown, xlsx, xlsx_cells, xml_parts
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
 from payments.services.payments import approving, sending
+from payments.services.payments import creating as creating_payments
 from payments.services.reconciliation import bank_days, bank_list, contradictions, set_aside, suspense
 from payments.services.webhooks import deliveries, endpoints
 
@@ -38,10 +39,11 @@ def told_by(module: object) -> list[str]:
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
     services = (creating, registering, companies, refunds, deliveries, endpoints, pix_keys, second_factor)
     operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
-    outgoing = (approving, sending, lifecycle, unknown)
+    outgoing = (approving, creating_payments, sending, lifecycle, unknown)
     files = (columns, tables, xlsx, xlsx_cells, xml_parts)
     told = [text for service in (*services, *operators, *outgoing, *files) for text in told_by(service)]
     told += [*approving.DECIDED.values(), approving.CONFIRMED, xml_parts.TOO_LARGE]
+    told += [creating_payments.ALREADY, pix_key_tokens.REFUSAL]
     assert [
         text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
     ]

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from payments.models import Company, Payment
+from payments.models import Company, Payment, User
 from payments.pix import brcode, ids, keys
 from payments.services import references
 from payments.services.errors import Duplicate, Invalid
@@ -38,10 +38,11 @@ class PaymentOrder:
     comment: str = ""
     end_to_end_id: str = ""  # of the look-up of the key
     metadata: dict[str, Any] | None = None
+    owner: dict[str, str] | None = None  # of the key, as it was shown: {"name", "taxID" masked, "bank"}
 
 
-def create(company: Company, order: PaymentOrder, now: datetime | None = None) -> Payment:
-    """Write the payment, CREATED. It waits for `approve`.
+def create(company: Company, order: PaymentOrder, now: datetime | None = None, *, maker: User | None = None) -> Payment:
+    """Write the payment, CREATED. It waits for `approve`, by another person than `maker`.
 
     Raises:
         Duplicate: the company has used the correlationID for a payment, or for a row of a batch.
@@ -57,6 +58,8 @@ def create(company: Company, order: PaymentOrder, now: datetime | None = None) -
         value=value,
         comment=order.comment,
         metadata=order.metadata,
+        owner=order.owner,
+        maker=maker,
         end_to_end_id=_known(order.end_to_end_id),
         created_at=now or timezone.now(),
         **receiver,
