@@ -9,7 +9,7 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 
 from payments.bank.port import BankError
-from payments.services import batches, devices, passwords, payments, reconciliation, retention
+from payments.services import batches, devices, passwords, payments, people, reconciliation, retention
 from payments.services.charges import returning
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
@@ -124,6 +124,12 @@ def mail_second_factor(user_id: int, on: bool) -> None:
 def mail_password_link(user_id: int) -> None:
     """Mail a user the link by which another password is chosen."""
     passwords.mail_link(user_id)
+
+
+@shared_task(name="payments.mail_invitation", ignore_result=True, **TRY_AGAIN)
+def mail_invitation(user_id: int) -> None:
+    """Mail somebody who was invited the link by which a password is chosen."""
+    people.mail_invitation(user_id)
 
 
 @shared_task(name="payments.prune", ignore_result=True)

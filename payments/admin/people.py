@@ -39,7 +39,7 @@ class PersonAdmin(SecondFactor, Page, UserAdmin):  # type: ignore[type-arg]
     ordering = ("email",)
     autocomplete_fields = ("company",)
     fieldsets = (
-        (None, {"fields": ("email", "password", "second_factor", "company", "is_active")}),
+        (None, {"fields": ("email", "password", "second_factor", "company", "role", "is_active")}),
         (_("Operator"), {"fields": RIGHTS}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )

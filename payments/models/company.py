@@ -78,6 +78,15 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):
     """A person who logs in: a merchant's user (with a company) or an operator (staff, without one)."""
 
+    class Role(models.TextChoices):
+        """What somebody may do on the company's pages; `payments.web.access` has the rights of each."""
+
+        OWNER = "OWNER", _("Owner")
+        FINANCE = "FINANCE", _("Finance")
+        APPROVER = "APPROVER", _("Approver")
+        VIEWER = "VIEWER", _("Viewer")
+
+    role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.OWNER, db_default=Role.OWNER)
     username = None  # type: ignore[assignment]
     email = models.EmailField(unique=True)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="users")

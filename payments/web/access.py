@@ -15,6 +15,16 @@ from django_htmx.middleware import HtmxDetails
 from payments.models import Company, User
 from woovi import pubsub
 
+CHARGE, PAY, APPROVE, MANAGE = "charge", "pay", "approve", "manage"
+Role = User.Role
+# Everybody of the company may look. Nobody approves what they made themselves, whatever their role.
+RIGHTS: dict[str, frozenset[str]] = {
+    Role.OWNER: frozenset({CHARGE, PAY, APPROVE, MANAGE}),
+    Role.FINANCE: frozenset({CHARGE, PAY}),  # charges and refunds; payments and batches to be approved
+    Role.APPROVER: frozenset({APPROVE}),
+    Role.VIEWER: frozenset(),
+}
+
 
 class MerchantRequest(HttpRequest):
     """A request whose user and company are known. Views read through `company`, so they see no other tenant."""
@@ -22,6 +32,7 @@ class MerchantRequest(HttpRequest):
     user: User
     company: Company
     htmx: HtmxDetails
+    rights: frozenset[str]  # of the user's role
     cursor: int  # number in the company's event log; a whole page shows every event up to it
 
 
@@ -44,6 +55,7 @@ def merchant(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
                 return redirect("admin:index")
             raise PermissionDenied
         request.company = request.user.company
+        request.rights = RIGHTS[request.user.role]
         if not request.htmx:
             # Before the view reads anything. An event gets its number after its change has committed, so the page shows
             # every event up to this number, and the page's socket is sent every later one.
@@ -51,3 +63,24 @@ def merchant(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def require(request: MerchantRequest, right: str) -> None:
+    """Raise PermissionDenied where the user's role has not this right of RIGHTS."""
+    if right not in request.rights:
+        raise PermissionDenied
+
+
+def needs(right: str, *methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Decorate a view, under `merchant`, for people with this right; with `methods`, for requests of those only."""
+
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: MerchantRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            if not methods or request.method in methods:
+                require(request, right)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

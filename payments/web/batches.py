@@ -16,7 +16,7 @@ from payments.refusals import translated
 from payments.services import batches
 from payments.services.batches.columns import TEMPLATE
 from payments.services.errors import ServiceError
-from payments.web.access import MerchantRequest, merchant
+from payments.web.access import APPROVE, PAY, MerchantRequest, merchant, needs, require
 from payments.web.downloads import streamed
 
 PAGE = 50  # batches
@@ -43,6 +43,7 @@ class SignatureForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
+@needs(PAY, "POST")
 def listing(request: MerchantRequest) -> HttpResponse:
     """The batches, and the form that uploads one."""
     sent = request.method == "POST"
@@ -80,6 +81,7 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
 def act(request: MerchantRequest, public_id: str, action: str) -> HttpResponse:
     """Do one of ACTIONS to the batch. A refusal is shown on its page."""
     batch = _find(request, public_id)
+    require(request, APPROVE if action == "approve" else PAY)
     try:
         ACTIONS[action](request, batch)
     except ServiceError as error:

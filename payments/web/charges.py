@@ -19,7 +19,7 @@ from payments.selectors import charges as select
 from payments.selectors import search
 from payments.services import charges as service
 from payments.services.errors import ServiceError, Unavailable
-from payments.web.access import MerchantRequest, merchant
+from payments.web.access import CHARGE, MerchantRequest, merchant, needs
 from payments.web.forms import ChargeForm
 from payments.web.pay import simulated_bank_url
 
@@ -74,6 +74,7 @@ def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
 
 @require_safe
 @merchant
+@needs(CHARGE)
 def blank(request: MerchantRequest) -> HttpResponse:
     """Redirect to a form with a correlationID in its address, so that sending it twice makes one charge."""
     return redirect("web:charge-form", uuid.uuid4())
@@ -81,6 +82,7 @@ def blank(request: MerchantRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
+@needs(CHARGE)
 def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     """The form of a new charge."""
     form = ChargeForm(request.POST if request.method == "POST" else None)

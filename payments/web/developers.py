@@ -19,7 +19,7 @@ from payments.selectors import webhooks as select
 from payments.services import webhooks
 from payments.services.errors import NotFound, ServiceError
 from payments.services.webhooks import deliveries
-from payments.web.access import MerchantRequest, merchant
+from payments.web.access import MANAGE, MerchantRequest, merchant, needs
 from payments.web.forms import Text
 
 PAGE = 25  # deliveries
@@ -58,6 +58,7 @@ def show(request: MerchantRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
+@needs(MANAGE)
 @sensitive_post_parameters("authorization")
 def new(request: MerchantRequest) -> HttpResponse:
     """The form of a new webhook. Its address must accept a test call; the answer shows its key, once."""
@@ -94,6 +95,7 @@ def webhook(request: MerchantRequest, public_id: str) -> HttpResponse:
 
 @require_safe
 @merchant
+@needs(MANAGE)
 def leave(request: MerchantRequest, public_id: str) -> HttpResponse:
     """Ask whether to delete the webhook."""
     return render(request, "web/webhook_delete.html", {"webhook": _find(request, public_id)})
@@ -101,6 +103,7 @@ def leave(request: MerchantRequest, public_id: str) -> HttpResponse:
 
 @require_POST
 @merchant
+@needs(MANAGE)
 def act(request: MerchantRequest, public_id: str, action: str) -> HttpResponse:
     """Do one of ACTIONS to the webhook. A refusal is shown on its page."""
     found = _find(request, public_id)
@@ -148,6 +151,7 @@ ACTIONS: dict[str, Callable[[MerchantRequest, WebhookEndpoint], str]] = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
+@needs(MANAGE, "POST")
 def delivery(request: MerchantRequest, public_id: str, event_id: UUID) -> HttpResponse:
     """One delivery, with each request and its answer; a POST sends it again."""
     found = select.delivery(request.company, public_id, event_id)

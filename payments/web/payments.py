@@ -22,7 +22,7 @@ from payments.selectors import payments as select
 from payments.services import payments as service
 from payments.services import pix_keys, second_factor
 from payments.services.errors import ServiceError
-from payments.web.access import MerchantRequest, merchant
+from payments.web.access import APPROVE, PAY, MerchantRequest, merchant, needs, require
 from payments.web.forms import ReaisField, Text
 from payments.web.second_factor import right_code
 from payments.web.sessions import CodeForm
@@ -72,6 +72,7 @@ def listing(request: MerchantRequest) -> HttpResponse:
 
 @require_safe
 @merchant
+@needs(PAY)
 def blank(request: MerchantRequest) -> HttpResponse:
     """Redirect to a form with a correlationID in its address, so that sending it twice makes one payment."""
     return redirect("web:payment-form", uuid.uuid4())
@@ -79,6 +80,7 @@ def blank(request: MerchantRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
+@needs(PAY)
 def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     """Two steps: key and value; then whose key it is, and the confirmation."""
     made = select.alone(request.company).filter(correlation_id=str(correlation_id)).first()
@@ -163,6 +165,7 @@ def _code_form(data: Any = None) -> CodeForm:
 def act(request: MerchantRequest, public_id: str, action: str) -> HttpResponse:
     """Do one of ACTIONS to the payment. A refusal is shown on its page."""
     payment = _find(request, public_id)
+    require(request, PAY if action == "remove" else APPROVE)
     try:
         wrong = ACTIONS[action](request, payment)
     except ServiceError as error:

@@ -20,6 +20,7 @@ from payments.web import (
     second_factor,
     sessions,
     statement,
+    team,
 )
 
 app_name = "web"
@@ -41,6 +42,8 @@ urlpatterns = [
         developers.act,
         name="webhook-act",
     ),
+    path("team", team.show, name="team"),
+    re_path(rf"^team/(?P<user_id>\d{{1,18}})/(?P<action>{'|'.join(team.ACTIONS)})$", team.act, name="team-act"),
     path("statement", statement.show, name="statement"),
     re_path(r"^statement\.(?P<form>csv|ofx)$", statement.export, name="statement-file"),
     re_path(r"^receipts/(?P<kind>pix|refund|payment)/(?P<public_id>\w+)$", statement.receipt, name="receipt"),

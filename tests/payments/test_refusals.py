@@ -12,7 +12,7 @@ from django.utils import translation
 from payments import refusals
 from payments.admin import second_factor as second_factor_admin
 from payments.refusals import translated
-from payments.services import companies, pix_key_tokens, pix_keys, second_factor
+from payments.services import companies, people, pix_key_tokens, pix_keys, second_factor
 from payments.services.batches import columns, lifecycle, tables, unknown, xlsx, xlsx_cells, xml_parts
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
@@ -37,7 +37,7 @@ def told_by(module: object) -> list[str]:
     "pattern", [pattern for pattern, _ in refusals.REFUSALS], ids=lambda pattern: str(pattern).replace(" ", "-")[:40]
 )
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
-    services = (creating, registering, companies, refunds, deliveries, endpoints, pix_keys, second_factor)
+    services = (creating, registering, companies, people, refunds, deliveries, endpoints, pix_keys, second_factor)
     operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
     outgoing = (approving, creating_payments, sending, lifecycle, unknown)
     files = (columns, tables, xlsx, xlsx_cells, xml_parts)

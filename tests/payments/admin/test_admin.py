@@ -314,6 +314,7 @@ def test_who_may_edit_people_gives_no_rights_and_leaves_superusers_alone(client:
     right = Permission.objects.get(codename="change_company").pk
     asked = {
         "email": "new@example.com",
+        "role": "OWNER",
         "is_active": "on",
         "is_staff": "on",
         "is_superuser": "on",
