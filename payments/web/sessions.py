@@ -6,6 +6,7 @@ import time
 from typing import Any, NamedTuple
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
@@ -64,6 +65,9 @@ class Login(LoginView):
             "nonce": nonce,
         }
         return redirect("web:login-code")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(**context, sandbox=not settings.PRODUCTION)
 
     def get_default_redirect_url(self) -> str:
         return _home(self.request.user)

@@ -19,6 +19,7 @@ from payments.web import (
     refunds,
     second_factor,
     sessions,
+    sign_up,
     statement,
     team,
 )
@@ -61,6 +62,7 @@ urlpatterns = [
     re_path(rf"^batches/(?P<public_id>\w+)/(?P<action>{'|'.join(batches.ACTIONS)})$", batches.act, name="batch-act"),
     path("pay/<uuid:payment_link_id>", pay.show, name="pay"),
     re_path(r"^pay(?:/|$)", pay.missing),
+    path("signup", sign_up.show, name="sign-up"),
     path("login", sessions.Login.as_view(), name="login"),
     path("login/code", sessions.code, name="login-code"),
     path("password", passwords.forgotten, name="password"),

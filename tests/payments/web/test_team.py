@@ -217,7 +217,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
 
 
 # Pages of whoever is or is not logged in, and what redirects to another.
-OUTER = {"login", "login-code", "logout", "language", "password", "password-choose", "second-factor", "pay"}
+OUTER = {"sign-up", "login", "login-code", "logout", "language", "password", "password-choose", "second-factor", "pay"}
 
 
 @pytest.mark.parametrize("role", RIGHTS)
