@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from payments import tasks
 from payments.models import Company, PayoutBatch, User, WebhookDelivery, WebhookEndpoint
@@ -28,7 +29,6 @@ from tests.payments import making
 from tests.payments.web.conftest import PASSWORD
 from tests.payments.web.test_charges import text
 from tests.processes import a_session_waits_for_a_lock, wait_until
-from woovi import outbox
 from woovi.outbox.models import OutboxEvent
 
 LOOK = "look"
@@ -171,7 +171,9 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
     hook = WebhookEndpoint.objects.create(
         company=company, name="a", event="OPENPIX:CHARGE_COMPLETED", url="http://127.0.0.1:9/", secret="s"
     )
-    event = outbox.write("OPENPIX:CHARGE_COMPLETED", str(company.pk), {"event": "OPENPIX:CHARGE_COMPLETED"})
+    event = OutboxEvent.objects.create(
+        topic="OPENPIX:CHARGE_COMPLETED", tenant=str(company.pk), payload={}, relayed_at=timezone.now()
+    )
     WebhookDelivery.objects.create(endpoint=hook, event=event, status="FAILED", attempts=8)
     person = User.objects.create_user(f"other{company.pk}@example.com", company=company, role="VIEWER")
     pix = paid.received.get()
