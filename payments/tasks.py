@@ -8,6 +8,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
+from payments import checks
 from payments.bank.port import BankError
 from payments.services import batches, devices, passwords, payments, reconciliation, retention
 from payments.services.charges import returning
@@ -130,3 +131,11 @@ def mail_password_link(user_id: int) -> None:
 def prune() -> None:
     """Delete old data. Runs every night."""
     retention.prune(seconds=600)  # the next night, or `manage.py prune`, continues
+
+
+@shared_task(name="payments.check_ledger", ignore_result=True)
+def check_ledger() -> None:
+    """Prove the books, and keep the result. Runs every night, and where an operator asks for it."""
+    found = checks.keep()
+    if found.failed:
+        log.error("The books are wrong: %s", "; ".join(f"{each['name']}: {each['count']}" for each in found.findings))

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics/ratelimit", ratelimit.metrics),
     path("", include("payments.api.urls")),
     path("admin/login/", OperatorLogin.as_view()),  # instead of the admin's own, which asks for no second factor
+    path("admin/", include("payments.admin.urls")),
     path("admin/", admin.site.urls),
     path("", include("payments.web.urls")),
 ]

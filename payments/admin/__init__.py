@@ -11,6 +11,7 @@ from payments.admin import (
     charges,
     companies,
     customers,
+    health,
     jobs,
     ledger,
     locks,
@@ -30,6 +31,7 @@ __all__ = [
     "charges",
     "companies",
     "customers",
+    "health",
     "jobs",
     "ledger",
     "locks",
@@ -47,4 +49,5 @@ model_names.translate()
 admin.site.enable_nav_sidebar = False  # its quarter of the screen is the columns'
 admin.site.site_header = _("Woovi operations")
 admin.site.site_title = _("Woovi operations")
+admin.site.index_template = "payments_admin/index.html"
 admin.site.index_title = _("Everything the platform keeps")

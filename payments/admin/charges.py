@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import time_format
@@ -118,12 +119,25 @@ class ReceivedPixAdmin(Record):
         return link(received.charge)
 
 
+class ContradictedFilter(admin.SimpleListFilter):
+    """Refunds that ended otherwise at the bank."""
+
+    title = _("the bank's answer")
+    parameter_name = "contradicted"
+
+    def lookups(self, request: HttpRequest, page: admin.ModelAdmin[Any]) -> list[tuple[str, Any]]:
+        return [("1", _("The opposite of ours"))]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Refund]) -> QuerySet[Refund]:
+        return rows.filter(contradicted_at__isnull=False) if self.value() else rows
+
+
 @admin.register(Refund)
 class RefundAdmin(RefundActions, Record):
     """Refunds, with what operators may do about one that went wrong."""
 
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic", "by_bank")
-    list_filter = ("status", "automatic", "by_bank")
+    list_filter = ("status", ContradictedFilter, "automatic", "by_bank")
     list_select_related = ("company",)
     search_fields = (
         "public_id__exact",

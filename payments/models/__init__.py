@@ -9,7 +9,7 @@ from payments.models.operations import RetentionMark, RowLock
 from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.models.pix_key import PixKeyMovement
-from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
+from payments.models.reconciliation import BankDay, BankDifference, LedgerCheck, SetAsidePix
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Company",
     "Customer",
     "Entry",
+    "LedgerCheck",
     "LedgerTransaction",
     "Payment",
     "PayoutBatch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -67,6 +68,7 @@ class Charge(FencedModel):
         indexes = [
             models.Index(fields=["company", "-created_at"], name="charge_by_company"),
             models.Index(fields=["expires_at"], name="charge_due", condition=Q(status="ACTIVE")),
+            BrinIndex(fields=["created_at"], name="charge_by_time"),
         ]
 
     @property
@@ -112,7 +114,10 @@ class ReceivedPix(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["charge"], condition=Q(outcome="SETTLED"), name="charge_settled_once")
         ]
-        indexes = [models.Index(fields=["company", "-created_at"], name="received_by_company")]
+        indexes = [
+            models.Index(fields=["company", "-created_at"], name="received_by_company"),
+            BrinIndex(fields=["paid_at"], name="received_by_time"),
+        ]
 
     @property
     def credited(self) -> bool:
@@ -168,7 +173,11 @@ class Refund(FencedModel):
                 name="refund_holds_or_is_the_banks", condition=Q(by_bank=True) | Q(hold__isnull=False)
             ),
         ]
-        indexes = [models.Index(fields=["created_at"], name="refund_open", condition=Q(status="IN_PROCESSING"))]
+        indexes = [
+            models.Index(fields=["created_at"], name="refund_open", condition=Q(status="IN_PROCESSING")),
+            models.Index(fields=["id"], name="refund_contradicted", condition=Q(contradicted_at__isnull=False)),
+            BrinIndex(fields=["resolved_at"], name="refund_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.correlation_id} {self.status}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -113,6 +114,7 @@ class Payment(FencedModel):
             models.Index(
                 fields=["created_at"], name="payment_open", condition=Q(status__in=["APPROVED", "PROCESSING"])
             ),
+            BrinIndex(fields=["resolved_at"], name="payment_by_time"),
         ]
 
     @property

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, F, Min, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from payments.models import Payment, PayoutBatch, PayoutChunk, Refund, WebhookDelivery
+from payments.models import (
+    Account,
+    BankDifference,
+    Payment,
+    PayoutBatch,
+    PayoutChunk,
+    Refund,
+    SetAsidePix,
+    WebhookDelivery,
+)
 from woovi.outbox.models import OutboxEvent
+
+DAY = timedelta(days=1)
 
 # Each figure's help, for whoever reads it.
 FIGURES = {
     "outbox_waiting": "Events that no relay has carried.",
     "outbox_oldest_seconds": "Age of the oldest of them.",
+    "webhooks_due": "Webhooks whose time has come.",
     "webhooks_late_seconds": "How long the longest due webhook waits.",
+    "webhooks_failed": "Webhooks of the last day that were given up.",
     "refunds_open": "Refunds that the bank has not ended.",
+    "refunds_oldest_seconds": "Age of the oldest of them.",
+    "refunds_contradicted": "Refunds that ended otherwise at the bank.",
     "payments_open": "Payments that the bank has not ended, in batches or not.",
     "payments_oldest_seconds": "Age of the oldest of them, since its approval.",
     "payments_unknown": "Payments that the bank left without an answer.",
@@ -25,6 +41,10 @@ FIGURES = {
     "batches_running": "Batches that are being paid.",
     "chunks_waiting": "Chunks of running batches that nobody pays.",
     "chunks_in_doubt": "Chunks that a worker left behind, whose rows are looked up.",
+    "batches_oldest_seconds": "How long the running batch waits that was served longest ago.",
+    "differences_open": "Differences from the bank's books that nobody has explained.",
+    "pix_set_aside": "Pix that could not be read or booked.",
+    "suspense_centavos": "Payers' money that is not on its way back to them.",
 }
 
 
@@ -35,8 +55,17 @@ def read(now: datetime | None = None) -> dict[str, float]:
     def age(oldest: datetime | None) -> float:
         return max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
 
-    events = OutboxEvent.objects.filter(relayed_at=None).aggregate(count=Count("id"), oldest=Min("created_at"))
+    failed = WebhookDelivery.objects.filter(status=WebhookDelivery.Status.FAILED, created_at__gte=now - DAY)
     due = WebhookDelivery.objects.filter(status=WebhookDelivery.Status.PENDING, next_attempt_at__lt=now)
+    late = due.aggregate(count=Count("id"), oldest=Min("next_attempt_at"))
+    returns = Refund.objects.filter(status=Refund.Status.IN_PROCESSING).aggregate(
+        count=Count("id"), oldest=Min("created_at")
+    )
+    running = PayoutBatch.objects.filter(status=PayoutBatch.Status.RUNNING).aggregate(
+        count=Count("id"), oldest=Min(Coalesce("served_at", "approved_at"))
+    )
+    suspense = Account.objects.filter(kind=Account.Kind.SUSPENSE).aggregate(sum=Sum(F("posted") - F("pending_out")))
+    events = OutboxEvent.objects.filter(relayed_at=None).aggregate(count=Count("id"), oldest=Min("created_at"))
     open_ = Payment.objects.filter(status__in=Payment.OPEN).aggregate(
         count=Count("id"), oldest=Min("approved_at"), unknown=Count("unknown_since")
     )
@@ -49,14 +78,22 @@ def read(now: datetime | None = None) -> dict[str, float]:
     return {
         "outbox_waiting": events["count"],
         "outbox_oldest_seconds": age(events["oldest"]),
-        "webhooks_late_seconds": age(due.aggregate(oldest=Min("next_attempt_at"))["oldest"]),
-        "refunds_open": Refund.objects.filter(status=Refund.Status.IN_PROCESSING).count(),
+        "webhooks_due": late["count"],
+        "webhooks_late_seconds": age(late["oldest"]),
+        "webhooks_failed": failed.count(),
+        "refunds_open": returns["count"],
+        "refunds_oldest_seconds": age(returns["oldest"]),
+        "refunds_contradicted": Refund.objects.filter(contradicted_at__isnull=False).count(),
         "payments_open": open_["count"],
         "payments_oldest_seconds": age(open_["oldest"]),
         "payments_unknown": open_["unknown"],
         "payments_quarantined": Payment.objects.filter(status=Payment.Status.QUARANTINED).count(),
         "payments_contradicted": Payment.objects.filter(contradicted_at__isnull=False).count(),
-        "batches_running": PayoutBatch.objects.filter(status=PayoutBatch.Status.RUNNING).count(),
+        "batches_running": running["count"],
         "chunks_waiting": chunks["waiting"],
         "chunks_in_doubt": chunks["doubted"],
+        "batches_oldest_seconds": age(running["oldest"]) if chunks["waiting"] else 0.0,
+        "differences_open": BankDifference.objects.filter(status=BankDifference.Status.OPEN).count(),
+        "pix_set_aside": SetAsidePix.objects.filter(resolved_at=None).count(),
+        "suspense_centavos": suspense["sum"] or 0,
     }
