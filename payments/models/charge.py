@@ -69,6 +69,7 @@ class Charge(FencedModel):
             models.Index(fields=["company", "-created_at"], name="charge_by_company"),
             models.Index(fields=["expires_at"], name="charge_due", condition=Q(status="ACTIVE")),
             BrinIndex(fields=["created_at"], name="charge_by_time"),
+            models.Index(fields=["correlation_id"], name="charge_by_id", opclasses=["varchar_pattern_ops"]),
         ]
 
     @property
@@ -117,6 +118,7 @@ class ReceivedPix(models.Model):
         indexes = [
             models.Index(fields=["company", "-created_at"], name="received_by_company"),
             BrinIndex(fields=["paid_at"], name="received_by_time"),
+            models.Index(fields=["payer_tax_id"], name="received_by_payer", condition=~Q(payer_tax_id="")),
         ]
 
     @property
@@ -177,6 +179,8 @@ class Refund(FencedModel):
             models.Index(fields=["created_at"], name="refund_open", condition=Q(status="IN_PROCESSING")),
             models.Index(fields=["id"], name="refund_contradicted", condition=Q(contradicted_at__isnull=False)),
             BrinIndex(fields=["resolved_at"], name="refund_by_time"),
+            models.Index(fields=["correlation_id"], name="refund_by_id", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["end_to_end_id"], name="refund_by_bank_id", opclasses=["varchar_pattern_ops"]),
         ]
 
     def __str__(self) -> str:

@@ -107,7 +107,9 @@ class Payment(FencedModel):
                 name="payment_in_trouble",
                 condition=Q(status="QUARANTINED") | Q(contradicted_at__isnull=False),
             ),
-            models.Index(fields=["end_to_end_id"], name="payment_by_end_to_end_id"),
+            models.Index(
+                fields=["end_to_end_id"], name="payment_by_bank_id", opclasses=["varchar_pattern_ops"]
+            ),  # which serves `=` too
             models.Index(
                 fields=["company", "correlation_id"], name="payment_by_reference", condition=Q(batch__isnull=False)
             ),

@@ -75,6 +75,9 @@ class BankDifference(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["day", "kind", "end_to_end_id"], name="bank_difference_once"),
         ]
+        indexes = [
+            models.Index(fields=["end_to_end_id"], name="bank_difference_by_id", opclasses=["varchar_pattern_ops"])
+        ]
 
     def __str__(self) -> str:
         return f"{self.day} {self.kind} {self.end_to_end_id}".strip()

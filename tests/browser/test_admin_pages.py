@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from payments.models import BankDifference, Payment, User
+from payments.models import BankDifference, Charge, Payment, User
 from tests.browser.conftest import PASSWORD, PHONE, shoot
 from tests.payments import making
 from tests.payments.admin.test_admin import world
@@ -30,10 +30,10 @@ def log_in(page: Page, to: str = "/admin/") -> None:
     [(PHONE, "pt-BR", "dark"), (DESK, "pt-BR", "light"), (DESK, "en-US", "dark"), (PHONE, "en-US", "light")],
     ids=["375-pt-dark", "wide-pt-light", "wide-en-dark", "375-en-light"],
 )
-def test_the_first_page_and_health(
+def test_the_first_page_health_and_search(
     open_page: Callable[..., Page], transactional_db: None, size: Any, language: str, theme: Any
 ) -> None:
-    world(making.company())
+    one = world(making.company())
     Payment.objects.update(unknown_since=timezone.now())
     BankDifference.objects.create(day="2026-03-02", kind="MISSING_HERE", bank_value=500, our_value=0)
     page = open_page(size, locale=language, color_scheme=theme)
@@ -44,3 +44,7 @@ def test_the_first_page_and_health(
     page.locator(".tiles .bad a").last.click()
     expect(page.locator("#verdict")).to_be_visible()
     shoot(page, f"admin-health-{name}")
+    page.fill("#everywhere", one[Charge].txid[:8])
+    page.press("#everywhere", "Enter")
+    expect(page.locator("#content td a").first).to_be_visible()
+    shoot(page, f"admin-search-{name}")
