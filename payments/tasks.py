@@ -127,6 +127,12 @@ def mail_password_link(user_id: int) -> None:
     passwords.mail_link(user_id)
 
 
+@shared_task(name="payments.mail_person_added", ignore_result=True, **TRY_AGAIN)
+def mail_person_added(user_id: int) -> None:
+    """Mail a company's people that an operator has added somebody."""
+    devices.mail_person_added(user_id)
+
+
 @shared_task(name="payments.prune", ignore_result=True)
 def prune() -> None:
     """Delete old data. Runs every night."""

@@ -139,6 +139,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 AUTHENTICATION_BACKENDS = ["woovi.ratelimit.login.GuardedBackend"]
 OTP_TOTP_ISSUER = "Woovi"
+OPERATOR_SECOND_FACTOR = (
+    PRODUCTION  # whether the admin lets nobody in without one; a demo's operator has only a password
+)
 OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # woovi.ratelimit.login limits codes, and never the owner
 LOGIN_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:dashboard"

@@ -90,7 +90,12 @@ class User(AbstractUser):
                 Lower("email"),
                 name="user_email_once",
                 violation_error_message=_("Somebody has this e-mail already, perhaps in other letters' case."),
-            )
+            ),
+            models.CheckConstraint(
+                name="user_is_merchants_or_operator",
+                condition=models.Q(company=None) | models.Q(is_staff=False, is_superuser=False),
+                violation_error_message=_("Nobody is an operator and a merchant's person at once."),
+            ),
         ]
 
     USERNAME_FIELD = "email"
