@@ -84,6 +84,14 @@ REFUSALS = [
     ("Only superusers may change another operator", _("Only superusers may change another operator.")),
     ("The second factor is off already", _("The second factor is off already.")),
     ("The second factor is on already", _("The second factor is on already.")),
+    ("The company's payments are frozen", _("The operators have frozen payments of this company.")),
+    ("The company's refunds are frozen", _("The operators have frozen refunds of this company.")),
+    ("The company's charges are frozen", _("The operators have frozen new charges of this company.")),
+    ("Who proposed it does not approve it", _("Who proposed it does not approve it.")),
+    ("It was decided already", _("It was decided already.")),
+    ("It has changed since it was proposed", _("It has changed since it was proposed: nothing was done.")),
+    ("There is an open proposal of this already", _("There is an open proposal of this already.")),
+    ("You have not the right for this", _("You have not the right for this.")),
 ]  # fmt: skip
 
 

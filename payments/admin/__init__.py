@@ -22,6 +22,7 @@ from payments.admin import (
     payments,
     people,
     pix_keys,
+    proposals,
     webhooks,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "payments",
     "people",
     "pix_keys",
+    "proposals",
     "webhooks",
 ]
 

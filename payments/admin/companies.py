@@ -13,15 +13,25 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.confirm import confirmed, on_each
+from payments.admin.freezing import Freezing
+from payments.admin.proposals import propose
 from payments.admin.records import Page, rows_link
 from payments.models import Account, Application, Charge, Company
 from payments.pix import keys
 from payments.services import companies
+from payments.services.acts import FEES
 from payments.services.errors import Invalid
 
 
 class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Tax id and Pix key as people type them."""
+    """Tax id and Pix key as people type them; and a reason, which a change of fees needs."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        required=False,
+        help_text=_("For other fees, which another operator approves."),
+    )
 
     def clean_tax_id(self) -> str:
         return self._read("tax_id", keys.parse_tax_id)
@@ -38,6 +48,8 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
                 companies.check_terms(**terms)
             except Invalid as refusal:
                 self.add_error(refusal.field, refusal.message)
+        if self.instance.pk and set(self.changed_data) & set(FEES) and not data.get("reason"):
+            self.add_error("reason", _("Other fees need a reason."))
         return data
 
     def _read(self, field: str, parse: Any) -> str:
@@ -48,11 +60,14 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Company)
-class CompanyAdmin(Page):
-    """A company is onboarded here with its accounts. Its names, fees and expiry may change, its identity may not."""
+class CompanyAdmin(Freezing, Page):
+    """A company is onboarded here with its accounts. Its names and expiry may change, its fees with four eyes, its
+    identity never."""
 
     form = CompanyForm
-    list_display = ("public_id", "trade_name", "tax_id", "pix_key", "created_at")
+    list_display = ("public_id", "trade_name", "tax_id", "pix_key", "frozen", "created_at")
+    list_filter = ("payments_frozen", "refunds_frozen", "charges_frozen")
+    actions = ("freeze", "release")
     search_fields = (
         "trade_name",
         "official_name",
@@ -82,21 +97,33 @@ class CompanyAdmin(Page):
             *self.onboarding,
             "city",
             *companies.TERMS,
+            "reason",
+            "frozen",
             "created_at",
             "accounts",
             "charges",
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
-        fixed = ("public_id", "correlation_id", "tax_id", "pix_key", "created_at", "accounts", "charges")
+        fixed = ("public_id", "correlation_id", "tax_id", "pix_key", "frozen", "created_at", "accounts", "charges")
         return fixed if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
         if change:
-            companies.update_terms(obj, **{f: form.cleaned_data[f] for f in (*companies.NAMES, *companies.TERMS)})
+            given, alone = form.cleaned_data, (*companies.NAMES, "charge_expires_in")
+            fees = {field: given[field] for field in FEES if field in form.changed_data}
+            companies.update_terms(obj, **{field: given[field] for field in alone})
+            if fees:
+                propose(self, request, Company.objects.get(pk=obj.pk), "change_fees", given["reason"], fees)
         else:
             made = companies.onboard(**{field: form.cleaned_data[field] for field in self.onboarding})
             obj.pk, obj.public_id = made.pk, made.public_id
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """What was changed: other fees are only proposed, which has an entry of its own."""
+        if not add:
+            form.changed_data[:] = [name for name in form.changed_data if name not in (*FEES, "reason")]
+        return super().construct_change_message(request, form, formsets, add)
 
     @admin.display(description=_("Accounts"))
     def accounts(self, company: Company) -> SafeString:

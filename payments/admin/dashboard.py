@@ -31,7 +31,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"tiles": tiles(request, day, week), "day": day}
     if request.user.has_perm("payments.view_ledgercheck"):
         found = health.read()
-        context |= {"found": found, "needs": [figure for figure in page.figures(found) if figure.bad]}
+        context |= {"found": found, "needs": [figure for figure in page.figures(found) if figure.bad or figure.waits]}
     return admin.site.index(request, context)
 
 

@@ -22,6 +22,11 @@ from woovi import outbox
 
 # The figures of `selectors.work` by their words, and the list that shows the rows.
 ROWS: dict[str, tuple[Any, str, dict[str, str]]] = {
+    "proposals_open": (
+        _("Proposals that wait for a second operator"),
+        "payments_proposal",
+        {"status__exact": "PROPOSED"},
+    ),
     "differences_open": (_("Differences from the bank, open"), "payments_bankdifference", {"status__exact": "OPEN"}),
     "pix_set_aside": (_("Pix set aside"), "payments_setasidepix", {"resolved_at__isempty": "1"}),
     "payments_unknown": (_("Payments whose end is unknown"), "payments_payment", {"unknown": "1"}),
@@ -54,6 +59,7 @@ class Figure(NamedTuple):
     shown: str
     url: str
     bad: bool
+    waits: bool = False  # for a person, though nothing is wrong
 
 
 def figures(found: dict[str, Any]) -> Iterator[Figure]:
@@ -61,7 +67,8 @@ def figures(found: dict[str, Any]) -> Iterator[Figure]:
     for name, (words, page, filters) in ROWS.items():
         value = found["work"][name]
         shown = format_reais(value) if name.endswith("centavos") else age(value) if "seconds" in name else f"{value:g}"
-        yield Figure(words, shown, reverse(f"admin:{page}_changelist", query=filters), name in found["problems"])
+        url, waits = reverse(f"admin:{page}_changelist", query=filters), name == "proposals_open" and value > 0
+        yield Figure(words, shown, url, name in found["problems"], waits)
 
 
 def age(seconds: float) -> str:

@@ -9,6 +9,7 @@ from payments.models.operations import RetentionMark, RowLock
 from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.models.pix_key import PixKeyMovement
+from payments.models.proposal import Proposal
 from payments.models.reconciliation import BankDay, BankDifference, LedgerCheck, SetAsidePix
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -31,6 +32,7 @@ __all__ = [
     "PayoutProblem",
     "PayoutRow",
     "PixKeyMovement",
+    "Proposal",
     "ReceivedPix",
     "Refund",
     "RetentionMark",

@@ -33,10 +33,15 @@ class Company(models.Model):
     charge_expires_in = models.PositiveIntegerField(default=86_400)  # seconds
     # Set where Redis did not accept an invalidation: until then the balance is read from the database.
     balance_doubted_until = models.DateTimeField(null=True, editable=False)
+    # What operators have forbidden it for now (payments/services/freezing.py).
+    payments_frozen = models.BooleanField(default=False, db_default=False, editable=False)
+    refunds_frozen = models.BooleanField(default=False, db_default=False, editable=False)
+    charges_frozen = models.BooleanField(default=False, db_default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         verbose_name_plural = "companies"
+        permissions = [("freeze_company", "Can freeze a company's payments, refunds and charges")]
         constraints = [
             models.CheckConstraint(
                 name="company_fee_range", condition=models.Q(fee_minimum__lte=models.F("fee_maximum"))

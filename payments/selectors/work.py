@@ -15,6 +15,7 @@ from payments.models import (
     Payment,
     PayoutBatch,
     PayoutChunk,
+    Proposal,
     Refund,
     SetAsidePix,
     WebhookDelivery,
@@ -44,6 +45,7 @@ FIGURES = {
     "batches_oldest_seconds": "How long the running batch waits that was served longest ago.",
     "differences_open": "Differences from the bank's books that nobody has explained.",
     "pix_set_aside": "Pix that could not be read or booked.",
+    "proposals_open": "Acts that wait for a second operator.",
     "suspense_centavos": "Payers' money that is not on its way back to them.",
 }
 
@@ -95,5 +97,6 @@ def read(now: datetime | None = None) -> dict[str, float]:
         "batches_oldest_seconds": age(running["oldest"]) if chunks["waiting"] else 0.0,
         "differences_open": BankDifference.objects.filter(status=BankDifference.Status.OPEN).count(),
         "pix_set_aside": SetAsidePix.objects.filter(resolved_at=None).count(),
+        "proposals_open": Proposal.objects.filter(status__in=Proposal.OPEN).count(),
         "suspense_centavos": suspense["sum"] or 0,
     }

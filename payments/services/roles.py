@@ -30,7 +30,7 @@ RECORDS = {
         ),
         *("ledgercheck", "ledgertransaction", "payment", "payoutbatch", "payoutchunk", "payoutproblem", "payoutrow"),
         *("pixkeymovement", "receivedpix", "refund", "setasidepix", "user", "webhookattempt", "webhookdelivery"),
-        "webhookendpoint",
+        *("webhookendpoint", "proposal"),
     )
 } | {"outbox.view_outboxevent", "queue.view_periodicjob"}
 LOG = {"admin.view_logentry"}
@@ -45,6 +45,7 @@ ROLES: dict[str, set[str]] = {
         "payments.change_bankdifference",
         "payments.change_payment",
         "payments.change_payoutbatch",
+        "payments.change_proposal",  # of others, and with the right of what is proposed
         "payments.change_refund",
         "payments.change_setasidepix",
         "payments.change_webhookdelivery",
@@ -54,6 +55,7 @@ ROLES: dict[str, set[str]] = {
     | LOG
     | {
         "payments.change_application",  # to revoke one
+        "payments.freeze_company",
         "payments.view_rowlock",
         "payments.release_rowlock",
         "payments.view_cache",

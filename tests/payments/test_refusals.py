@@ -12,7 +12,7 @@ from django.utils import translation
 from payments import refusals
 from payments.admin import second_factor as second_factor_admin
 from payments.refusals import translated
-from payments.services import companies, pix_keys, second_factor
+from payments.services import companies, frozen, pix_keys, proposals, second_factor
 from payments.services.batches import columns, lifecycle, tables, unknown, xlsx, xlsx_cells, xml_parts
 from payments.services.charges import creating, refunds, registering
 from payments.services.errors import Invalid, Unavailable
@@ -37,10 +37,11 @@ def told_by(module: object) -> list[str]:
 )
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
     services = (creating, registering, companies, refunds, deliveries, pix_keys, second_factor)
-    operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
+    operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin, proposals)
     outgoing = (approving, sending, lifecycle, unknown)
     files = (columns, tables, xlsx, xlsx_cells, xml_parts)
     told = [text for service in (*services, *operators, *outgoing, *files) for text in told_by(service)]
+    told += [f"The company's {kind} are frozen" for kind in frozen.KINDS]
     told += [*approving.DECIDED.values(), approving.CONFIRMED, xml_parts.TOO_LARGE]
     assert [
         text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))

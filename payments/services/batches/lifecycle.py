@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from payments.models import Payment, PayoutBatch, PayoutChunk, User
-from payments.services import ledger, references
+from payments.services import frozen, ledger, references
 from payments.services.batches import reserve, rows
 from payments.services.batches.hints import hint
 from payments.services.errors import Invalid
@@ -50,6 +50,7 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
     """
     try:
         with locked(batch, Status.AWAITING_APPROVAL) as row:
+            frozen.refuse(row.company, "payments")
             if approver.pk == row.maker_id:
                 raise Invalid("Who uploaded a batch does not approve it")
             if approver.company_id not in {None, row.company_id}:
@@ -79,6 +80,7 @@ def pause(batch: PayoutBatch, reason: str = "") -> PayoutBatch:
 def resume(batch: PayoutBatch, now: datetime | None = None) -> PayoutBatch:
     """Go on with a paused batch; one of which nothing was left to send ends at once."""
     with locked(batch, Status.PAUSED) as row:
+        frozen.refuse(row.company, "payments")
         row.status, row.pause_reason = Status.RUNNING, ""
         finish(row, now or timezone.now())
         row.save()
@@ -108,6 +110,7 @@ def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
     """
     try:
         with locked(batch, Status.PARTIAL) as row:
+            frozen.refuse(row.company, "payments")
             if (count, total) != failed_rows(row):
                 raise Invalid("The failed rows are not those that were shown")
             if not count:

@@ -54,6 +54,9 @@ def _pay(batch_id: int | None, seconds: float, pool: ThreadPoolExecutor) -> bool
     end = time.monotonic() + seconds
     while not leaving.is_set() and (chunk := leases.claim(batch_id)):
         batch = PayoutBatch.objects.select_related("company").get(pk=chunk.batch_id)
+        if batch.company.payments_frozen:  # approved in the moment of the freeze, which pauses those that run
+            _pause(batch, "The company's payments are frozen")
+            batch.refresh_from_db(fields=["status"])
         try:
             going = _pay_chunk(batch, chunk, pool)
         except LeaseLost:

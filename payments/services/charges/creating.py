@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from payments.models import Charge, Company
 from payments.pix import keys
-from payments.services import customers
+from payments.services import customers, frozen
 from payments.services.charges import registering
 from payments.services.errors import Duplicate, Invalid, Unavailable
 
@@ -129,6 +129,7 @@ def _existing(company: Company, request: ChargeRequest, now: datetime) -> Charge
 
 def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge:
     """Step 1: insert the charge. Where another process has just inserted it, return that one."""
+    frozen.refuse(company, "charges")
     customer = _checked_customer(request)
     expires_in = _checked_expiry(company, request, now)
     Charge.objects.bulk_create(

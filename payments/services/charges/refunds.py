@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from payments import contract
 from payments.models import Account, Charge, Company, ReceivedPix, Refund
-from payments.services import ledger
+from payments.services import frozen, ledger
 from payments.services.errors import Duplicate, Invalid, Unavailable
 from payments.services.ledger import Event, Posting
 from woovi import outbox
@@ -43,7 +43,7 @@ def request(
 
     Raises:
         Duplicate: the correlationID was used with another body.
-        Invalid: the charge is not paid, or was paid more than 90 days ago; or the value is more than is left of the
+        Invalid: the company's refunds are frozen; the charge is not paid, or was paid more than 90 days ago; or the value is more than is left of the
             charge, or more than the balance has available.
         Unavailable: another process holds the charge's lock. The same request may be sent again.
     """
@@ -58,6 +58,7 @@ def request(
             first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
             if first:
                 return _existing(first, digest)
+            frozen.refuse(company, "refunds")
             return _reserve(locked.row, correlation_id, digest, value, comment, now)
     except ledger.InsufficientFunds as error:
         raise Invalid("value is more than the balance has available", "value") from error

@@ -10,7 +10,7 @@ from django.utils import timezone
 from payments import contract
 from payments.models import Account, Company, Payment
 from payments.pix import ids
-from payments.services import ledger, pix_key_tokens
+from payments.services import frozen, ledger, pix_key_tokens
 from payments.services.errors import Invalid, NotFound, Unavailable
 from woovi import outbox
 from woovi.locks import LockNotAvailable, StaleFence
@@ -26,9 +26,10 @@ def approve(company: Company, correlation_id: str, now: datetime | None = None) 
 
     Raises:
         NotFound: the company has no such payment.
-        Invalid: it was approved, denied or removed before, or the balance is too low; then it stays CREATED.
+        Invalid: the company's payments are frozen, it was approved, denied or removed before, or the balance is too low; then it stays CREATED.
         Unavailable: another process has its lock. The same request may be sent again.
     """
+    frozen.refuse(company, "payments")
     alone = Payment.objects.filter(company=company, batch=None, correlation_id=correlation_id)
     found = alone.values_list("pk", flat=True).first()
     if found is None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from payments.models import Company, Payment
 from payments.pix import brcode, ids, keys
-from payments.services import references
+from payments.services import frozen, references
 from payments.services.errors import Duplicate, Invalid
 
 MAX_VALUE = 999_999_999_999  # centavos: what the Pix API's ten digits of reais hold
@@ -47,6 +47,7 @@ def create(company: Company, order: PaymentOrder, now: datetime | None = None) -
         Duplicate: the company has used the correlationID for a payment, or for a row of a batch.
         Invalid: the key, the code, the account or the value cannot be paid.
     """
+    frozen.refuse(company, "payments")
     receiver = _receiver(company, order)
     value = receiver.pop("value", None) or order.value
     if value is None or not 0 < value <= MAX_VALUE:

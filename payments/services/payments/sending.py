@@ -32,6 +32,7 @@ from payments.bank.port import (
     SendStatus,
 )
 from payments.models import Payment
+from payments.services import frozen
 from payments.services.errors import Unavailable
 from payments.services.payments.outcomes import book, contradict
 from woovi.locks import LockLost, LockNotAvailable, SplitLock, StaleFence
@@ -76,6 +77,8 @@ def _send(lock: SplitLock, now: datetime) -> Payment:
     if payment.status not in Payment.OPEN:
         return payment
     asked_before = payment.asked_at is not None
+    if not asked_before and frozen.holds_back(payment.company_id):
+        return payment  # it waits for the release; one that the bank may have is looked up all the same
     # Before the call: after a crash in it, the bank may have the payment.
     Payment.objects.filter(pk=payment.pk, status__in=Payment.OPEN).update(asked_at=now, status=Status.PROCESSING)
     try:

@@ -31,6 +31,7 @@ from payments.models import (
     PayoutProblem,
     PayoutRow,
     PixKeyMovement,
+    Proposal,
     ReceivedPix,
     Refund,
     User,
@@ -45,6 +46,7 @@ from payments.services.charges import receiving, refunds
 from payments.services.errors import Invalid
 from payments.services.payments import PaymentOrder
 from tests.payments import making
+from tests.payments.admin.second import approve_all
 from woovi.outbox.models import OutboxEvent
 
 FACTS = [
@@ -60,6 +62,7 @@ FACTS = [
     PayoutProblem,
     PayoutRow,
     PixKeyMovement,
+    Proposal,
     ReceivedPix,
     Refund,
     WebhookAttempt,
@@ -121,6 +124,16 @@ def world(owner: Company) -> dict[type, Any]:
         PayoutRow: batch.lines.get(),
         PixKeyMovement: PixKeyMovement.objects.create(
             company=owner, operation="REMOVE", reason="DICT_LOOKUP", tokens=1, tokens_before=500, tokens_after=499
+        ),
+        Proposal: Proposal.objects.create(
+            act="change_fees",
+            target=owner.pk,
+            subject=owner.trade_name,
+            company=owner,
+            proposer=person,
+            before={"fee_minimum": 50},
+            after={"fee_minimum": 10},
+            reason="a promise",
         ),
         ReceivedPix: received,
         Refund: refund,
@@ -265,7 +278,10 @@ def test_fees_change_and_identity_does_not(operator: Client) -> None:
     company = making.company()
     fields = {"official_name": "A", "trade_name": "B", "city": "RECIFE", "tax_id": "1", "pix_key": "x"}
     fees = {"fee_basis_points": 50, "fee_minimum": 10, "fee_maximum": 400, "charge_expires_in": 600}
-    assert operator.post(url(Company, "change", company.pk), {**fields, **fees}).status_code == 302
+    assert operator.post(url(Company, "change", company.pk), {**fields, **fees}).status_code == 200, "without a reason"
+    assert operator.post(url(Company, "change", company.pk), {**fields, **fees, "reason": "x"}).status_code == 302
+    assert Company.objects.get().fee_basis_points == 80, "another operator decides"
+    approve_all()
     changed = Company.objects.get()
     assert (changed.fee_basis_points, changed.trade_name) == (50, "B")
     assert (changed.tax_id, changed.pix_key, changed.public_id) == (company.tax_id, company.pix_key, company.public_id)
@@ -285,7 +301,7 @@ def test_terms_have_bounds_and_the_error_stands_at_its_field(operator: Client, f
     company = making.company()
     fees = {"fee_basis_points": 50, "fee_minimum": 10, "fee_maximum": 400, "charge_expires_in": 600}
     names = {"official_name": "A", "trade_name": "B", "city": "RECIFE"}
-    answer = operator.post(url(Company, "change", company.pk), {**names, **fees, field: value})
+    answer = operator.post(url(Company, "change", company.pk), {**names, **fees, field: value, "reason": "x"})
     assert answer.status_code == 200
     assert answer.context["adminform"].form.errors.keys() == {field}
     with pytest.raises(Invalid) as refused:

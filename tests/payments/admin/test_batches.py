@@ -20,6 +20,7 @@ from payments.services.charges import receiving
 from payments.services.payments import PaymentOrder
 from tests.bank_process import BankProcess
 from tests.payments import making
+from tests.payments.admin.second import approve_all
 from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all, quick_bank
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,14 +78,17 @@ def test_failed_rows_are_paid_again_if_they_are_those_that_were_shown(
 
     quick_bank.after = refuse
     assert pay_all(running).status == "PARTIAL"
-    asked = act(operator, "payoutbatch", "retry", running)
-    assert "3 failed rows, R$\u00a03,00" in asked
-    field = f"shown_{running.pk}"
-    assert f'name="{field}" value="3 300"' in asked
-    for shown in ({}, {field: "2 300"}, {field: "3 200"}, {field: "3"}, {field: "x 300"}):
-        assert "Other rows have failed" in act(operator, "payoutbatch", "retry", running, confirmed="yes", **shown)
+    act(operator, "payoutbatch", "retry", running, answered="1", reason="the keys were mended")
+    page = operator.get("/admin/payments/proposal/").content.decode()
+    assert "rows: 3" in page
+    assert "value: R$\u00a03,00" in page
     assert PayoutBatch.objects.get().status == "PARTIAL"
-    act(operator, "payoutbatch", "retry", running, confirmed="yes", **{field: "3 300"})
+    Payment.objects.filter(line=3).update(value=99)  # other rows than were shown
+    assert "It has changed since it was proposed" in approve_all()
+    Payment.objects.filter(line=3).update(value=100)
+    assert PayoutBatch.objects.get().status == "PARTIAL"
+    act(operator, "payoutbatch", "retry", running, answered="1", reason="the keys were mended")
+    approve_all()
     assert PayoutBatch.objects.get().status == "RUNNING"
 
 

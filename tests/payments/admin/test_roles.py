@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from payments import tasks
-from payments.models import Company, Payment, Refund, User
+from payments.models import Company, Payment, Proposal, Refund, User
 from payments.services import roles, second_factor
 from tests.payments import making
 from tests.payments.admin.test_admin import operator, url, world
@@ -71,7 +71,7 @@ RECORDS = {
     *("outbox.outboxevent", "payments.account", "payments.application", "payments.bankcursor", "payments.bankday"),
     *("payments.bankdifference", "payments.charge", "payments.company", "payments.customer", "payments.entry"),
     *("payments.ledgercheck", "payments.ledgertransaction", "payments.payment", "payments.payoutbatch"),
-    *("payments.payoutchunk", "payments.payoutproblem", "payments.payoutrow", "payments.pixkeymovement"),
+    *("payments.payoutchunk", "payments.payoutproblem", "payments.payoutrow", "payments.pixkeymovement", "payments.proposal"),
     *("payments.receivedpix", "payments.refund", "payments.setasidepix", "payments.user", "payments.webhookattempt"),
     *("payments.webhookdelivery", "payments.webhookendpoint", "queue.periodicjob"),
 }  # fmt: skip
@@ -87,6 +87,7 @@ DOES: dict[str, set[str]] = {
     "Nobody": set(),
     "Support": set(),
     "Finance": {
+        *("payments.proposal:approve", "payments.proposal:refuse"),
         *("payments.company:add", "payments.company:change", "payments.bankcursor:set_back"),
         *("payments.bankdifference:resolve", "payments.setasidepix:resolve"),
         *("payments.payment:ask_bank", "payments.payment:deny", "payments.payment:give_up", "payments.payment:remove"),
@@ -95,7 +96,7 @@ DOES: dict[str, set[str]] = {
         "payments.webhookdelivery:send_again",
     },
     "Risk": {
-        "payments.application:revoke",
+        *("payments.application:revoke", "payments.company:freeze", "payments.company:release"),
         *(f"{limit}:{act}" for limit in LIMITS for act in ("add", "change", "delete", "delete_selected")),
     },
     "People": {
@@ -128,7 +129,8 @@ def test_what_is_not_offered_is_refused_when_it_is_posted(role: str) -> None:
     one = world(making.company())
     client = Client()
     client.force_login(member(role))
-    before = (list(Refund.objects.values()), list(Payment.objects.values()), list(Company.objects.values()))
+    kept = (Refund, Payment, Company, Proposal)
+    before = [list(model.objects.values()) for model in kept]
     for act in sorted(DOES["Finance"]):
         page, _, action = act.partition(":")
         model = next(each for each in admin.site._registry if name(each) == page)
@@ -139,7 +141,7 @@ def test_what_is_not_offered_is_refused_when_it_is_posted(role: str) -> None:
         row = one.get(model)
         picked = {"action": action, "_selected_action": [row.pk if row else 1], "confirmed": "1", "answered": "1"}
         assert client.post(url(model, "changelist"), {**picked, "reason": "x"}).status_code in {200, 302, 403}, act
-    assert before == (list(Refund.objects.values()), list(Payment.objects.values()), list(Company.objects.values()))
+    assert before == [list(model.objects.values()) for model in kept]
     pages_of_nobodys = ["/admin/health/check-ledger/", "/admin/ratelimit/limitpolicy/unblock/"]
     for address in pages_of_nobodys[: 1 if role == "Risk" else 2]:
         assert client.post(address).status_code == 403
