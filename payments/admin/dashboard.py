@@ -39,7 +39,9 @@ def tiles(request: HttpRequest, day: Period, week: Period) -> list[Tile]:
     """What this operator may see of the day."""
 
     def rows(model: str, at: str, **filters: str) -> str:
-        return reverse(f"admin:payments_{model}_changelist", query={f"{at}__gte": day.start.isoformat(), **filters})
+        return reverse(
+            f"admin:payments_{model}_changelist", query={f"{at}_from": day.start.date().isoformat(), **filters}
+        )
 
     all_tiles = [
         ("receivedpix", _flow(_("Money in"), day.received, week.received, rows("receivedpix", "paid_at"))),

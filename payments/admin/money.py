@@ -48,7 +48,7 @@ class _ActionsWithReason(_Page):
 class RefundActions(_ActionsWithReason):
     """Actions on refunds."""
 
-    actions = ("retry_suspense", "resolve_contradiction")
+    actions: Any = ("retry_suspense", "resolve_contradiction")
 
     @admin.action(description=_("Return out of suspense again"), permissions=["act"])
     def retry_suspense(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:

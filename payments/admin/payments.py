@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.admin.charges import COMPANY_IDS
 from payments.admin.confirm import confirmed, on_each
-from payments.admin.records import Record, link, reais, rows_link
+from payments.admin.lists import MoneyList, Period
+from payments.admin.records import link, reais, rows_link
 from payments.models import LedgerTransaction, Payment
 from payments.services import batches, payments
 
@@ -33,11 +34,11 @@ class UnknownFilter(admin.SimpleListFilter):
 
 
 @admin.register(Payment)
-class PaymentAdmin(Record):
+class PaymentAdmin(MoneyList):
     """Payments, and those of which the bank has not said how they ended."""
 
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "type", "status", "unknown_since")
-    list_filter = ("status", UnknownFilter, "type")
+    list_filter = (("resolved_at", Period), "status", UnknownFilter, "type")
     list_select_related = ("company",)
     search_fields = (
         "public_id__exact",
@@ -50,7 +51,7 @@ class PaymentAdmin(Record):
     ordering = ("-id",)
     exclude = ("value", "hold")
     readonly_fields = ("worth", "hold_link", "entries")
-    actions = ("ask_bank", "give_up", "deny", "remove")
+    actions = ("ask_bank", "give_up", "deny", "remove", "export")
 
     worth = reais("value", _("Value"))
 

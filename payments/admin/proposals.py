@@ -28,9 +28,10 @@ NAMES = {
     "resolve_set_aside": _("Resolve a Pix set aside"),
     "resolve_contradiction": _("Book what the bank says of a refund"),
     "retry_suspense": _("Return out of suspense again"),
+    "refund": _("Return money to a payer"),
     "retry_batch": _("Pay failed rows again"),
 }
-CENTAVOS = {"value", "fee_minimum", "fee_maximum", "bank_value", "our_value"}
+CENTAVOS = {"value", "left", "fee_minimum", "fee_maximum", "bank_value", "our_value"}
 
 
 def propose(
@@ -65,7 +66,7 @@ class ProposalAdmin(Record):
     """Proposals, newest first. Who proposed one does not approve it; deciding needs the right of the act itself, too."""
 
     list_display = ("created_at", "what", "row", "change", "proposer", "reason", "status", "decider")
-    list_filter = ("status", "act")
+    list_filter = ("status",)
     list_select_related = ("company", "proposer", "decider")
     search_fields = ("public_id__exact", "proposer__email__exact", "decider__email__exact")
     search_help_text = _("Proposal id, or the e-mail of who proposed or decided")

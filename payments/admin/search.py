@@ -5,28 +5,43 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
+from payments.admin.acting import read_unknown
 from payments.admin.records import link
+from payments.pix import ids
 from payments.selectors import everywhere
 
 
 def show(request: HttpRequest) -> HttpResponse:
     """What was found, of the models that the operator may view."""
-    text = request.GET.get("q", "")
+    text = request.POST.get("q", request.GET.get("q", "")).strip()
+    may_read = request.user.has_perm("payments.change_receivedpix")
+    if request.method == "POST" and may_read and (read := read_unknown(request, text)):
+        return redirect("admin:payments_receivedpix_change", read.pk)
     found = everywhere.find(text, _visible(request)) if text else []
     context = {
         **admin.site.each_context(request),
         "title": _("Search"),
         "q": text.replace("\0", "")[: everywhere.LONGEST],
         "found": [(group.model._meta.verbose_name_plural, [_line(row) for row in group.rows]) for group in found],
+        "may_read": may_read and not found and _is_received(text),
         "shortest": everywhere.SHORTEST,
         "most": everywhere.MOST,
     }
     answer = TemplateResponse(request, "payments_admin/search.html", context)
     answer["Cache-Control"] = "no-store, private"
     return answer
+
+
+def _is_received(text: str) -> bool:
+    """Whether the text may be a received Pix's end-to-end id."""
+    try:
+        return ids.parse(text).kind == "E"
+    except ids.InvalidId:
+        return False
 
 
 def _visible(request: HttpRequest) -> set[type[Model]]:

@@ -41,7 +41,10 @@ class Company(models.Model):
 
     class Meta:
         verbose_name_plural = "companies"
-        permissions = [("freeze_company", "Can freeze a company's payments, refunds and charges")]
+        permissions = [
+            ("freeze_company", "Can freeze a company's payments, refunds and charges"),
+            ("export_records", "Can export lists as files"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="company_fee_range", condition=models.Q(fee_minimum__lte=models.F("fee_maximum"))

@@ -12,8 +12,9 @@ from typing import Any
 
 from django.db.models import Model
 
-from payments.models import BankDifference, Company, PayoutBatch, Proposal, Refund, SetAsidePix
+from payments.models import BankDifference, Charge, Company, PayoutBatch, Proposal, Refund, SetAsidePix
 from payments.services import batches, companies
+from payments.services.charges import refunds
 from payments.services.errors import Invalid
 from payments.services.reconciliation import bank_days, contradictions, set_aside, suspense
 
@@ -87,6 +88,20 @@ def _change_fees(company: Company, proposal: Proposal) -> str:
     return "Changed."
 
 
+def _paid(charge: Charge) -> dict[str, Any]:
+    if charge.status != Charge.Status.COMPLETED:
+        raise Invalid("The charge is not paid")
+    if not charge.left:
+        raise Invalid("value must be from 1 to what is left of the charge, 0 centavos", "value")
+    return {"left": charge.left}
+
+
+def _refund(charge: Charge, proposal: Proposal) -> str:
+    """The correlationID is the proposal's, so that it is asked for once."""
+    made = refunds.request(charge.company, charge, f"operator-{proposal.public_id}", proposal.after["value"])
+    return f"Asked for, as refund {made.public_id}."
+
+
 ACTS: dict[str, Act] = {
     "change_fees": Act(Company, "payments.change_company", _fees, _change_fees),
     "resolve_difference": Act(BankDifference, "payments.change_bankdifference", _difference, _resolve_difference),
@@ -99,6 +114,7 @@ ACTS: dict[str, Act] = {
         Refund, "payments.change_refund", _rejected,
         lambda refund, _: f"Asked for again, as refund {suspense.retry(refund).public_id}.",
     ),
+    "refund": Act(Charge, "payments.change_charge", _paid, _refund),
     "retry_batch": Act(
         PayoutBatch, "payments.change_payoutbatch", _failed_rows,
         lambda batch, proposal: f"Now {batches.retry(batch, proposal.before['rows'], proposal.before['value'])}.",

@@ -41,6 +41,9 @@ ROLES: dict[str, set[str]] = {
     | {
         "payments.add_company",
         "payments.change_company",
+        "payments.export_records",
+        "payments.change_charge",  # to return money of one
+        "payments.change_receivedpix",  # to read one again
         "payments.change_bankcursor",
         "payments.change_bankdifference",
         "payments.change_payment",

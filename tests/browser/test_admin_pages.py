@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from payments.models import BankDifference, Charge, Payment, User
+from payments.models import BankDifference, Charge, Payment, Proposal, User
 from tests.browser.conftest import PASSWORD, PHONE, shoot
 from tests.payments import making
 from tests.payments.admin.test_admin import world
@@ -30,7 +30,7 @@ def log_in(page: Page, to: str = "/admin/") -> None:
     [(PHONE, "pt-BR", "dark"), (DESK, "pt-BR", "light"), (DESK, "en-US", "dark"), (PHONE, "en-US", "light")],
     ids=["375-pt-dark", "wide-pt-light", "wide-en-dark", "375-en-light"],
 )
-def test_the_first_page_health_and_search(
+def test_the_operators_own_pages(
     open_page: Callable[..., Page], transactional_db: None, size: Any, language: str, theme: Any
 ) -> None:
     one = world(making.company())
@@ -40,6 +40,7 @@ def test_the_first_page_health_and_search(
     name = f"{size['width']}-{language}-{theme}"
     log_in(page)
     expect(page.locator(".tiles .bad")).to_have_count(3)
+    expect(page.locator("#content-main")).to_be_visible()
     shoot(page, f"admin-first-{name}")
     page.locator(".tiles .bad a").last.click()
     expect(page.locator("#verdict")).to_be_visible()
@@ -48,3 +49,8 @@ def test_the_first_page_health_and_search(
     page.press("#everywhere", "Enter")
     expect(page.locator("#content td a").first).to_be_visible()
     shoot(page, f"admin-search-{name}")
+    page.goto("/admin/payments/proposal/")
+    expect(page.locator("#result_list")).to_contain_text("R$")
+    shoot(page, f"admin-proposals-{name}")
+    page.goto(f"/admin/payments/proposal/{one[Proposal].pk}/change/")
+    shoot(page, f"admin-proposal-{name}")

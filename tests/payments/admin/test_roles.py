@@ -87,6 +87,8 @@ DOES: dict[str, set[str]] = {
     "Nobody": set(),
     "Support": set(),
     "Finance": {
+        *(f"payments.{model}:export" for model in ("charge", "receivedpix", "refund", "payment")),
+        *("payments.charge:refund", "payments.receivedpix:read_again"),
         *("payments.proposal:approve", "payments.proposal:refuse"),
         *("payments.company:add", "payments.company:change", "payments.bankcursor:set_back"),
         *("payments.bankdifference:resolve", "payments.setasidepix:resolve"),
