@@ -20,6 +20,7 @@ run: $(BIN)/.installed $(BIN)/.embedded  ## everything, on embedded engines, wit
 test: lint $(BIN)/.embedded  ## every test
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.redis_server
+	@$(BIN)/python -m tests.node_sdk
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder  # the long files come first
 
 lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down

@@ -70,7 +70,7 @@ def register(txid: str, fields: dict[str, Any], host: str, now: datetime | None 
         Problem: the charge exists, differs and is not active any more.
     """
     token = secrets.token_hex(16)
-    location = f"{host}/qr/v2/cob/{token}"
+    location = f"{host}/qr/v2/{'cobv' if fields.get('due_date') else 'cob'}/{token}"
     code = brcode.BrCode(name=settings.ACCOUNT_HOLDER, city=settings.ACCOUNT_CITY, url=location, single_use=True)
     fresh = {**fields, "token": token, "location": location, "br_code": brcode.encode(code)}
     try:
@@ -109,7 +109,7 @@ def read_code(text: str) -> Target:
     charge = Charge.objects.filter(token=token).first()
     if charge is None:
         raise Problem("CobPayloadNaoEncontrado", 404, "Cobrança não encontrada neste banco.", "br_code")
-    return Target(charge, charge.pix_key, charge.value, charge.txid)
+    return Target(charge, charge.pix_key, charge.worth(timezone.now()), charge.txid)
 
 
 def _key(text: str) -> str:
@@ -147,7 +147,7 @@ def pay(  # over 40 lines only by its arguments and their description
         Problem: the target cannot be paid.
     """
     now = now or timezone.now()
-    amount = value or target.value
+    amount = value or (target.charge.worth(now) if target.charge else target.value)
     if not amount:
         raise Problem("PagamentoRecusado", 422, "O código não tem valor: informe um.", "value")
     if end_to_end_id and (known := Pix.objects.filter(pk=end_to_end_id).first()):
@@ -210,7 +210,7 @@ def _refuse_unpayable(charge: Charge, value: int, now: datetime) -> None:
         raise Problem("PagamentoRecusado", 422, f"A cobrança não pode ser paga: {charge.status}", "status")
     if now > charge.expires_at:
         raise Problem("PagamentoRecusado", 422, "A cobrança expirou.", "expiracao")
-    if value != charge.value:
+    if value != charge.worth(now):
         raise Problem("PagamentoRecusado", 422, "O valor não é o da cobrança.", "value", value)
 
 

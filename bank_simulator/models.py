@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.db import models
 from django.db.models import Q
 
+from bank_simulator import due
+from payments.pix import overdue
+from payments.pix.business_days import BRAZIL, local_day
+
 
 class Charge(models.Model):
-    """A charge (cob). Expiry is not a status: it follows from `expires_at`."""
+    """A charge: immediate (cob), or with a due date (cobv). Expiry is not a status: it follows from `expires_at`."""
 
     class Status(models.TextChoices):
         ACTIVE = "ATIVA"
@@ -23,7 +27,10 @@ class Charge(models.Model):
     pix_key = models.CharField(max_length=77)
     value = models.BigIntegerField()  # centavos
     expires_in = models.PositiveIntegerField()  # seconds
-    debtor = models.JSONField(null=True)  # {"cpf" or "cnpj", "nome"}
+    debtor = models.JSONField(null=True)  # {"cpf" or "cnpj", "nome"}; with a due date also an address
+    due_date = models.DateField(null=True)  # of a cobv alone, like the next two
+    valid_for = models.PositiveIntegerField(null=True)  # days
+    terms = models.JSONField(null=True)  # {"multa", "juros", "desconto"}, as they were sent
     payer_request = models.CharField(max_length=140, blank=True)
     additional_info = models.JSONField(default=list)
     status = models.CharField(max_length=31, choices=Status, default=Status.ACTIVE)
@@ -32,7 +39,20 @@ class Charge(models.Model):
 
     @property
     def expires_at(self) -> datetime:
-        return self.created_at + timedelta(seconds=self.expires_in)
+        if self.due_date is None:
+            return self.created_at + timedelta(seconds=self.expires_in)
+        return datetime.combine(self.due.last_day + timedelta(days=1), time(), BRAZIL)
+
+    @property
+    def due(self) -> overdue.Terms:
+        """What a cobv is worth on which day."""
+        assert self.due_date is not None
+        assert self.valid_for is not None
+        return due.terms(self.value, self.due_date, self.valid_for, self.terms or {})
+
+    def worth(self, at: datetime) -> int:
+        """Centavos to pay at a moment."""
+        return self.value if self.due_date is None else overdue.amounts(self.due, local_day(at)).total
 
 
 class Pix(models.Model):

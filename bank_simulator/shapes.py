@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,7 +15,7 @@ from django.utils import timezone
 from bank_simulator.directory import OPENED, Entry
 from bank_simulator.models import Charge, Pix, Return, Sent, Settlement
 from bank_simulator.problems import Problem
-from payments.pix import keys
+from payments.pix import keys, overdue
 
 _VALUE = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
 
@@ -33,7 +33,8 @@ def moment(at: datetime) -> str:
 def charge(row: Charge) -> dict[str, Any]:
     """A charge (cob), with the Pix that paid it."""
     body = payload(row)
-    body["loc"] = {"id": 1, "location": row.location, "tipoCob": "cob", "criacao": moment(row.created_at)}
+    kind = "cob" if row.due_date is None else "cobv"
+    body["loc"] = {"id": 1, "location": row.location, "tipoCob": kind, "criacao": moment(row.created_at)}
     body["location"] = row.location
     body["pixCopiaECola"] = row.br_code
     if row.status == Charge.Status.PAID:
@@ -42,14 +43,14 @@ def charge(row: Charge) -> dict[str, Any]:
     return body
 
 
-def payload(row: Charge) -> dict[str, Any]:
-    """A charge as a payer's bank may see it."""
+def payload(row: Charge, day: date | None = None) -> dict[str, Any]:
+    """A charge as a payer's bank may see it. One with a due date says, for a `day`, what it is worth then."""
     body: dict[str, Any] = {
-        "calendario": {"criacao": moment(row.created_at), "expiracao": row.expires_in},
+        "calendario": {"criacao": moment(row.created_at), **_calendar(row)},
         "txid": row.txid,
         "revisao": row.revision,
         "status": row.status,
-        "valor": {"original": reais(row.value)},
+        "valor": {"original": reais(row.value), **(_amounts(row, day) if day else row.terms or {})},
         "chave": row.pix_key,
         "infoAdicionais": row.additional_info,
     }
@@ -58,6 +59,18 @@ def payload(row: Charge) -> dict[str, Any]:
     if row.payer_request:
         body["solicitacaoPagador"] = row.payer_request
     return body
+
+
+def _calendar(row: Charge) -> dict[str, Any]:
+    if row.due_date is None:
+        return {"expiracao": row.expires_in}
+    return {"dataDeVencimento": row.due_date.isoformat(), "validadeAposVencimento": row.valid_for}
+
+
+def _amounts(row: Charge, day: date) -> dict[str, str]:
+    found = overdue.amounts(row.due, day)
+    parts = {"multa": found.fine, "juros": found.interest, "desconto": found.discount}
+    return {**{name: reais(value) for name, value in parts.items() if value}, "final": reais(found.total)}
 
 
 def pix(row: Pix) -> dict[str, Any]:

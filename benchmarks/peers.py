@@ -30,6 +30,6 @@ def node(*requirements: str) -> Path | None:
     if not mark.exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}\n')
-        subprocess.run(["npm", "install", "--silent", "--no-save", *requirements], cwd=folder, check=True)
+        subprocess.run(["npm", "install", "--silent", "--no-save", *requirements], cwd=folder, check=True, timeout=120)
         mark.touch()
     return folder

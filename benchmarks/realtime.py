@@ -77,7 +77,7 @@ def run() -> list[Row]:
     assert folder, "this benchmark's client is Node's"
     everyone = _peers(folder)
     seen = {
-        case.name: {name: _measure(peer, case, folder) for name, peer in everyone.items()}
+        case.name: {name: _measure(peer, case, folder) for name, peer in everyone.items() if not peer.query}
         for case in (PACED_200, PACED_1000, BURST)
     }
     rows = []
@@ -109,9 +109,33 @@ def run() -> list[Row]:
             lambda ours, _: ours < 60,
         )
     )
+    rows += _graphql(everyone, folder)
     rows.append(_whole_way(everyone["ours"], folder))
     rows.append(_numbering())
     return rows
+
+
+def _graphql(everyone: dict[str, Peer], folder: Path) -> list[Row]:
+    """The same by subscriptions of GraphQL, each with a peer of its own kind."""
+    three = {name.removesuffix(" graphql"): peer for name, peer in everyone.items() if peer.query}
+    burst, paced = (
+        {name: _measure(peer, case, folder) for name, peer in three.items()} for case in (BURST, PACED_1000)
+    )
+
+    def row(figure: str, unit: str, what: str, seen: dict[str, Found], least: float = 0) -> Row:
+        values = {name: round(found[what], 1) for name, found in seen.items()}
+        ours = values.pop("ours")
+        goal = f"at least {least:g} times Strawberry" if least else ""
+        met = ours >= least * values["Strawberry"] if least else None
+        return Row(f"GraphQL subscriptions, {figure}", unit, ours, None, values, goal, met)
+
+    return [
+        row(BURST.name, "deliveries/s", "rate", burst, 3),
+        row(f"{BURST.name}, lost", "%", "lost", burst),
+        row(f"{PACED_1000.name}, p50", "ms", "p50", paced),
+        row(f"{PACED_1000.name}, p99", "ms", "p99", paced),
+        row("memory a connection, at 1,000", "KB", "memory", paced),
+    ]
 
 
 def _row(
@@ -142,6 +166,7 @@ def _peers(folder: Path) -> dict[str, Peer]:
         "{port}",
     ]
     company, cookie = _subscriber()
+    key = companies.issue_application(company, "bench")[1]
 
     def by_redis(count: int) -> None:
         for seq in range(count):
@@ -151,6 +176,17 @@ def _peers(folder: Path) -> dict[str, Peer]:
         for seq in range(count):
             data = _json(t=_now(), filler=FILLER)
             plain.publish("bench", _json(seq=seq, topic="x", data=data))
+
+    def by_strawberry(count: int) -> None:
+        from channels_redis.pubsub import RedisPubSubChannelLayer
+
+        async def send() -> None:
+            layer = RedisPubSubChannelLayer(hosts=[f"unix://{valkey}"])
+            for seq in range(count):
+                message = {"type": "event", "seq": seq, "topic": "x", "data": _json(t=_now(), filler=FILLER)}
+                await layer.group_send("bench", message)
+
+        asyncio.run(send())
 
     def by_channels(layer_name: str) -> Publish:
         from channels_redis.core import RedisChannelLayer
@@ -181,6 +217,25 @@ def _peers(folder: Path) -> dict[str, Peer]:
         "Node ws": Peer(["node", str(HERE / "server.mjs"), str(folder), valkey, "ws"], by_redis),
         "Channels core": channels("core"),
         "Channels pubsub": channels("pubsub"),
+        "ours graphql": Peer(
+            ours,
+            _ours(company),
+            "ws://127.0.0.1:{port}/graphql",
+            {"Authorization": key},
+            "subscription { events { number topic payload } }",
+        ),
+        "Node graphql-ws graphql": Peer(
+            ["node", str(HERE / "server.mjs"), str(folder), valkey, "graphql-ws"],
+            by_graphql,
+            "ws://127.0.0.1:{port}/graphql",
+            query=QUERY,
+        ),
+        "Strawberry graphql": Peer(
+            [*uvicorn, "benchmarks.realtime_peers.strawberry_channels:application"],
+            by_strawberry,
+            query=QUERY,
+            env={"REDIS": f"unix://{valkey}"},
+        ),
     }
 
 

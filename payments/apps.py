@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class PaymentsConfig(AppConfig):
@@ -6,4 +7,9 @@ class PaymentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from payments.services import devices  # noqa: F401 (listens to log-ins)
+        from payments.services import (
+            devices,  # noqa: F401 (listens to log-ins)
+            roles,
+        )
+
+        post_migrate.connect(roles.ship, sender=self)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from payments import migrations
+from payments.models import LedgerCheck
 
 MOST_SHOWN = 20  # rows named per check
 
@@ -43,6 +45,16 @@ def run() -> list[Finding]:
         if outermost:  # a caller's transaction keeps its own isolation level
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         return [_run(cursor, check) for check in ALL]
+
+
+def keep() -> LedgerCheck:
+    """Run every check, and keep what it found for the operators' page of health."""
+    began = time.monotonic()
+    findings = run()
+    failed = [asdict(finding) for finding in findings if finding.count]
+    return LedgerCheck.objects.create(
+        seconds=time.monotonic() - began, passed=len(findings) - len(failed), failed=len(failed), findings=failed
+    )
 
 
 def _run(cursor: CursorWrapper, check: Check) -> Finding:
@@ -210,7 +222,9 @@ CHARGES = [
         """
         SELECT c.id FROM payments_charge c
         JOIN payments_receivedpix p ON p.charge_id = c.id AND p.outcome = 'SETTLED'
-        WHERE (c.value, c.fee, c.paid_at, c.company_id) IS DISTINCT FROM (p.value, p.fee, p.paid_at, p.company_id)""",
+        WHERE (coalesce(c.paid_value, c.value), least(c.fee, p.value), c.paid_at, c.company_id)
+            IS DISTINCT FROM (p.value, p.fee, p.paid_at, p.company_id)
+            OR (c.paid_value IS NULL) <> (c.type = 'DYNAMIC')""",
     ),
     Check(
         "a refund holds its value, and its hold ended as it did",
@@ -240,6 +254,19 @@ CHARGES = [
             WHERE a.kind = 'CLEARING' AND a.company_id = moved.company_id GROUP BY moved.refund
         ) out ON out.refund = r.id
         WHERE coalesce(out.value, 0) <> CASE r.status WHEN 'CONFIRMED' THEN r.value ELSE 0 END""",
+    ),
+    Check(
+        "no more of a Pix goes back by us than came in",
+        """
+        SELECT p.end_to_end_id FROM payments_receivedpix p JOIN payments_refund r ON r.received_id = p.id
+        WHERE r.status <> 'REJECTED' AND NOT r.by_bank
+        GROUP BY p.id, p.end_to_end_id, p.value HAVING sum(r.value) > p.value""",
+    ),
+    Check(
+        "a Pix that paid a static QR code came to that code's company by its identifier, and settled no charge",
+        """
+        SELECT p.end_to_end_id FROM payments_receivedpix p JOIN payments_qrcode q ON q.id = p.qr_code_id
+        WHERE p.company_id <> q.company_id OR p.txid <> q.identifier OR p.charge_id IS NOT NULL""",
     ),
     Check(
         "what was booked of a return that the bank made, or to correct a refund, has its refund",
@@ -272,6 +299,35 @@ CHARGES = [
 
 PAYMENTS = [
     Check(
+        # Periods that are long over decide nothing any more. Processes from before the migration that counts what there is
+        # (`transfer_periods`) approved uncounted for a while beside newer ones, so a period of then may count too little.
+        "a period of the day counts what was approved in it and has not failed",
+        """
+        SELECT p.id FROM payments_transferperiod p
+        LEFT JOIN (
+            SELECT company_id, sum(value) AS value, (date_trunc('day', at) + CASE WHEN at::time < '14:00'
+                THEN interval '6 hours' ELSE interval '20 hours' END) AT TIME ZONE 'America/Sao_Paulo' AS starts_at
+            FROM (
+                SELECT company_id, value, approved_at AT TIME ZONE 'America/Sao_Paulo' - interval '6 hours' AS at
+                FROM payments_payment
+                WHERE approved_at > now() - interval '2 days'
+                  AND (status = 'CONFIRMED' OR batch_id IS NULL AND status IN ('APPROVED', 'PROCESSING'))
+                UNION ALL
+                SELECT company_id, reserved, round_began_at AT TIME ZONE 'America/Sao_Paulo' - interval '6 hours'
+                FROM payments_payoutbatch WHERE reserved > 0
+                UNION ALL
+                SELECT t.company_id, -e.amount, t.created_at AT TIME ZONE 'America/Sao_Paulo' - interval '6 hours'
+                FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id AND e.amount < 0
+                WHERE t.kind = 'transfer' AND t.created_at > now() - interval '2 days'
+            ) sent GROUP BY company_id, starts_at
+        ) sent USING (company_id, starts_at)
+        WHERE p.starts_at > now() - interval '2 days' AND p.used <> coalesce(sent.value, 0)
+          AND NOT (p.used < sent.value AND EXISTS (
+              SELECT FROM django_migrations counted JOIN payments_company c ON c.id = p.company_id
+              WHERE counted.app = 'payments' AND counted.name LIKE '%_transfer_periods'
+                AND c.created_at < counted.applied AND p.starts_at < counted.applied + interval '1 hour'))""",
+    ),
+    Check(
         "a payment that was approved holds its value, and its hold ended as it did",
         """
         SELECT p.id FROM payments_payment p
@@ -282,19 +338,20 @@ PAYMENTS = [
                h.id IS NULL OR h.company_id <> p.company_id
                OR p.value <> (SELECT sum(pending) FROM payments_entry WHERE transaction_id = h.id)
                OR t.kind IS DISTINCT FROM
-                  CASE p.status WHEN 'CONFIRMED' THEN 'payment' WHEN 'FAILED' THEN 'payment_void' END))""",
+                  CASE WHEN p.status NOT IN ('CONFIRMED', 'FAILED') THEN NULL
+                       WHEN (p.status = 'CONFIRMED') = (p.correction_id IS NULL) THEN 'payment' ELSE 'payment_void' END))""",
     ),
     Check(
         "a payment that is confirmed has left the bank once, and no other has",
         """
         SELECT coalesce(p.id::text, t.correlation_id) FROM payments_payment p
-        FULL JOIN (SELECT * FROM payments_ledgertransaction WHERE kind = 'payment') t
-            ON t.company_id = p.company_id AND t.correlation_id = p.public_id
-        LEFT JOIN (
-            SELECT e.transaction_id, sum(e.amount) AS value FROM payments_entry e
-            JOIN payments_account a ON a.id = e.account_id WHERE a.kind = 'CLEARING' GROUP BY e.transaction_id
-        ) out ON out.transaction_id = t.id
-        WHERE p.id IS NULL OR coalesce(out.value, 0) <> CASE p.status WHEN 'CONFIRMED' THEN p.value ELSE 0 END""",
+        FULL JOIN (
+            SELECT t.company_id, t.correlation_id, sum(e.amount) FILTER (WHERE a.kind = 'CLEARING') AS value
+            FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+            JOIN payments_account a ON a.id = e.account_id
+            WHERE t.kind IN ('payment', 'payment_correction') GROUP BY t.company_id, t.correlation_id
+        ) t ON t.company_id = p.company_id AND t.correlation_id = p.public_id
+        WHERE p.id IS NULL OR coalesce(t.value, 0) <> CASE p.status WHEN 'CONFIRMED' THEN p.value ELSE 0 END""",
     ),
     Check(
         "a hold for a payment has its payment",
@@ -345,4 +402,84 @@ PAYMENTS = [
     ),
 ]
 
-ALL = [*LEDGER, *CHARGES, *PAYMENTS]
+SUBACCOUNTS = [
+    Check(
+        "a sub-account has a ledger account of its own, of its company, and the reverse",
+        """
+        SELECT coalesce(s.id, a.id) FROM payments_subaccount s
+        FULL JOIN (SELECT * FROM payments_account WHERE kind = 'SUBACCOUNT') a ON a.id = s.account_id
+        WHERE s.id IS NULL OR a.id IS NULL OR s.company_id <> a.company_id OR a.is_default OR a.may_go_negative""",
+    ),
+    Check(
+        "what is set aside is the company's own: moved between its account and its sub-accounts, in both directions",
+        """
+        SELECT t.id FROM payments_ledgertransaction t
+        LEFT JOIN (
+            SELECT e.transaction_id, count(*) AS lines, count(*) FILTER (WHERE a.kind = 'SUBACCOUNT') AS aside,
+                   sum(e.amount) FILTER (WHERE a.kind = 'SUBACCOUNT') AS moved,
+                   bool_or(a.kind NOT IN ('SUBACCOUNT', 'MERCHANT') OR e.pending <> 0) AS others
+            FROM payments_entry e JOIN payments_account a ON a.id = e.account_id GROUP BY e.transaction_id
+        ) e ON e.transaction_id = t.id
+        WHERE t.kind IN ('subaccount_credit', 'subaccount_debit', 'subaccount_transfer') AND (
+            e.lines IS DISTINCT FROM 2 OR e.others
+            OR e.aside <> CASE t.kind WHEN 'subaccount_transfer' THEN 2 ELSE 1 END
+            OR sign(e.moved) <> CASE t.kind WHEN 'subaccount_credit' THEN 1 WHEN 'subaccount_debit' THEN -1 ELSE 0 END)""",
+    ),
+    Check(
+        "a sub-account's money moves by what is known to move it, and by nothing else",
+        """
+        SELECT e.id FROM payments_entry e JOIN payments_account a ON a.id = e.account_id
+        JOIN payments_ledgertransaction t ON t.id = e.transaction_id
+        WHERE a.kind = 'SUBACCOUNT' AND t.kind NOT IN (
+            'split_subaccount', 'subaccount_credit', 'subaccount_debit', 'subaccount_transfer', 'payment_hold', 'payment', 'payment_void', 'payment_correction')""",
+    ),
+    Check(
+        "a payment is paid by the account that it names, or by the company's default account",
+        """
+        SELECT p.id FROM payments_payment p JOIN payments_entry e ON e.transaction_id = p.hold_id
+        JOIN payments_account a ON a.id = e.account_id
+        WHERE a.company_id <> p.company_id OR CASE WHEN p.source_id IS NULL
+              THEN a.kind <> 'MERCHANT' OR NOT a.is_default ELSE a.id <> p.source_id END""",
+    ),
+]
+
+SPLITS = [
+    Check(
+        "a paid charge's splits are booked once, as far as the Pix goes, and no others are",
+        """
+        SELECT coalesce(p.end_to_end_id, t.end_to_end_id) FROM (
+            SELECT p.company_id, p.end_to_end_id, CASE WHEN bool_or((split ->> 'whole')::boolean)
+                   THEN p.value - p.fee ELSE least(p.value - p.fee, sum((split ->> 'value')::bigint)) END AS value
+            FROM payments_receivedpix p JOIN payments_charge c ON c.id = p.charge_id AND p.outcome = 'SETTLED'
+            CROSS JOIN jsonb_array_elements(c.splits) AS split GROUP BY p.id
+        ) p
+        FULL JOIN (
+            SELECT t.company_id, split_part(t.correlation_id, '/', 1) AS end_to_end_id, -sum(e.amount) AS value
+            FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+            JOIN payments_account a ON a.id = e.account_id AND a.kind = 'MERCHANT'
+            WHERE t.kind IN ('split_subaccount', 'split_transfer', 'split_partner') GROUP BY 1, 2
+        ) t ON t.company_id = p.company_id AND t.end_to_end_id = p.end_to_end_id
+        WHERE p.value IS DISTINCT FROM t.value AND coalesce(p.value, t.value) <> 0""",
+    ),
+    Check(
+        "a split goes to the account that the charge names",
+        """
+        SELECT t.id FROM payments_ledgertransaction t
+        LEFT JOIN payments_receivedpix p ON p.end_to_end_id = split_part(t.correlation_id, '/', 1)
+        LEFT JOIN payments_charge c ON c.id = p.charge_id
+        LEFT JOIN payments_entry e ON e.transaction_id = t.id AND e.amount > 0
+        WHERE t.kind IN ('split_subaccount', 'split_transfer_in', 'split_partner_in')
+          AND (c.splits -> split_part(t.correlation_id, '/', 2)::int ->> 'account')::bigint IS DISTINCT FROM e.account_id""",
+    ),
+    Check(
+        "what one company gives another arrives there",
+        """
+        SELECT replace(t.kind, '_in', '') FROM payments_ledgertransaction t
+        JOIN payments_entry e ON e.transaction_id = t.id JOIN payments_account a ON a.id = e.account_id
+        WHERE a.kind = 'CLEARING' AND t.kind IN (
+            'split_transfer', 'split_transfer_in', 'split_partner', 'split_partner_in', 'transfer', 'transfer_in')
+        GROUP BY 1 HAVING sum(e.amount) <> 0""",
+    ),
+]
+
+ALL = [*LEDGER, *CHARGES, *PAYMENTS, *SUBACCOUNTS, *SPLITS]

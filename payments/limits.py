@@ -96,7 +96,7 @@ def rules(request: HttpRequest, who: dict[str, str]) -> tuple[str, ...]:
         head == "bank" and _is_bank(request.headers.get("X-Bank-Callback-Token", ""))
     ):
         return ()
-    if head == "api" and (company := known(request.headers.get("Authorization", ""))):
+    if head in ("api", "graphql") and (company := known(request.headers.get("Authorization", ""))):
         who["company"] = company
         return ("api.company",)
     return ("http.address", "http.network")
@@ -106,7 +106,7 @@ def importance(path: str, headers: Mapping[bytes, bytes]) -> Importance:
     """Who is served first under load (RATE_LIMIT_IMPORTANCE): the bank, then known clients, then strangers."""
     if path.startswith("/bank/"):
         return "critical" if _is_bank(headers.get(b"x-bank-callback-token", b"").decode("latin-1")) else ""
-    if path.startswith("/api/") and known(headers.get(b"authorization", b"").decode("latin-1")):
+    if path.startswith(("/api/", "/graphql")) and known(headers.get(b"authorization", b"").decode("latin-1")):
         return "known"
     return "known" if device.any_known(headers.get(b"cookie", b"").decode("latin-1")) else ""
 

@@ -8,8 +8,9 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
+from payments import checks
 from payments.bank.port import BankError
-from payments.services import batches, devices, passwords, payments, reconciliation, retention
+from payments.services import batches, devices, passwords, payments, people, reconciliation, retention
 from payments.services.charges import returning
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
@@ -126,7 +127,27 @@ def mail_password_link(user_id: int) -> None:
     passwords.mail_link(user_id)
 
 
+@shared_task(name="payments.mail_person_added", ignore_result=True, **TRY_AGAIN)
+def mail_person_added(user_id: int) -> None:
+    """Mail a company's people that an operator has added somebody."""
+    devices.mail_person_added(user_id)
+
+
+@shared_task(name="payments.mail_invitation", ignore_result=True, **TRY_AGAIN)
+def mail_invitation(user_id: int) -> None:
+    """Mail somebody who was invited the link by which a password is chosen."""
+    people.mail_invitation(user_id)
+
+
 @shared_task(name="payments.prune", ignore_result=True)
 def prune() -> None:
     """Delete old data. Runs every night."""
     retention.prune(seconds=600)  # the next night, or `manage.py prune`, continues
+
+
+@shared_task(name="payments.check_ledger", ignore_result=True)
+def check_ledger() -> None:
+    """Prove the books, and keep the result. Runs every night, and where an operator asks for it."""
+    found = checks.keep()
+    if found.failed:
+        log.error("The books are wrong: %s", "; ".join(f"{each['name']}: {each['count']}" for each in found.findings))

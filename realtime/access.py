@@ -12,7 +12,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
 from payments.models import Application, User
-from payments.services import companies
+from payments.services import applications, companies
+from payments.services.errors import AddressRefused, Forbidden
+from woovi.ratelimit.address import IP
 
 Check = Callable[[], "Visitor | None"]
 
@@ -21,13 +23,14 @@ Check = Callable[[], "Visitor | None"]
 class Visitor:
     """subject: the user or application, by whose name access is revoked and connections are counted.
     tenant: its company, empty for a user without one. check: looks again; None once access has ended.
-    expires_at: when it ends by itself.
+    expires_at: when it ends by itself. user_id: None for an application.
     """
 
     subject: str
     tenant: str
     check: Check
     expires_at: datetime | None = None
+    user_id: int | None = None
 
 
 def by_session(key: str | None) -> Visitor | None:
@@ -38,15 +41,20 @@ def by_session(key: str | None) -> Visitor | None:
     if not isinstance(user, User) or not user.is_active:
         return None
     tenant = str(user.company_id or "")
-    return Visitor(user_subject(user), tenant, partial(by_session, key), session.get_expiry_date())
+    return Visitor(user_subject(user), tenant, partial(by_session, key), session.get_expiry_date(), user.pk)
 
 
-def by_app_id(header: str) -> Visitor | None:
-    """The application whose AppID is in an `Authorization` header, raw or as HTTP Basic."""
+def by_app_id(header: str, scope: str, address: IP | None) -> Visitor | None:
+    """The application whose AppID is in an `Authorization` header, raw or as HTTP Basic, if it has `scope` at `address`."""
     application = companies.authenticate(header)
     if application is None:
         return None
-    return Visitor(application_subject(application), str(application.company_id), partial(by_app_id, header))
+    try:
+        applications.may(application, scope, address)
+    except (AddressRefused, Forbidden):
+        return None
+    check = partial(by_app_id, header, scope, address)
+    return Visitor(application_subject(application), str(application.company_id), check)
 
 
 def user_subject(user: User) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 from django.db import Error as DatabaseError
 
 from realtime.access import Visitor
-from woovi.http.websocket import framed
+from woovi.http.websocket import frame, framed
 from woovi.pubsub import NoPlace, hub
 
 BAD_REQUEST, ANONYMOUS, NO_COMPANY, TOO_SLOW, TOO_MANY, AWAY = 4400, 4401, 4403, 4008, 4429, 1013
@@ -23,7 +23,13 @@ CHUNK = 65_536  # bytes handed to the server at once, about
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Frame = Callable[[bytes], bytes]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+def compact(message: dict[str, Any]) -> bytes:
+    """The message as JSON text."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class Closed(Exception):
@@ -49,15 +55,18 @@ class Connection:
         return message.get("text") or ""
 
     async def say(self, message: dict[str, Any]) -> None:
-        await self.send([json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()])
+        await self.send([compact(message)], frame)
 
-    async def send(self, texts: list[bytes]) -> None:
-        """Send messages, each made once however many connections it goes to. Raises Closed where nobody reads them."""
+    async def send(self, texts: Iterable[bytes], frame: Frame = framed) -> None:
+        """Send messages. Raises Closed where nobody reads them.
+
+        frame: makes a message's frame. By default it is kept, for the other connections that the message goes to.
+        """
         if self._write is None:
             for text in texts:
                 await self._patiently({"type": "websocket.send", "text": text.decode()})
             return
-        for part in _parts(texts):
+        for part in _parts(texts, frame):
             if not self._write(part):
                 await self._patiently({"type": "websocket.send", "frames": part})
 
@@ -78,11 +87,11 @@ class Connection:
         return visitor
 
 
-def _parts(texts: list[bytes]) -> Iterator[bytes]:
+def _parts(texts: Iterable[bytes], frame: Frame) -> Iterator[bytes]:
     """The messages as frames, joined into pieces of CHUNK bytes: a client that does not read costs one piece of memory."""
     part, size = [], 0
     for text in texts:
-        part.append(framed(text))
+        part.append(frame(text))
         size += len(text)
         if size >= CHUNK:
             yield b"".join(part)

@@ -30,6 +30,7 @@ from realtime.admission import Admission, admitted
 from realtime.connection import PATIENCE, Closed, Receive, Scope, Send, first_to_end
 from realtime.events import number
 from woovi.pubsub import NoPlace, Pace, Reset, Subscription, hub
+from woovi.ratelimit import address
 
 PATH = "/api/v1/events"
 RETRY = (500, 5_000)  # milliseconds until a client reconnects, a random number for each
@@ -46,7 +47,8 @@ async def sse(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["method"] != "GET":
         return await _refuse(send, HTTPStatus.METHOD_NOT_ALLOWED, {"error": "Method Not Allowed"})
     try:
-        visitor = await hub().reader.database(partial(by_app_id, headers.get(b"authorization", "")))
+        key = headers.get(b"authorization", "")
+        visitor = await hub().reader.database(partial(by_app_id, key, "EVENT_GET_LIST", address.sender(scope)))
         if visitor is None:
             return await _refuse(
                 send, HTTPStatus.UNAUTHORIZED, {"data": None, "errors": [{"message": "appID inválido"}]}

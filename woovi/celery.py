@@ -21,13 +21,13 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # Django's checks load every U
 from typing import Any
 
 import kombu
-from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import celeryd_init, worker_shutting_down
 from celery.worker import state
 from django.conf import settings
 
 from woovi.local import embedded
+from woovi.queue.application import Application
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Broker(AMQP):
     Connection = Connection
 
 
-app = Celery("woovi", amqp=Broker)
+app = Application("woovi", amqp=Broker)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     **settings.QUEUE_BROKER,

@@ -12,6 +12,8 @@ from django.core import checks
 class LazyAdminConfig(SimpleAdminConfig):
     """The admin without autodiscovery at start: its pages are imported with the URLs."""
 
+    default_site = "payments.web.operators.OperatorSite"
+
     def ready(self) -> None:
         checks.register(check_dependencies, checks.Tags.admin)
         checks.register(check_pages, checks.Tags.admin)

@@ -11,5 +11,6 @@ SCHEDULE: Schedule = {
     "sweep_batches": Every(5, expires=30),
     "sweep_webhooks": Every(2, expires=30),
     "compare_bank": Daily(hour=6, minute=30),  # 3:30 in São Paulo: yesterday is over, and banks list late
+    "check_ledger": Daily(hour=6, minute=50),
     "prune": Daily(hour=7, minute=10),
 }

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "woovi.trace.middleware",
     "payments.api.middleware.api_front_door",
     "woovi.ratelimit.middleware.rate_limits",
     "django.middleware.security.SecurityMiddleware",
@@ -79,6 +80,7 @@ APPEND_SLASH = False  # a POST is never redirected
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "payments" / "templates"],  # before the admin's own: a search on each of its pages
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -110,9 +112,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"routes": {"()": "woovi.log.RoutesOnly"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"routes": {"()": "woovi.log.RoutesOnly"}, "trace": {"()": "woovi.trace.WithTrace"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s%(trace)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": [], "level": "WARNING"},  # instead of Django's own: mail, and a console under DEBUG only
@@ -138,6 +140,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 AUTHENTICATION_BACKENDS = ["woovi.ratelimit.login.GuardedBackend"]
 OTP_TOTP_ISSUER = "Woovi"
+OPERATOR_SECOND_FACTOR = (
+    PRODUCTION  # whether the admin lets nobody in without one; a demo's operator has only a password
+)
 OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # woovi.ratelimit.login limits codes, and never the owner
 LOGIN_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:dashboard"
@@ -234,6 +239,9 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"no-reply@{urlsplit(PUBLIC_
 
 # Without Redis, woovi.locks locks rows by the database alone, or refuses.
 LOCKS_WITHOUT_REDIS = env.choice("LOCKS_WITHOUT_REDIS", ["database", "refuse"], "database")
+
+# Which GraphQL documents are run: those of payments/graphql/documents, or any.
+GRAPHQL_DOCUMENTS = env.choice("GRAPHQL_DOCUMENTS", ["known", "any"], "known" if PRODUCTION else "any")
 
 # Rate limits: the product's own words for them, and where requests come from. docs/ratelimit.md
 RATE_LIMIT_POLICIES = "payments.limits.POLICIES"

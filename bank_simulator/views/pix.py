@@ -42,7 +42,7 @@ def token(request: HttpRequest) -> Answer:
         "access_token": signing.dumps(current.token_generation, salt=SALT),
         "token_type": "Bearer",
         "expires_in": current.token_seconds,
-        "scope": "cob.read cob.write pix.read pix.write webhook.read webhook.write",
+        "scope": "cob.read cob.write cobv.read cobv.write pix.read pix.write webhook.read webhook.write",
     }
 
 
@@ -51,17 +51,18 @@ def put_charge(request: HttpRequest, txid: str) -> Answer:
     """Register the charge `txid`, or revise it."""
     if not ids.is_txid(txid):
         raise Problem(COB, 400, "O txid tem de 26 a 35 letras e dígitos.", "txid", txid)
-    return 201, shapes.charge(books.register(txid, _charge_fields(Body(request, COB)), request.get_host()))
+    return 201, shapes.charge(books.register(txid, charge_fields(Body(request, COB)), request.get_host()))
 
 
 @api
 def post_charge(request: HttpRequest) -> Answer:
     """Register a charge under a txid of the bank."""
-    fields = _charge_fields(Body(request, COB))
+    fields = charge_fields(Body(request, COB))
     return 201, shapes.charge(books.register(ids.new_txid(), fields, request.get_host()))
 
 
-def _charge_fields(body: Body) -> dict[str, Any]:
+def charge_fields(body: Body) -> dict[str, Any]:
+    """The columns that immediate charges and those with a due date share."""
     info = body.get("infoAdicionais") or []
     if not isinstance(info, list) or len(info) > 50 or not all(_is_info(each) for each in info):
         raise body.refuse("infoAdicionais", "infoAdicionais deve ser uma lista de até 50 {nome, valor}")
@@ -69,7 +70,7 @@ def _charge_fields(body: Body) -> dict[str, Any]:
         "pix_key": body.key("chave"),
         "value": body.value("valor.original"),
         "expires_in": body.whole("calendario.expiracao", 1, 2**31 - 1, DEFAULT_EXPIRY),
-        "debtor": _debtor(body),
+        "debtor": debtor_of(body),
         "payer_request": body.text("solicitacaoPagador", 140, ""),
         "additional_info": info,
     }
@@ -82,7 +83,8 @@ def _is_info(item: object) -> bool:
     return isinstance(name, str) and isinstance(value, str) and 0 < len(name) <= 50 and 0 < len(value) <= 200
 
 
-def _debtor(body: Body) -> dict[str, str] | None:
+def debtor_of(body: Body) -> dict[str, str] | None:
+    """Who is to pay, without an address; None where the body names nobody."""
     if body.get("devedor") is None:
         return None
     which = "cpf" if body.get("devedor.cpf") is not None else "cnpj"
@@ -99,7 +101,7 @@ def _debtor(body: Body) -> dict[str, str] | None:
 @api
 def get_charge(request: HttpRequest, txid: str) -> Answer:
     """A charge by its txid."""
-    charge = Charge.objects.filter(txid=txid).first()
+    charge = Charge.objects.filter(txid=txid, due_date=None).first()
     if charge is None:
         raise Problem("CobNaoEncontrado", 404, f"Cobrança não encontrada: {txid}")
     return shapes.charge(charge)
@@ -119,7 +121,7 @@ def patch_charge(request: HttpRequest, txid: str) -> Answer:
     if body.get("calendario") is not None:
         fields["expires_in"] = body.whole("calendario.expiracao", 1, 2**31 - 1, DEFAULT_EXPIRY)
     if body.get("devedor") is not None:
-        fields["debtor"] = _debtor(body)
+        fields["debtor"] = debtor_of(body)
     if body.get("solicitacaoPagador") is not None:
         fields["payer_request"] = body.text("solicitacaoPagador", 140)
     return shapes.charge(books.revise(txid, fields))
@@ -128,7 +130,7 @@ def patch_charge(request: HttpRequest, txid: str) -> Answer:
 @open_api
 def payload(request: HttpRequest, token: str) -> Answer:
     """The charge, as a payer's bank fetches it. A real bank signs it (JWS); this one sends the payload alone."""
-    charge = Charge.objects.filter(token=token).first()
+    charge = Charge.objects.filter(token=token, due_date=None).first()
     if charge is None:
         raise Problem("CobPayloadNaoEncontrado", 404, "Cobrança não encontrada.")
     if charge.status != Charge.Status.ACTIVE or timezone.now() > charge.expires_at:
@@ -142,7 +144,7 @@ def payload(request: HttpRequest, token: str) -> Answer:
 def list_charges(request: HttpRequest) -> Answer:
     """Charges created between `?inicio` and `?fim`."""
     start, end = window(request, "CobConsultaInvalida")
-    rows = Charge.objects.filter(created_at__range=(start, end)).order_by("created_at", "txid")
+    rows = Charge.objects.filter(created_at__range=(start, end), due_date=None).order_by("created_at", "txid")
     if status := request.GET.get("status"):
         rows = rows.filter(status=status)
     found, parameters = page(request, rows, "CobConsultaInvalida", start, end)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from bank_simulator import books, buckets, callbacks, faults, outgoing, shapes
 from bank_simulator.models import Charge, Pix
@@ -44,7 +46,7 @@ def pay(request: HttpRequest) -> Answer:
         callback=callback,
         message=body.text("message", 140, ""),
         end_to_end_id=end_to_end_id,
-        now=books.after_expiry(target) if late else None,
+        now=books.after_expiry(target) if late else _moment(body),
     )
     callbacks.send_soon()
     return 201, {
@@ -55,13 +57,23 @@ def pay(request: HttpRequest) -> Answer:
     }
 
 
+def _moment(body: Body) -> datetime | None:
+    """When it is paid, by `at`. None for now."""
+    if body.get("at") is None:
+        return None
+    try:
+        return datetime.fromisoformat(body.text("at", 40)).astimezone(UTC)
+    except ValueError:
+        raise body.refuse("at", "um horário ISO 8601") from None
+
+
 def _target(body: Body) -> books.Target:
     if body.get("txid") is None:
         return books.read_code(body.text("br_code", 1024))
     charge = Charge.objects.filter(txid=body.text("txid", 35)).first()
     if charge is None:
         raise Problem("CobNaoEncontrado", 404, "Cobrança não encontrada.", "txid")
-    return books.Target(charge, charge.pix_key, charge.value, charge.txid)
+    return books.Target(charge, charge.pix_key, charge.worth(timezone.now()), charge.txid)
 
 
 @open_api

@@ -26,7 +26,7 @@ function one() {
   const socket = new WebSocket(url, query ? "graphql-transport-ws" : [], { headers, perMessageDeflate: false });
   socket.on("error", (error) => { console.error(String(error)); process.exit(1); });
   socket.on("close", (code) => { if (ready < count) { console.error("closed with " + code); process.exit(1); } });
-  const up = () => { ready += 1; if (ready === count) setTimeout(() => console.log("ready"), 500); else if (ready + 19 < count) one(); };
+  const up = () => { ready += 1; if (ready === count) setTimeout(() => console.log("ready"), query ? 2000 : 500); else if (ready + 19 < count) one(); };
   if (query) {
     socket.on("open", () => socket.send('{"type":"connection_init"}'));
     socket.on("message", (text) => {

@@ -6,11 +6,13 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin import (
+    applications,
     batches,
     caches,
     charges,
     companies,
     customers,
+    health,
     jobs,
     ledger,
     locks,
@@ -21,15 +23,20 @@ from payments.admin import (
     payments,
     people,
     pix_keys,
+    proposals,
+    qr_codes,
+    subaccounts,
     webhooks,
 )
 
 __all__ = [
+    "applications",
     "batches",
     "caches",
     "charges",
     "companies",
     "customers",
+    "health",
     "jobs",
     "ledger",
     "locks",
@@ -40,6 +47,9 @@ __all__ = [
     "payments",
     "people",
     "pix_keys",
+    "proposals",
+    "qr_codes",
+    "subaccounts",
     "webhooks",
 ]
 
@@ -47,4 +57,5 @@ model_names.translate()
 admin.site.enable_nav_sidebar = False  # its quarter of the screen is the columns'
 admin.site.site_header = _("Woovi operations")
 admin.site.site_title = _("Woovi operations")
+admin.site.index_template = "payments_admin/index.html"
 admin.site.index_title = _("Everything the platform keeps")

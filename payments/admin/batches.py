@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.admin.charges import COMPANY_IDS
 from payments.admin.confirm import confirmed, on_each
+from payments.admin.proposals import propose
+from payments.admin.reason import asked, refused
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import Payment, PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
-from payments.money import format_reais
 from payments.services import batches
+from payments.services.errors import ServiceError
 
 
 @admin.register(PayoutBatch)
@@ -81,9 +82,9 @@ class PayoutBatchAdmin(Record):
 
     def _each(
         self, request: HttpRequest, rows: QuerySet[PayoutBatch], action: str, question: Any,
-        act: Callable[[PayoutBatch], object], figures: Callable[[PayoutBatch], tuple[str, str]] = lambda batch: ("", ""),
+        act: Callable[[PayoutBatch], object],
     ) -> HttpResponse | None:  # fmt: skip
-        if page := confirmed(self, request, rows, action, question, figures):
+        if page := confirmed(self, request, rows, action, question):
             return page
 
         def acted(batch: PayoutBatch) -> str:
@@ -109,19 +110,17 @@ class PayoutBatchAdmin(Record):
 
     @admin.action(description=_("Pay the failed rows again"), permissions=["act"])
     def retry(self, request: HttpRequest, rows: QuerySet[PayoutBatch]) -> HttpResponse | None:
-        """The question has each batch's count and sum; the service refuses where they have changed since."""
+        """The proposal has each batch's count and sum; it is not done where they have changed since."""
         question = _("Pay the failed rows of these batches again?")
-
-        def figures(batch: PayoutBatch) -> tuple[str, str]:
-            count, total = batches.failed_rows(batch)
-            words = _("%(count)s failed rows, %(sum)s") % {"count": count, "sum": format_reais(total)}
-            return words, f"{count} {total}"
-
-        def act(batch: PayoutBatch) -> PayoutBatch:
-            shown = re.fullmatch("([0-9]{1,7}) ([0-9]{1,18})", request.POST.get(f"shown_{batch.pk}", ""))
-            return batches.retry(batch, *map(int, shown.groups() if shown else (0, 0)))
-
-        return self._each(request, rows, "retry", question, act, figures)
+        page, given = asked(self, request, rows, "retry", str(question))
+        if page:
+            return page
+        for batch in rows:
+            try:
+                propose(self, request, batch, "retry_batch", given["reason"])
+            except ServiceError as error:
+                refused(request, batch, error)
+        return None
 
 
 class _OfBatch(Record):

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from payments import bank
 from payments.admin.records import Record
 from payments.models import Cache
-from payments.selectors import bank_reads  # noqa: F401 (declares caches)
+from payments.selectors import bank_reads, overview  # noqa: F401 (declare caches)
 from payments.services import pix_keys  # noqa: F401 (declares one)
 from woovi import redis
 from woovi.cache import ReadThroughCache, VersionedCache, metrics, readthrough, versioned

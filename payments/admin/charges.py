@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import time_format
@@ -12,6 +13,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from payments.admin.acting import ChargeActions, PixActions
+from payments.admin.lists import MoneyList, Period
 from payments.admin.money import CursorActions, RefundActions
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import BankCursor, Charge, LedgerTransaction, ReceivedPix, Refund
@@ -23,11 +26,12 @@ COMPANY_IDS = ("company__tax_id__exact", "company__public_id__exact")
 
 
 @admin.register(Charge)
-class ChargeAdmin(Record):
+class ChargeAdmin(ChargeActions, MoneyList):
     """Charges, with links to their Pix, refunds and entries."""
 
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "paid_at")
-    list_filter = ("status",)
+    list_filter = (("created_at", Period), "status")
+    actions = ("refund", "export")
     list_select_related = ("company",)
     search_fields = (
         "public_id__exact",
@@ -86,11 +90,12 @@ class ChargeAdmin(Record):
 
 
 @admin.register(ReceivedPix)
-class ReceivedPixAdmin(Record):
+class ReceivedPixAdmin(PixActions, MoneyList):
     """Received Pix, with their outcome and entries."""
 
     list_display = ("end_to_end_id", "paid_at", "company", "worth", "outcome", "charge_link", "payer_tax_id")
-    list_filter = ("outcome",)
+    list_filter = (("paid_at", Period), "outcome")
+    actions = ("read_again", "export")
     list_select_related = ("company", "charge")
     search_fields = (
         "end_to_end_id__exact",
@@ -118,12 +123,25 @@ class ReceivedPixAdmin(Record):
         return link(received.charge)
 
 
+class ContradictedFilter(admin.SimpleListFilter):
+    """Refunds that ended otherwise at the bank."""
+
+    title = _("the bank's answer")
+    parameter_name = "contradicted"
+
+    def lookups(self, request: HttpRequest, page: admin.ModelAdmin[Any]) -> list[tuple[str, Any]]:
+        return [("1", _("The opposite of ours"))]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Refund]) -> QuerySet[Refund]:
+        return rows.filter(contradicted_at__isnull=False) if self.value() else rows
+
+
 @admin.register(Refund)
-class RefundAdmin(RefundActions, Record):
+class RefundAdmin(RefundActions, MoneyList):
     """Refunds, with what operators may do about one that went wrong."""
 
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "status", "automatic", "by_bank")
-    list_filter = ("status", "automatic", "by_bank")
+    list_filter = (("resolved_at", Period), "status", ContradictedFilter, "automatic", "by_bank")
     list_select_related = ("company",)
     search_fields = (
         "public_id__exact",
@@ -134,6 +152,7 @@ class RefundAdmin(RefundActions, Record):
         "charge__public_id__exact",
         *COMPANY_IDS,
     )
+    actions = (*RefundActions.actions, "export")
     search_help_text = _("Refund id, correlation id, return id, either end-to-end id, the charge's or company's id")
     ordering = ("-id",)
     exclude = ("request_hash", "value", "hold", "debit", "correction", "charge", "received")

@@ -1,4 +1,4 @@
-"""Companies and their applications."""
+"""Companies."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from payments.admin.confirm import confirmed, on_each
+from payments.admin.freezing import Freezing
+from payments.admin.proposals import propose
 from payments.admin.records import Page, rows_link
-from payments.models import Account, Application, Charge, Company
+from payments.models import Account, Charge, Company
 from payments.pix import keys
 from payments.services import companies
+from payments.services.acts import FEES_AND_LIMITS
 from payments.services.errors import Invalid
 
 
 class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Tax id and Pix key as people type them."""
+    """Tax id and Pix key as people type them; and a reason, which a change of fees or limits needs."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        required=False,
+        help_text=_("For other fees and limits, which another operator approves."),
+    )
 
     def clean_tax_id(self) -> str:
         return self._read("tax_id", keys.parse_tax_id)
@@ -38,6 +45,8 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
                 companies.check_terms(**terms)
             except Invalid as refusal:
                 self.add_error(refusal.field, refusal.message)
+        if self.instance.pk and set(self.changed_data) & set(FEES_AND_LIMITS) and not data.get("reason"):
+            self.add_error("reason", _("Other fees and limits need a reason."))
         return data
 
     def _read(self, field: str, parse: Any) -> str:
@@ -48,11 +57,14 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Company)
-class CompanyAdmin(Page):
-    """A company is onboarded here with its accounts. Its names, fees and expiry may change, its identity may not."""
+class CompanyAdmin(Freezing, Page):
+    """A company is onboarded here with its accounts. Its names and expiry may change, its fees and limits with four eyes, its
+    identity never."""
 
     form = CompanyForm
-    list_display = ("public_id", "trade_name", "tax_id", "pix_key", "created_at")
+    list_display = ("public_id", "trade_name", "tax_id", "pix_key", "frozen", "created_at")
+    list_filter = ("payments_frozen", "refunds_frozen", "charges_frozen")
+    actions = ("freeze", "release")
     search_fields = (
         "trade_name",
         "official_name",
@@ -82,21 +94,33 @@ class CompanyAdmin(Page):
             *self.onboarding,
             "city",
             *companies.TERMS,
+            "reason",
+            "frozen",
             "created_at",
             "accounts",
             "charges",
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
-        fixed = ("public_id", "correlation_id", "tax_id", "pix_key", "created_at", "accounts", "charges")
+        fixed = ("public_id", "correlation_id", "tax_id", "pix_key", "frozen", "created_at", "accounts", "charges")
         return fixed if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
         if change:
-            companies.update_terms(obj, **{f: form.cleaned_data[f] for f in (*companies.NAMES, *companies.TERMS)})
+            given, alone = form.cleaned_data, (*companies.NAMES, "charge_expires_in")
+            fees = {field: given[field] for field in FEES_AND_LIMITS if field in form.changed_data}
+            companies.update_terms(obj, **{field: given[field] for field in alone})
+            if fees:
+                propose(self, request, Company.objects.get(pk=obj.pk), "change_terms", given["reason"], fees)
         else:
             made = companies.onboard(**{field: form.cleaned_data[field] for field in self.onboarding})
             obj.pk, obj.public_id = made.pk, made.public_id
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """What was changed: other fees and limits are only proposed, which has an entry of its own."""
+        if not add:
+            form.changed_data[:] = [name for name in form.changed_data if name not in (*FEES_AND_LIMITS, "reason")]
+        return super().construct_change_message(request, form, formsets, add)
 
     @admin.display(description=_("Accounts"))
     def accounts(self, company: Company) -> SafeString:
@@ -105,61 +129,3 @@ class CompanyAdmin(Page):
     @admin.display(description=_("Charges"))
     def charges(self, company: Company) -> SafeString:
         return rows_link(Charge, _("Charges"), q=company.public_id)
-
-
-@admin.register(Application)
-class ApplicationAdmin(Page):
-    """Credentials are issued and revoked, never edited."""
-
-    list_display = ("client_id", "name", "company", "is_active", "created_at")
-    list_filter = ("is_active",)
-    list_select_related = ("company",)
-    search_fields = ("client_id__exact", "name", "company__tax_id__exact", "company__public_id__exact")
-    search_help_text = _("Client id, name, or the company's id or tax id")
-    autocomplete_fields = ("company",)
-    actions = ("revoke",)
-
-    def get_fields(self, request: HttpRequest, obj: Application | None = None) -> Any:
-        return ("company", "name", "client_id", "is_active", "created_at") if obj else ("company", "name")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
-        made, app_id = companies.issue_application(obj.company, obj.name)
-        obj.pk, obj.client_id = made.pk, made.client_id
-        request.issued_app_id = app_id  # type: ignore[attr-defined]
-
-    def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
-        """Show the AppID this once. A redirect would have to store it somewhere."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "AppID",
-            "application": obj,
-            "app_id": request.issued_app_id,  # type: ignore[attr-defined]
-            "opts": self.model._meta,
-        }
-        return TemplateResponse(
-            request, "payments_admin/app_id.html", context, headers={"Cache-Control": "no-store, private"}
-        )
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("payments.change_application")
-
-    @admin.action(description=_("Revoke"), permissions=["revoke"])
-    def revoke(self, request: HttpRequest, applications: QuerySet[Application]) -> HttpResponse | None:
-        question = str(_("Revoke these applications? Programs that use them are refused at once."))
-        if page := confirmed(self, request, applications, "revoke", question):
-            return page
-        on_each(self, request, applications, revoke)
-        return None
-
-
-def revoke(application: Application) -> str:
-    """Revoke it. Returns a text for the log."""
-    was = application.is_active
-    companies.revoke_application(application)
-    return f"Revoked. is_active: {was} → False"

@@ -1,8 +1,7 @@
-"""Operators' actions on money that is not where it should be. Each asks for a reason and is logged."""
+"""Operators' actions on money that is not where it should be. Each asks for a reason, is logged, and takes two."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -12,12 +11,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from payments.admin.proposals import propose
 from payments.admin.reason import Reason, asked, refused
 from payments.admin.records import Record, reais
-from payments.models import BankCursor, BankDay, BankDifference, Refund, SetAsidePix
+from payments.models import BankCursor, BankDay, BankDifference, Payment, Refund, SetAsidePix
 from payments.services import reconciliation
 from payments.services.errors import ServiceError
-from payments.services.reconciliation import bank_days, contradictions, set_aside, suspense
 
 if TYPE_CHECKING:
     _Page = admin.ModelAdmin[Any]
@@ -26,49 +25,47 @@ else:
 
 
 class _ActionsWithReason(_Page):
-    """Actions for operators with the right to change the record, though no page edits it."""
+    """Actions for operators with the right to change the record, though no page edits it. Money takes two of them."""
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"payments.change_{self.model._meta.model_name}")
 
-    def each(
-        self, request: HttpRequest, rows: QuerySet[Any], action: str, question: str,
-        act: Callable[[Any, str], str],
-    ) -> HttpResponse | None:  # fmt: skip
-        """Ask for a reason, then call `act(row, reason)` on each row. Its text is shown and logged; a refusal is shown."""
+    def propose(
+        self: Any, request: HttpRequest, rows: QuerySet[Any], action: str, question: str, act: str = ""
+    ) -> HttpResponse | None:
+        """Ask for a reason, then propose `act` (by default of the action's name) on each row for another operator."""
         page, given = asked(self, request, rows, action, question)
         if page:
             return page
         for row in rows:
-            before = str(row)
             try:
-                done = act(row, given["reason"])
+                propose(self, request, row, act or action, given["reason"])
             except ServiceError as error:
                 refused(request, row, error)
-                continue
-            self.log_change(request, row, f"{done} Was: {before}. Reason: {given['reason']}"[:500])
-            messages.success(request, f"{row}: {done}")
         return None
 
 
 class RefundActions(_ActionsWithReason):
     """Actions on refunds."""
 
-    actions = ("retry_suspense", "resolve_contradiction")
+    actions: Any = ("retry_suspense", "resolve_contradiction")
 
     @admin.action(description=_("Return out of suspense again"), permissions=["act"])
     def retry_suspense(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:
-        def act(refund: Refund, reason: str) -> str:
-            return _("Asked for again, as refund %(id)s.") % {"id": suspense.retry(refund).public_id}
-
-        return self.each(request, refunds, "retry_suspense", str(_("Return this money to its payers again?")), act)
+        return self.propose(request, refunds, "retry_suspense", str(_("Return this money to its payers again?")))
 
     @admin.action(description=_("Resolve a contradiction: book what the bank says"), permissions=["act"])
     def resolve_contradiction(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:
-        def act(refund: Refund, reason: str) -> str:
-            return _("The bank was asked: it is %(status)s now.") % {"status": contradictions.resolve(refund).status}
+        return self.propose(request, refunds, "resolve_contradiction", str(_("Ask the bank, and book what it says?")))
 
-        return self.each(request, refunds, "resolve_contradiction", str(_("Ask the bank, and book what it says?")), act)
+
+class PaymentActions(_ActionsWithReason):
+    """Actions on payments."""
+
+    @admin.action(description=_("Resolve a contradiction: book what the bank says"), permissions=["act"])
+    def resolve_contradiction(self, request: HttpRequest, rows: QuerySet[Payment]) -> HttpResponse | None:
+        question = str(_("Ask the bank, and book what it says?"))
+        return self.propose(request, rows, "resolve_contradiction", question, "correct_payment")
 
 
 class SetBack(Reason):
@@ -114,11 +111,7 @@ class SetAsidePixAdmin(_ActionsWithReason, Record):
 
     @admin.action(description=_("Resolve: it was dealt with by hand"), permissions=["act"])
     def resolve(self, request: HttpRequest, rows: QuerySet[SetAsidePix]) -> HttpResponse | None:
-        def act(row: SetAsidePix, reason: str) -> str:
-            set_aside.resolve(row, reason)
-            return str(_("Resolved: it is not tried again."))
-
-        return self.each(request, rows, "resolve", str(_("Leave these Pix as they are?")), act)
+        return self.propose(request, rows, "resolve", str(_("Leave these Pix as they are?")), "resolve_set_aside")
 
 
 @admin.register(BankDay)
@@ -151,8 +144,5 @@ class BankDifferenceAdmin(_ActionsWithReason, Record):
 
     @admin.action(description=_("Resolve"), permissions=["act"])
     def resolve(self, request: HttpRequest, rows: QuerySet[BankDifference]) -> HttpResponse | None:
-        def act(row: BankDifference, reason: str) -> str:
-            bank_days.resolve(row, reason)
-            return str(_("Resolved."))
-
-        return self.each(request, rows, "resolve", str(_("Are these differences explained, or made right?")), act)
+        question = str(_("Are these differences explained, or made right?"))
+        return self.propose(request, rows, "resolve", question, "resolve_difference")

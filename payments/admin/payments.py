@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.admin.charges import COMPANY_IDS
 from payments.admin.confirm import confirmed, on_each
+from payments.admin.lists import MoneyList, Period
+from payments.admin.money import PaymentActions
 from payments.admin.records import Record, link, reais, rows_link
-from payments.models import LedgerTransaction, Payment
+from payments.models import LedgerTransaction, Payment, TransferPeriod
 from payments.services import batches, payments
 
 
@@ -33,11 +35,11 @@ class UnknownFilter(admin.SimpleListFilter):
 
 
 @admin.register(Payment)
-class PaymentAdmin(Record):
+class PaymentAdmin(PaymentActions, MoneyList):
     """Payments, and those of which the bank has not said how they ended."""
 
     list_display = ("public_id", "created_at", "company", "correlation_id", "worth", "type", "status", "unknown_since")
-    list_filter = ("status", UnknownFilter, "type")
+    list_filter = (("resolved_at", Period), "status", UnknownFilter, "type")
     list_select_related = ("company",)
     search_fields = (
         "public_id__exact",
@@ -48,14 +50,11 @@ class PaymentAdmin(Record):
     )
     search_help_text = _("Payment id, correlation id, end-to-end id, the batch's id, or the company's id or tax id")
     ordering = ("-id",)
-    exclude = ("value", "hold")
-    readonly_fields = ("worth", "hold_link", "entries")
-    actions = ("ask_bank", "give_up", "deny", "remove")
+    exclude = ("value", "hold", "correction")
+    readonly_fields = ("worth", "hold_link", "correction_link", "entries")
+    actions = ("ask_bank", "resolve_contradiction", "give_up", "deny", "remove", "export")
 
     worth = reais("value", _("Value"))
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("payments.change_payment")
 
     @admin.display(description=_("Ledger"))
     def entries(self, payment: Payment) -> SafeString:
@@ -64,6 +63,10 @@ class PaymentAdmin(Record):
     @admin.display(description=_("Hold in the ledger"))
     def hold_link(self, payment: Payment) -> SafeString | str:
         return link(payment.hold)
+
+    @admin.display(description=_("Correction in the ledger"))
+    def correction_link(self, payment: Payment) -> SafeString | str:
+        return link(payment.correction)
 
     @admin.action(description=_("Ask the bank"), permissions=["act"])
     def ask_bank(self, request: HttpRequest, rows: QuerySet[Payment]) -> None:
@@ -93,3 +96,18 @@ class PaymentAdmin(Record):
             return page
         on_each(self, request, rows, lambda payment: f"Removed. {payments.remove(payment)}")
         return None
+
+
+@admin.register(TransferPeriod)
+class TransferPeriodAdmin(Record):
+    """How much of its limit a company has used in each period of the day."""
+
+    list_display = ("company", "starts_at", "worth")
+    list_select_related = ("company",)
+    search_fields = COMPANY_IDS
+    search_help_text = _("The company's id or tax id")
+    ordering = ("-starts_at", "-id")
+    exclude = ("used",)
+    readonly_fields = ("worth",)
+
+    worth = reais("used", _("Used"))

@@ -35,6 +35,7 @@ def asked(
         "rows": rows,
         "action": action,
         "form": form,
+        "back": request.get_full_path(),
         "opts": page.model._meta,
     }
     return TemplateResponse(request, "payments_admin/reason.html", context), {}

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.confirm import confirmed, on_each
+from payments.admin.lists import Period
 from payments.admin.records import Record, link, rows_link
 from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.services.webhooks import deliveries
@@ -19,7 +20,7 @@ from payments.services.webhooks import deliveries
 class WebhookEndpointAdmin(Record):
     """Merchants' endpoints, without their secrets."""
 
-    list_display = ("public_id", "company", "event", "url", "is_active")
+    list_display = ("public_id", "company", "event", "url", "is_active", "failures", "paused_until")
     list_filter = ("is_active", "event")
     list_select_related = ("company",)
     search_fields = ("public_id__exact", "url", "company__tax_id__exact", "company__public_id__exact")
@@ -36,7 +37,7 @@ class WebhookDeliveryAdmin(Record):
         *("id", "created_at", "topic", "url", "status"),
         *("attempts", "next_attempt_at", "tries"),
     )
-    list_filter = ("status",)
+    list_filter = (("created_at", Period), "status")
     list_select_related = ("event", "endpoint")
     search_fields = ("event__event_id__exact", "endpoint__public_id__exact", "endpoint__company__tax_id__exact")
     search_help_text = _("Event id, webhook id, or the company's tax id")

@@ -1,31 +1,47 @@
-"""GET /company, /account, /account/{id}."""
+"""GET /company, /account, /account/{id}, /limits/{id}; POST /account/{id}/withdraw."""
 
 from __future__ import annotations
 
+import re
+from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import P, PathEx, Query, Router
+from pydantic import ConfigDict
 
 from payments import contract
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
+from payments.api.fields import Body, Cents, Once
+from payments.api.middleware import error
 from payments.api.pages import Page, paginate
 from payments.models import Account, Company
 from payments.selectors import balances
-from payments.services.errors import NotFound
+from payments.services import withdrawals
+from payments.services.errors import Invalid, NotFound
 
 router = Router(tags=["account"])
 Json = dict[str, Any]
+AccountId = PathEx[str, P(description="The account's id.")]
 
 
-@router.get("/company", summary="Get your company", response=answers.of(answers.OneCompany))
+class AccountWithdrawBody(Body):
+    """A withdrawal to the company's CNPJ or CPF."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"value": 7000}})
+
+    value: Cents
+    correlationID: Once = None
+
+
+@router.get("/company", **needs("COMPANY_GET"), summary="Get your company", response=answers.of(answers.OneCompany))
 def read_company(request: HttpRequest) -> Json:
     """The company that the AppID belongs to."""
     return {"company": contract.company(company(request))}
 
 
-@router.get("/account", summary="List accounts", response=answers.of(answers.Accounts))
+@router.get("/account", **needs("ACCOUNT_GET_LIST"), summary="List accounts", response=answers.of(answers.Accounts))
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
@@ -36,14 +52,67 @@ def listing(request: HttpRequest, page: Query[Page]) -> Json:
     }
 
 
-@router.get("/account/{account_id}", summary="Get an account", response=answers.of(answers.OneAccount))
-def read(request: HttpRequest, account_id: PathEx[str, P(description="The account's id.")]) -> Json:
+@router.get(
+    "/account/{account_id}", **needs("ACCOUNT_GET"), summary="Get an account", response=answers.of(answers.OneAccount)
+)
+def read(request: HttpRequest, account_id: AccountId) -> Json:
     """One account with its balance in centavos."""
-    owner = company(request)
-    found = _merchants(owner).filter(public_id=account_id).first()
+    owner, found = company(request), _find(request, account_id)
+    return {"account": contract.account(found, owner, balances.of_account(found, owner))}
+
+
+@router.post(
+    "/account/{account_id}/withdraw",
+    **needs("ACCOUNT_WITHDRAW_POST"),
+    summary="Withdraw from an account",
+    response=answers.of(answers.AccountWithdrawn, answers.WITH_BODY),
+)
+def withdraw(request: HttpRequest, account_id: AccountId, body: AccountWithdrawBody) -> Json:
+    """Send money to the company's CNPJ or CPF as a Pix key."""
+    owner, account = company(request), _find(request, account_id)
+    if not account.is_default:
+        raise Invalid("accountId: only the default account can be withdrawn from", "accountId")
+    made = withdrawals.withdraw(owner, body.value, body.correlationID or "")
+    shown = contract.account(account, owner, balances.of_account(account, owner))
+    return {"withdraw": {"account": shown, "transaction": {"endToEndId": made.end_to_end_id, "value": made.value}}}
+
+
+@router.post(
+    "/account/{account_id}",
+    **needs("ACCOUNT_WITHDRAW_POST"),
+    summary="Withdraw from an account, where Woovi's SDK for Node calls it",
+    response=answers.of(answers.AccountWithdrawn, answers.WITH_BODY),
+)
+def withdraw_as_sdk(request: HttpRequest, account_id: AccountId, body: AccountWithdrawBody) -> Json:
+    """The same."""
+    return withdraw(request, account_id, body)
+
+
+def _find(request: HttpRequest, account_id: str) -> Account:
+    """The company's account with this id. Raises NotFound."""
+    found: Account | None = _merchants(company(request)).filter(public_id=account_id).first()
     if found is None:
         raise NotFound("Account not found")
-    return {"account": contract.account(found, owner, balances.of_account(found, owner))}
+    return found
+
+
+@router.get(
+    "/limits/{account_id}",
+    **needs("ACCOUNT_LIMITS_GET"),
+    summary="Get an account's limits",
+    response=answers.of(answers.Limits, answers.LIMITS),
+)
+def limits(request: HttpRequest, account_id: PathEx[str, P(description="The account's id.")]) -> Json | HttpResponse:
+    """How much the company may send by day and by night, in centavos. A limit that it does not have is left out."""
+    owner = company(request)
+    if not re.fullmatch(r"[0-9a-f]{24}", account_id):
+        return error(HTTPStatus.BAD_REQUEST, "Account ID is invalid")
+    if not _merchants(owner).filter(public_id=account_id).exists():
+        return error(HTTPStatus.NOT_FOUND, "Account not found")
+    found = contract.limits(owner)
+    if not found:
+        return error(HTTPStatus.NOT_FOUND, "No limits configured for this account")
+    return {"limits": found}
 
 
 def _merchants(owner: Company) -> Any:

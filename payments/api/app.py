@@ -11,27 +11,32 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from payments.api import (
     accounts,
+    applications,
     charges,
     customers,
+    decode,
     payments,
     pix_keys,
     psps,
+    qr_codes,
     refunds,
+    subaccounts,
     transactions,
+    transfers,
     webhooks,
 )
 from payments.api.auth import AppID
 from payments.api.documentation import Documentation
-from payments.api.fields import StrictParser
+from payments.api.fields import StrictParser, complaint
 from payments.api.middleware import error
-from payments.services.errors import ServiceError, TooMany, Unavailable
+from payments.services.errors import AddressRefused, Forbidden, ServiceError, TooMany, Unavailable
 
 api = NinjaAPI(
     title="Woovi",
     version="1.0.0",
     description="Pix charges, refunds, payments and accounts. Values are centavos, times are UTC. "
     "Put your AppID into the Authorization header.",
-    auth=AppID(),
+    auth=AppID("undeclared"),  # each route declares its own (`needs`); one that forgot is closed to whoever has scopes
     parser=StrictParser(),
     docs=Documentation(),
     docs_url=None,  # at /api/docs
@@ -39,11 +44,16 @@ api = NinjaAPI(
 api.add_router("", charges.router)
 api.add_router("", payments.router)
 api.add_router("", accounts.router)
+api.add_router("", applications.router)
+api.add_router("", transfers.router)
 api.add_router("", customers.router)
 api.add_router("", refunds.router)
 api.add_router("", transactions.router)
+api.add_router("", subaccounts.router)
 api.add_router("", pix_keys.router)
 api.add_router("", psps.router)
+api.add_router("", decode.router)
+api.add_router("", qr_codes.router)
 api.add_router("", webhooks.router)
 
 
@@ -52,9 +62,9 @@ def _unauthorized(request: HttpRequest, problem: AuthenticationError) -> HttpRes
     return unauthorized(request)
 
 
-def unauthorized(request: HttpRequest) -> HttpResponse:
-    """The answer to a missing or wrong AppID."""
-    return api.create_response(request, {"data": None, "errors": [{"message": "appID inválido"}]}, status=401)
+def unauthorized(request: HttpRequest, message: str = "appID inválido") -> HttpResponse:
+    """The answer to a missing or wrong AppID, or one that may not be used from this address."""
+    return api.create_response(request, {"data": None, "errors": [{"message": message}]}, status=401)
 
 
 @api.exception_handler(ValidationError)
@@ -62,9 +72,8 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
     """Answer with the first field that is wrong, and why."""
     first = problem.errors[0]
     place = first["loc"]  # ("body", parameter, field, …) or ("query", field)
-    field = ".".join(str(part) for part in place[2 if place[0] == "body" else 1 :])
-    message = first["msg"].removeprefix("Value error, ")
-    return error(HTTPStatus.BAD_REQUEST, f"{field or 'body'}: {message}")
+    _, message = complaint({**first, "loc": place[2 if place[0] == "body" else 1 :]})
+    return error(HTTPStatus.BAD_REQUEST, message)
 
 
 @api.exception_handler(HttpError)
@@ -78,6 +87,16 @@ def _too_many(request: HttpRequest, problem: TooMany) -> HttpResponse:
     response = api.create_response(request, body, status=HTTPStatus.TOO_MANY_REQUESTS)
     response["Retry-After"] = str(math.ceil(problem.retry_after))
     return response
+
+
+@api.exception_handler(AddressRefused)
+def _address_refused(request: HttpRequest, problem: AddressRefused) -> HttpResponse:
+    return unauthorized(request, problem.message)
+
+
+@api.exception_handler(Forbidden)
+def _forbidden(request: HttpRequest, problem: Forbidden) -> HttpResponse:
+    return error(HTTPStatus.FORBIDDEN, problem.message)
 
 
 @api.exception_handler(ServiceError)

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from payments import contract, limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import Address, Body, Text, Text255, bare_tax_id, decoded
 from payments.api.pages import Page, paginate
 from payments.models import Customer
@@ -56,7 +56,12 @@ class CustomerChange(Body):
     address: Address | None = None
 
 
-@router.post("/customer", summary="Create a customer", response=answers.of(answers.OneCustomer, answers.WITH_BODY))
+@router.post(
+    "/customer",
+    **needs("CUSTOMER_POST"),
+    summary="Create a customer",
+    response=answers.of(answers.OneCustomer, answers.WITH_BODY),
+)
 def create(request: HttpRequest, body: CustomerBody) -> Json:
     """Create a customer. The same body again gives the first customer."""
     made = customers.create(
@@ -73,14 +78,19 @@ def create(request: HttpRequest, body: CustomerBody) -> Json:
     return {"customer": contract.customer(made)}
 
 
-@router.get("/customer", summary="List customers", response=answers.of(answers.Customers))
+@router.get("/customer", **needs("CUSTOMER_GET_LIST"), summary="List customers", response=answers.of(answers.Customers))
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's customers, newest first."""
     rows, info = paginate(request, selectors.listing(company(request)), page)
     return {"customers": [contract.customer(row) for row in rows], "pageInfo": info}
 
 
-@router.get("/customer/{identifier}", summary="Get a customer", response=answers.of(answers.OneCustomer))
+@router.get(
+    "/customer/{identifier}",
+    **needs("CUSTOMER_GET"),
+    summary="Get a customer",
+    response=answers.of(answers.OneCustomer),
+)
 def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A customer by its correlationID (URI-encoded) or tax id."""
     owner = company(request)
@@ -93,7 +103,10 @@ def read(request: HttpRequest, identifier: Identifier) -> Json:
 
 
 @router.patch(
-    "/customer/{identifier}", summary="Change a customer", response=answers.of(answers.OneCustomer, answers.WITH_BODY)
+    "/customer/{identifier}",
+    **needs("CUSTOMER_PATCH"),
+    summary="Change a customer",
+    response=answers.of(answers.OneCustomer, answers.WITH_BODY),
 )
 def change(request: HttpRequest, identifier: Identifier, body: CustomerChange) -> Json:
     """Change the fields that are sent."""

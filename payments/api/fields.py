@@ -7,15 +7,17 @@ a sender of decimals may mean reais. Text with NUL is refused.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from urllib.parse import unquote
 
 from django.http import HttpRequest
 from ninja.parser import Parser
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import from_json
 
+from payments.pix.business_days import local_day
 from payments.services.errors import Invalid
 
 JAVASCRIPT_NOTHING = ("undefined", "null")
@@ -66,6 +68,12 @@ class Body(Sparse):
         return self.model_dump(exclude_none=True)
 
 
+def complaint(fault: Mapping[str, Any]) -> tuple[str, str]:
+    """The field of one of pydantic's errors, and the sentence that names it."""
+    field = ".".join(str(part) for part in fault["loc"])
+    return field, f"{field or 'body'}: {fault['msg'].removeprefix('Value error, ')}"
+
+
 class StrictParser(Parser):
     """JSON by RFC 8259: UTF-8, no NaN, no lone surrogates, limited nesting. Anything else raises ValueError."""
 
@@ -93,13 +101,23 @@ def _number_as_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
-def _moment(value: object) -> object:
+def _moment(value: object) -> datetime:
     """An ISO 8601 time; without an offset it is UTC."""
     try:
         at = datetime.fromisoformat(value)  # type: ignore[arg-type]
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("must be an ISO 8601 time") from None
+
+
+def _due_day(value: object) -> object:
+    """A date; of a time, the day that it is then in Brazil."""
+    if isinstance(value, str) and len(value.strip()) == 10:
+        try:
+            return date.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("must be an ISO 8601 date") from None
+    return local_day(_moment(value))
 
 
 NO_NUL = AfterValidator(_without_nul)
@@ -110,7 +128,11 @@ Text = Annotated[str, NO_NUL, NUMBER_AS_TEXT]
 Id = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 Text140 = Annotated[Text, StringConstraints(max_length=140)]
 Text255 = Annotated[Text, StringConstraints(max_length=255)]
+# Not positive is the service's to refuse, in Woovi's words. The limit is that of API Pix, which is ten digits of reais.
+Cents = Annotated[int, Field(ge=-999_999_999_999, le=999_999_999_999, description="Centavos."), DIGITS]
+Once = Annotated[Text255 | None, Field(description="Yours, to send the same again without effect.")]
 Timestamp = Annotated[datetime, BeforeValidator(_moment)]
+DueDate = Annotated[date, BeforeValidator(_due_day)]
 # True for `true`, `True`, `1` and for the bare name.
 Flag = Annotated[bool, BeforeValidator(lambda value: {"": True, "undefined": False, "null": False}.get(value, value))]
 

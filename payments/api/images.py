@@ -1,4 +1,4 @@
-"""A charge's QR code as an image. Public: whoever knows the unguessable payment link may pay the charge."""
+"""The QR code of a charge, or a static one, as an image. Public: whoever knows its unguessable id may pay it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,33 @@ import zlib
 from uuid import UUID
 
 import segno
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from payments.models import Charge
+from payments.api.fields import decoded
+from payments.models import Charge, QrCode
+from payments.selectors.ids import bare_id
 
 MIN_SIZE, DEFAULT_SIZE, MAX_SIZE = 600, 1024, 4096  # pixels
+WRONG_SIZE = f"size: must be from {MIN_SIZE} to {MAX_SIZE}"
 QUIET_ZONE = 4  # modules of white around the code (ISO/IEC 18004)
 
 
 @require_safe
 def png_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
     """A PNG of `?size=` pixels a side."""
-    size = request.GET.get("size", str(DEFAULT_SIZE))
-    if not (size.isascii() and size.isdecimal() and len(size) < 5 and MIN_SIZE <= int(size) <= MAX_SIZE):
-        return JsonResponse({"error": f"size: must be from {MIN_SIZE} to {MAX_SIZE}"}, status=400)
-    code = _br_code(payment_link_id)
-    return _image(png(code, int(size)), "image/png") if code else _not_found()
+    size = _size(request)
+    if size is None:
+        return JsonResponse({"error": WRONG_SIZE}, status=400)
+    code = _br_code(str(payment_link_id))
+    return _image(png(code, size), "image/png") if code else _not_found()
 
 
 @require_safe
 def svg_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
     """An SVG."""
-    code = _br_code(payment_link_id)
+    code = _br_code(str(payment_link_id))
     if not code:
         return _not_found()
     out = io.BytesIO()
@@ -40,12 +44,13 @@ def svg_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def base64_image(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
-    """A PNG as a data URL in JSON."""
-    code = _br_code(payment_link_id)
-    if not code:
-        return JsonResponse({"success": False, "error": "QR code not found"}, status=400)
-    data = base64.b64encode(png(code, DEFAULT_SIZE)).decode()
+def base64_image(request: HttpRequest, identifier: str) -> HttpResponse:
+    """A PNG as a data URL in JSON, by the payment link or the id of a charge or a static QR code."""
+    size, code = _size(request), _br_code(decoded(identifier))
+    if size is None or not code:
+        problem = "QR code not found" if size else WRONG_SIZE
+        return JsonResponse({"success": False, "error": problem}, status=400)
+    data = base64.b64encode(png(code, size)).decode()
     return JsonResponse({"success": True, "imageBase64": f"data:image/png;base64,{data}"})
 
 
@@ -72,9 +77,25 @@ def png(text: str, size: int) -> bytes:
     )
 
 
-def _br_code(payment_link_id: UUID) -> str:
-    charges = Charge.objects.filter(payment_link_id=payment_link_id, registered_at__isnull=False)
-    return charges.values_list("br_code", flat=True).first() or ""
+def _size(request: HttpRequest) -> int | None:
+    """Pixels a side, or None where `?size=` is out of range."""
+    size = request.GET.get("size", str(DEFAULT_SIZE))
+    fits = size.isascii() and size.isdecimal() and len(size) < 5 and MIN_SIZE <= int(size) <= MAX_SIZE
+    return int(size) if fits else None
+
+
+def _br_code(identifier: str) -> str:
+    """The code behind a payment link, or behind an id (plain or global); empty where there is none."""
+    charges = Charge.objects.filter(registered_at__isnull=False, deleted_at=None)
+    codes = QrCode.objects.filter(deleted_at=None)
+    for kind, rows in (("Charge", charges), ("PixQrCode", codes)):
+        try:
+            by_id = Q(payment_link_id=UUID(identifier))
+        except ValueError:
+            by_id = Q(public_id=bare_id(kind, identifier))
+        if code := rows.filter(by_id).values_list("br_code", flat=True).first():
+            return code
+    return ""
 
 
 def _image(content: bytes, kind: str) -> HttpResponse:

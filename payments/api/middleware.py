@@ -14,7 +14,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-API_ROOTS = {"api", "bank", "openpix"}  # first segments of paths that programs call
+API_ROOTS = {"api", "bank", "graphql", "openpix"}  # first segments of paths that programs call
 WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
@@ -62,7 +62,7 @@ def _refused_body(request: HttpRequest) -> HttpResponse | None:
 
 
 def _as_json(response: HttpResponseBase) -> HttpResponseBase:
-    if response.status_code < 400 or response.get("Content-Type", "").startswith("application/json"):
+    if response.status_code < 400 or "json" in response.get("Content-Type", ""):
         return response
     clean = error(response.status_code, HTTPStatus(response.status_code).phrase)
     if allow := response.get("Allow"):

@@ -12,16 +12,17 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringC
 
 from payments import contract, limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import application, company, needs
 from payments.api.fields import CAPITALS, DIGITS, Body, Id, Text, Text140, Text255, Timestamp
 from payments.api.pages import Page, paginate
 from payments.models import Account, Company, Payment
 from payments.pix import keys
 from payments.selectors import payments as selectors
-from payments.services import payments
+from payments.services import applications, payments
 from payments.services.errors import Invalid, NotFound
 from payments.services.payments import PaymentOrder
 from payments.services.payments.creating import MAX_VALUE
+from woovi.ratelimit.middleware import client_address
 
 router = Router(tags=["payment"])
 Json = dict[str, Any]
@@ -142,20 +143,27 @@ class ApproveBody(Body):
 
 @router.post(
     "/payment",
+    **needs("PAYMENT_POST"),
     summary="Create a payment",
     response=answers.of(answers.OnePayment, answers.WITH_BODY),
 )
 def create(request: HttpRequest, body: PaymentBody) -> Json:
-    """Create a payment, to be approved. A correlationID is used once, also after its payment has failed."""
+    """Create a payment, to be approved. A correlationID is used once, also after its payment has failed.
+
+    `autoApprove` needs the scope PAYMENT_APPROVE_POST, too.
+    """
     owner = company(request)
     _check_source(owner, body.sourceAccountId)
-    made = payments.create(owner, _order(body))
+    if body.autoApprove:
+        applications.may(application(request), "PAYMENT_APPROVE_POST", client_address(request))
+    made = payments.create(owner, order(body))
     if body.autoApprove:
         made = payments.approve(owner, made.correlation_id)
     return _as_json(made)
 
 
-def _order(body: PaymentBody) -> PaymentOrder:
+def order(body: PaymentBody) -> PaymentOrder:
+    """What the service is asked for by a body that was checked."""
     of_account = body.type == "MANUAL" and body.holder and body.account and body.psp
     account = {"holder": body.holder, "account": body.account, "psp": body.psp} if of_account else None
     return PaymentOrder(
@@ -179,21 +187,26 @@ def _check_source(owner: Company, account_id: str | None) -> None:
 
 
 @router.post(
-    "/payment/approve", summary="Approve a payment", response=answers.of(answers.OnePayment, answers.WITH_BODY)
+    "/payment/approve",
+    **needs("PAYMENT_APPROVE_POST"),
+    summary="Approve a payment",
+    response=answers.of(answers.OnePayment, answers.WITH_BODY),
 )
 def approve(request: HttpRequest, body: ApproveBody) -> Json:
     """Hold the payment's value and send it."""
     return _as_json(payments.approve(company(request), body.correlationID))
 
 
-@router.get("/payment", summary="List payments", response=answers.of(answers.Payments))
+@router.get("/payment", **needs("PAYMENT_GET_LIST"), summary="List payments", response=answers.of(answers.Payments))
 def listing(request: HttpRequest, filters: Query[PaymentFilter]) -> Json:
     """The company's payments, newest first."""
     rows, info = paginate(request, selectors.listing(company(request), filters.start, filters.end), filters)
     return {"status": "OK", "payments": [_as_json(row) for row in rows], "pageInfo": info}
 
 
-@router.get("/payment/{identifier}", summary="Get a payment", response=answers.of(answers.OnePayment))
+@router.get(
+    "/payment/{identifier}", **needs("PAYMENT_GET"), summary="Get a payment", response=answers.of(answers.OnePayment)
+)
 def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A payment by its id or correlationID (URI-encoded)."""
     try:

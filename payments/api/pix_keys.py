@@ -1,26 +1,30 @@
-"""GET /pix-keys/{pixKey}/check, POST /pix-keys/check; GET /pix-keys/tokens, /pix-keys/tokens/logs.
+"""GET /pix-keys/{pixKey}/check, POST /pix-keys/check; GET /pix-keys/tokens, /pix-keys/tokens/logs;
+GET, POST /pix-keys; DELETE /pix-keys/{pixKey}; PUT /pix-keys/{pixKey}/default.
 
-Who has a Pix key, and the company's tokens for asking that.
+Who has a Pix key, the company's tokens for asking that, and its own key. A company has one key, which the bank has registered:
+no bank's Pix API registers keys, so an operator enters it, and a second one cannot be made here.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from ninja import P, PathEx, Query, Router
-from pydantic import ConfigDict
+from ninja import P, PathEx, Query, Router, Status
+from pydantic import AliasChoices, ConfigDict, Field
 
 from payments import contract
 from payments.api import answers
-from payments.api.auth import company
-from payments.api.fields import Body, Text255
+from payments.api.auth import company, needs
+from payments.api.fields import CAPITALS, Body, Text255, decoded
 from payments.api.pages import Page, paginate
-from payments.models import PixKeyMovement
+from payments.models import Account, Company, PixKeyMovement
 from payments.pix import keys
-from payments.services import pix_key_tokens, pix_keys
+from payments.selectors import balances
+from payments.services import companies, pix_key_tokens, pix_keys
+from payments.services.errors import Invalid
 from payments.services.pix_keys import KeyNotFound, KeyRefused
 
 router = Router(tags=["pix-key"])
@@ -35,8 +39,18 @@ class CheckBody(Body):
     pixKey: Text255
 
 
+class NewKeyBody(Body):
+    """A Pix key to create."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"key": "11222333000181", "type": "CNPJ"}})
+
+    key: Annotated[Text255 | None, Field(validation_alias=AliasChoices("key", "pixKey"))] = None
+    type: Annotated[Literal["CPF", "CNPJ", "EMAIL", "PHONE", "EVP"] | None, CAPITALS] = None
+
+
 @router.get(
     "/pix-keys/{pix_key}/check",
+    **needs("PIX_KEY_CHECK_GET"),
     summary="Get the owner of a Pix key",
     response=answers.of(answers.KeyCheck, answers.KEY),
 )
@@ -50,6 +64,7 @@ def check(request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI
 
 @router.post(
     "/pix-keys/check",
+    **needs("PIX_KEY_CHECK_POST"),
     summary="Get the owner of a Pix key",
     response=answers.of(answers.KeyCheck, answers.KEY_WITH_BODY),
 )
@@ -61,7 +76,12 @@ def check_body(request: HttpRequest, body: CheckBody) -> Json | HttpResponse:
         return _refused(refusal, {})
 
 
-@router.get("/pix-keys/tokens", summary="Get what is left of look-ups", response=answers.of(answers.Tokens))
+@router.get(
+    "/pix-keys/tokens",
+    **needs("PIX_KEY_TOKENS_GET"),
+    summary="Get what is left of look-ups",
+    response=answers.of(answers.Tokens),
+)
 def tokens(request: HttpRequest) -> Json:
     """How many tokens the company's tax id has. Reading costs none."""
     found = pix_key_tokens.balance(company(request))
@@ -74,11 +94,74 @@ def tokens(request: HttpRequest) -> Json:
     }
 
 
-@router.get("/pix-keys/tokens/logs", summary="List where look-ups went", response=answers.of(answers.TokenMovements))
+@router.get(
+    "/pix-keys/tokens/logs",
+    **needs("PIX_KEY_TOKENS_GET_LIST"),
+    summary="List where look-ups went",
+    response=answers.of(answers.TokenMovements),
+)
 def logs(request: HttpRequest, page: Query[Page]) -> Json:
     """Movements, newest first."""
     rows, info = paginate(request, PixKeyMovement.objects.filter(company=company(request)).order_by("-id"), page)
     return {"logs": [_as_json(row) for row in rows], "pageInfo": info}
+
+
+@router.get(
+    "/pix-keys", **needs("PIX_KEY_GET_LIST"), summary="List your Pix keys", response=answers.of(answers.OwnKeys)
+)
+def own_keys(request: HttpRequest) -> Json:
+    """The company's key, and the account to which it leads."""
+    owner = company(request)
+    account = Account.objects.get(company=owner, kind=Account.Kind.MERCHANT, is_default=True)
+    shown = contract.account(account, owner, balances.of_account(account, owner))
+    return {"pixKeys": [_own_key(owner)], "account": shown}
+
+
+@router.post(
+    "/pix-keys",
+    **needs("PIX_KEY_POST"),
+    summary="Create a Pix key",
+    response={HTTPStatus.CREATED: answers.OwnKey, **answers.WITH_BODY},
+)
+def create_key(request: HttpRequest, body: NewKeyBody) -> Status[Json]:
+    """The company's key again, if it is asked for. Any other is refused: keys are registered at the bank."""
+    owner = company(request)
+    if body.key and companies.dict_key(body.key) == owner.pix_key:
+        return Status(HTTPStatus.CREATED, _own_key(owner))
+    raise Invalid("key: Pix keys are registered at the bank, and entered by an operator", "key")
+
+
+@router.delete(
+    "/pix-keys/{pix_key}", **needs("PIX_KEY_DELETE"), summary="Delete a Pix key", response=answers.KEY_DELETED
+)
+def delete_key(request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI-encoded).")]) -> HttpResponse:
+    """Refused: the default key cannot be deleted, and there is no other."""
+    if not _is_own(request, pix_key):
+        return JsonResponse({"error": "Pix key not found"}, status=HTTPStatus.NOT_FOUND)
+    raise Invalid("You cannot delete the default pix key", "pixKey")
+
+
+@router.put(
+    "/pix-keys/{pix_key}/default",
+    **needs("PIX_KEY_DEFAULT_PUT"),
+    summary="Change the default Pix key",
+    response=answers.of(answers.OwnKey, answers.KEY),
+)
+def default_key(
+    request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI-encoded).")]
+) -> Json | HttpResponse:
+    """The company's one key is the default already."""
+    if not _is_own(request, pix_key):
+        return JsonResponse({"error": "Pix key not found"}, status=HTTPStatus.NOT_FOUND)
+    return _own_key(company(request))
+
+
+def _is_own(request: HttpRequest, pix_key: str) -> bool:
+    return companies.dict_key(decoded(pix_key)) == company(request).pix_key
+
+
+def _own_key(owner: Company) -> Json:
+    return {"key": owner.pix_key, "type": keys.parse(owner.pix_key).type.value, "isDefault": True}
 
 
 def _as_json(row: PixKeyMovement) -> Json:

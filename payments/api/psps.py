@@ -9,7 +9,7 @@ from ninja import Query, Router
 
 from payments import limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import Filters, Text255
 from payments.selectors import bank_reads
 from payments.services.errors import Unavailable
@@ -28,7 +28,7 @@ class PspFilter(Filters):
     compe: Text255 = ""
 
 
-@router.get("/psp", summary="List the participants of Pix", response=answers.of(answers.Psps))
+@router.get("/psp", **needs("PSP_GET_LIST"), summary="List the participants of Pix", response=answers.of(answers.Psps))
 def listing(request: HttpRequest, filters: Query[PspFilter]) -> Json:
     """The participants by name, all in one answer. The list is at most two days old."""
     with limits.rows(request, str(company(request).pk), MOST) as charged:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 from ninja import P, PathEx, Query, Router
 from pydantic import ConfigDict, Field
 
 from payments import contract, limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import DIGITS, Body, Id, Text140, decoded
 from payments.api.pages import Page, paginate
-from payments.models import ReceivedPix, Refund
+from payments.models import ReceivedPix
+from payments.selectors import refunds as selectors
 from payments.services.charges import MAX_VALUE, refunds
 from payments.services.errors import Invalid, NotFound
 
@@ -36,7 +36,7 @@ class PixRefundBody(Body):
         }
     )
 
-    transactionEndToEndId: Annotated[Id, Field(description="The end-to-end id of the Pix that paid a charge.")]
+    transactionEndToEndId: Annotated[Id, Field(description="The end-to-end id of a received Pix.")]
     correlationID: Annotated[Id, Field(description="Yours, unique for each refund: the same again is the same refund.")]
     value: Annotated[
         int | None, Field(gt=0, le=MAX_VALUE, description="Centavos; what is left, if absent."), DIGITS
@@ -44,41 +44,45 @@ class PixRefundBody(Body):
     comment: Text140 | None = None
 
 
-@router.post("/refund", summary="Refund a Pix", response=answers.of(answers.OnePixRefund, answers.WITH_BODY))
+@router.post(
+    "/refund",
+    **needs("REFUND_POST"),
+    summary="Refund a Pix",
+    response=answers.of(answers.OnePixRefund, answers.WITH_BODY),
+)
 def create(request: HttpRequest, body: PixRefundBody) -> Json:
-    """Give back all or part of a Pix that paid a charge. The same correlationID gives the first refund again."""
+    """Give back all or part of a received Pix, whether it paid a charge or not. The same correlationID gives the first refund again."""
     owner = company(request)
     received = ReceivedPix.objects.filter(company=owner, end_to_end_id=body.transactionEndToEndId)
     paid = received.select_related("charge").first()
     if paid is None:
         raise NotFound("Transaction not found", "transactionEndToEndId")
-    if paid.charge is None or paid.outcome != ReceivedPix.Outcome.SETTLED:
-        raise Invalid(
-            "transactionEndToEndId: this Pix paid no charge, and only those are refunded", "transactionEndToEndId"
-        )
-    made = refunds.request(owner, paid.charge, body.correlationID, body.value, body.comment or "")
+    if paid.charge is not None and paid.outcome == ReceivedPix.Outcome.SETTLED:
+        made = refunds.request(owner, paid.charge, body.correlationID, body.value, body.comment or "")
+    elif paid.credited:
+        made = refunds.request_loose(owner, paid, body.correlationID, body.value, body.comment or "")
+    else:
+        raise Invalid("transactionEndToEndId: this Pix went back to its payer by itself", "transactionEndToEndId")
     return {"refund": contract.pix_refund(made)}
 
 
-@router.get("/refund", summary="List refunds", response=answers.of(answers.PixRefunds))
+@router.get("/refund", **needs("REFUND_GET_LIST"), summary="List refunds", response=answers.of(answers.PixRefunds))
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's refunds, newest first."""
-    mine = Refund.objects.filter(company=company(request), automatic=False).order_by("-created_at", "-id")
-    rows, info = paginate(request, mine, page)
+    rows, info = paginate(request, selectors.listing(company(request)), page)
     return {"refunds": [contract.pix_refund(row) for row in rows], "pageInfo": info}
 
 
-@router.get("/refund/{identifier}", summary="Get a refund", response=answers.of(answers.FoundPixRefund))
+@router.get(
+    "/refund/{identifier}", **needs("REFUND_GET"), summary="Get a refund", response=answers.of(answers.FoundPixRefund)
+)
 def read(
     request: HttpRequest, identifier: PathEx[str, P(description="The refund's id, correlationID or end-to-end id.")]
 ) -> Json:
     """One refund."""
-    owner, wanted = company(request), decoded(identifier)
-    if "\0" in wanted:
-        raise NotFound("Refund not found")
+    owner = company(request)
     with limits.lookup(request, str(owner.pk)) as looked_up:
-        mine = Refund.objects.filter(company=owner, automatic=False)
-        found = mine.filter(Q(return_id=wanted) | Q(correlation_id=wanted) | Q(end_to_end_id=wanted)).first()
+        found = selectors.find(owner, decoded(identifier))
         if found is None:
             raise NotFound("Refund not found")
         looked_up.settle(1)

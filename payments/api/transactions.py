@@ -10,7 +10,7 @@ from pydantic import Field
 
 from payments import contract, limits
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import CAPITALS, Text255, Timestamp, decoded
 from payments.api.pages import Page, paginate
 from payments.models import Company, ReceivedPix, Refund
@@ -38,25 +38,42 @@ class TransactionFilter(Period):
     type: Annotated[Kind | None, CAPITALS, Field(description="Other types than PAYMENT and REFUND find nothing.")] = (
         None
     )
-    pixQrCode: Annotated[Text255 | None, Field(description="Of a static QR code. There are none yet.")] = None
+    pixQrCode: Annotated[
+        Text255 | None, Field(description="The correlationID, identifier or id of a static QR code.")
+    ] = None
     withdrawal: Annotated[Text255 | None, Field(description="Of a withdrawal. There are none yet.")] = None
 
 
-@router.get("/transaction", summary="List transactions", response=answers.of(answers.Transactions))
+@router.get(
+    "/transaction",
+    **needs("TRANSACTION_GET_LIST"),
+    summary="List transactions",
+    response=answers.of(answers.Transactions),
+)
 def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
     """Received Pix and refunds, newest first."""
     owner = company(request)
     found = selectors.keys(
-        owner, kind=filters.type or "", charge=filters.charge or "", start=filters.start, end=filters.end
+        owner,
+        kind=filters.type or "",
+        charge=filters.charge or "",
+        qr_code=filters.pixQrCode or "",
+        start=filters.start,
+        end=filters.end,
     )
-    if filters.pixQrCode or filters.withdrawal:
+    if filters.withdrawal:
         found = found.none()
     rows, info = paginate(request, found, filters)
     shown = [_as_json(row, owner) for row in selectors.load(rows)]
     return {"status": "OK", "transactions": shown, "pageInfo": info}
 
 
-@router.get("/transaction/{identifier}", summary="Get a transaction", response=answers.of(answers.OneTransaction))
+@router.get(
+    "/transaction/{identifier}",
+    **needs("TRANSACTION_GET"),
+    summary="Get a transaction",
+    response=answers.of(answers.OneTransaction),
+)
 def read(
     request: HttpRequest, identifier: PathEx[str, P(description="An end-to-end id, txid, refund id or id.")]
 ) -> Json:
@@ -70,7 +87,12 @@ def read(
     return {"transaction": _as_json(found, owner)}
 
 
-@router.get("/statement", summary="List movements of the account", response=answers.of(list[answers.StatementLine]))
+@router.get(
+    "/statement",
+    **needs("STATEMENT_GET"),
+    summary="List movements of the account",
+    response=answers.of(list[answers.StatementLine]),
+)
 def statement(request: HttpRequest, period: Query[Period]) -> list[Json]:
     """Movements of the default account with the balance after each, newest first, as a bare array."""
     owner = company(request)

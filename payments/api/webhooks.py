@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 
 from payments import contract
 from payments.api import answers
-from payments.api.auth import company
+from payments.api.auth import company, needs
 from payments.api.fields import Body, Text, Text255
 from payments.api.pages import Page, paginate
 from payments.models import WebhookEndpoint
@@ -77,7 +77,12 @@ class WebhookFilter(Page):
     url: Text = ""
 
 
-@router.post("/webhook", summary="Register a webhook", response=answers.of(answers.WebhookCreated, answers.WITH_BODY))
+@router.post(
+    "/webhook",
+    **needs("WEBHOOK_POST"),
+    summary="Register a webhook",
+    response=answers.of(answers.WebhookCreated, answers.WITH_BODY),
+)
 def create(request: HttpRequest, body: WebhookBody) -> Json:
     """Register an endpoint. A test request is sent to it first, and it must answer 200.
 
@@ -95,20 +100,30 @@ def create(request: HttpRequest, body: WebhookBody) -> Json:
     return {"webhook": {**_as_json(made), "hmacSecretKey": made.secret}}
 
 
-@router.get("/webhook", summary="List webhooks", response=answers.of(answers.Webhooks))
+@router.get("/webhook", **needs("WEBHOOK_GET_LIST"), summary="List webhooks", response=answers.of(answers.Webhooks))
 def listing(request: HttpRequest, filters: Query[WebhookFilter]) -> Json:
     """The company's endpoints, active or not, newest first."""
     rows, info = paginate(request, webhooks.listing(company(request), filters.url or None), filters)
     return {"webhooks": [_as_json(row) for row in rows], "pageInfo": info}
 
 
-@router.get("/webhook/events", summary="List the events there are", response=answers.of(answers.WebhookEvents))
+@router.get(
+    "/webhook/events",
+    **needs("WEBHOOK_EVENTS_GET_LIST"),
+    summary="List the events there are",
+    response=answers.of(answers.WebhookEvents),
+)
 def events(request: HttpRequest) -> Json:
     """The events that an endpoint may ask for: those that happen here."""
     return {"events": [{"name": name} for name in webhooks.EVENTS]}
 
 
-@router.get("/webhook/ips", summary="List where webhooks come from", response=answers.of(answers.WebhookIps))
+@router.get(
+    "/webhook/ips",
+    **needs("WEBHOOK_IPS_GET"),
+    summary="List where webhooks come from",
+    response=answers.of(answers.WebhookIps),
+)
 def ips(request: HttpRequest) -> Json:
     """The addresses that a receiver may let through. Empty where the platform's operator has not said."""
     return {"ips": settings.WEBHOOK_IPS}
@@ -127,7 +142,10 @@ def public_keys(request: HttpRequest, response: HttpResponse) -> Json:
 
 
 @router.patch(
-    "/webhook/{webhook_id}", summary="Change a webhook", response=answers.of(answers.OneWebhook, answers.WITH_BODY)
+    "/webhook/{webhook_id}",
+    **needs("WEBHOOK_PATCH"),
+    summary="Change a webhook",
+    response=answers.of(answers.OneWebhook, answers.WITH_BODY),
 )
 def change(request: HttpRequest, webhook_id: WebhookId, body: ChangeBody) -> Json:
     """Change an endpoint: what is absent stays. Where it is active and leads elsewhere, it is tested first."""
@@ -137,7 +155,9 @@ def change(request: HttpRequest, webhook_id: WebhookId, body: ChangeBody) -> Jso
     return {"webhook": _as_json(webhooks.change(company(request), webhook_id, fields))}
 
 
-@router.delete("/webhook/{webhook_id}", summary="Delete a webhook", response=answers.of(answers.Deleted))
+@router.delete(
+    "/webhook/{webhook_id}", **needs("WEBHOOK_DELETE"), summary="Delete a webhook", response=answers.of(answers.Deleted)
+)
 def delete(request: HttpRequest, webhook_id: WebhookId) -> Json:
     """Delete an endpoint. What is due for it is given up."""
     webhooks.delete(company(request), webhook_id)
@@ -145,6 +165,7 @@ def delete(request: HttpRequest, webhook_id: WebhookId) -> Json:
 
 
 def _as_json(endpoint: WebhookEndpoint) -> Json:
+    paused = {"pausedUntil": contract.time(endpoint.paused_until)} if endpoint.paused_until else {}
     return {
         "id": endpoint.public_id,
         "name": endpoint.name,
@@ -154,4 +175,5 @@ def _as_json(endpoint: WebhookEndpoint) -> Json:
         "isActive": endpoint.is_active,
         "createdAt": contract.time(endpoint.created_at),
         "updatedAt": contract.time(endpoint.updated_at),
+        **paused,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -41,10 +41,25 @@ class Connector:
 
     def register_charge(self, order: ChargeOrder) -> BankCharge:
         body = wire.charge_body(order)
-        return self._read(wire.charge, "PUT", f"/cob/{_part(order.txid)}", body)
+        return self._read(wire.charge, "PUT", _charge_path(order.txid, overdue=order.due is not None), body)
 
-    def read_charge(self, txid: str) -> BankCharge:
-        return self._read(wire.charge, "GET", f"/cob/{_part(txid)}")
+    def read_charge(self, txid: str, *, overdue: bool = False) -> BankCharge:
+        return self._read(wire.charge, "GET", _charge_path(txid, overdue=overdue))
+
+    def revise_charge(self, txid: str, expires_in: int) -> BankCharge:
+        """Let an active charge end `expires_in` seconds after the bank made it."""
+        body = {"calendario": {"expiracao": expires_in}}
+        return self._read(wire.charge, "PATCH", _charge_path(txid, overdue=False), body)
+
+    def revise_due_charge(self, txid: str, due: date, valid_for: int) -> BankCharge:
+        """Let an active charge with a due date be paid for `valid_for` days after it."""
+        body = {"calendario": wire.due_calendar(due, valid_for)}
+        return self._read(wire.charge, "PATCH", _charge_path(txid, overdue=True), body)
+
+    def remove_charge(self, txid: str, *, overdue: bool = False) -> BankCharge:
+        """Remove a charge that is not paid. BankRefused where it is paid, or was removed before."""
+        body = {"status": "REMOVIDA_PELO_USUARIO_RECEBEDOR"}
+        return self._read(wire.charge, "PATCH", _charge_path(txid, overdue=overdue), body)
 
     def read_received(self, end_to_end_id: str) -> BankReceived:
         return self._read(wire.received, "GET", f"/pix/{_part(end_to_end_id)}")
@@ -65,7 +80,8 @@ class Connector:
 
     def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn:
         body = {"valor": wire.reais(value), **({"descricao": comment} if comment else {})}
-        return self._read(wire.returned, "PUT", f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}", body)
+        path = f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}"
+        return _understood(wire.returned, self._session.call("PUT", path, body=body, sends=True))
 
     def read_return(self, end_to_end_id: str, return_id: str) -> BankReturn:
         return self._read(wire.returned, "GET", f"/pix/{_part(end_to_end_id)}/devolucao/{_part(return_id)}")
@@ -142,6 +158,11 @@ def _understood(reader: Callable[[Any], T], answer: Any) -> T:
         return reader(answer)
     except wire.UNREADABLE as error:
         raise BankUnknown("BrokenAnswer", f"{type(error).__name__} in the bank's answer") from None
+
+
+def _charge_path(txid: str, *, overdue: bool) -> str:
+    """The Pix API keeps charges with a due date apart from immediate ones."""
+    return f"/{'cobv' if overdue else 'cob'}/{_part(txid)}"
 
 
 def _part(text: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from payments.bank.directory import Directory
+from payments.pix.overdue import Terms
 
 
 class BankError(Exception):
@@ -44,7 +45,7 @@ class BankNotOffered(BankError):
 class BankUnavailable(BankError):
     """The bank did not take the request (no connection, 401, 403, 429, 503). Nothing happened; it may be sent again.
 
-    Of a Pix to send, 403 and 503 are BankUnknown: a proxy may say them of what the bank has taken.
+    Of a Pix to send or to return, 403 and 503 are BankUnknown: a proxy may say them of what the bank has taken.
 
     `retry_after`: seconds until our own limit for the bank lets it be sent; negative where it was not that.
     `was_sent`: the request reached somebody, who may be wrong in saying that nothing happened.
@@ -74,8 +75,18 @@ class Debtor:
 
 
 @dataclass(frozen=True)
+class Address:
+    """A debtor's address, without which no charge with a due date is registered."""
+
+    street: str
+    city: str
+    state: str
+    zipcode: str
+
+
+@dataclass(frozen=True)
 class ChargeOrder:
-    """A charge to register (`PUT /cob/{txid}`)."""
+    """A charge to register (`PUT /cob/{txid}`, or with `due` `PUT /cobv/{txid}`)."""
 
     txid: str
     value: int
@@ -84,6 +95,8 @@ class ChargeOrder:
     debtor: Debtor | None = None
     payer_request: str = ""  # shown to the payer, at most 140 characters
     additional_info: tuple[tuple[str, str], ...] = ()
+    due: Terms | None = None  # then `expires_in` says nothing
+    address: Address | None = None  # of the debtor of a charge that is due
 
 
 @dataclass(frozen=True)
@@ -192,7 +205,10 @@ class Receiving(Protocol):
     """The Central Bank's Pix API, receiver's side. Every call may raise the errors above."""
 
     def register_charge(self, order: ChargeOrder) -> BankCharge: ...
-    def read_charge(self, txid: str) -> BankCharge: ...
+    def read_charge(self, txid: str, *, overdue: bool = False) -> BankCharge: ...
+    def revise_charge(self, txid: str, expires_in: int) -> BankCharge: ...
+    def revise_due_charge(self, txid: str, due: date, valid_for: int) -> BankCharge: ...
+    def remove_charge(self, txid: str, *, overdue: bool = False) -> BankCharge: ...
     def read_received(self, end_to_end_id: str) -> BankReceived: ...
     def list_received(
         self, start: datetime, end: datetime, left_out: Callable[[Any, str], object] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from typing import Any
 
 import httpx
@@ -18,10 +19,11 @@ from payments.bank.port import (
     not_sent,
 )
 from woovi import database
-from woovi.cache import LoadFailed
+from woovi.cache import LoadFailed, metrics
 from woovi.cache.oauth import Grant, OAuth2TokenCache
 
 CONNECT_SECONDS = 3.0
+CALLS = "bank.calls"  # the name under which they are counted, as the loads of a cache are: by all processes together
 # Failures before the request was sent: nothing can have happened.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
@@ -91,13 +93,21 @@ class Session:
         raise _error(answer, _label(method, path), sends=sends)
 
     def _send(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
+        began, failed = time.monotonic(), True
         try:
-            return self._client.request(method, path, auth=self._auth, **request)
+            answer = self._client.request(method, path, auth=self._auth, **request)
+            failed = answer.is_server_error
+            return answer
         except LoadFailed as error:
             raise not_sent("NoToken", error.reason) from None
         except httpx.HTTPError as error:
             # `from None`, because the original error holds the request with the token.
             raise _broken(error, _label(method, path)) from None
+        finally:
+            counts = metrics.counts(CALLS)
+            counts.loaded(time.monotonic() - began)
+            counts.miss += 1
+            counts.error += failed
 
     def _fetch_token(self) -> Grant:
         """Raises BankUnavailable, also for wrong credentials: the instruction itself was neither done nor refused."""

@@ -9,7 +9,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from payments.bank.port import (
@@ -24,6 +24,7 @@ from payments.bank.port import (
     StatementLine,
 )
 from payments.pix import ids
+from payments.pix.overdue import Terms
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -63,20 +64,46 @@ def instant(at: datetime) -> str:
 
 
 def charge_body(order: ChargeOrder) -> dict[str, Any]:
-    """The body of `PUT /cob/{txid}`."""
+    """The body of `PUT /cob/{txid}`, or `/cobv/{txid}` where the charge has a due date."""
+    due = order.due
     body: dict[str, Any] = {
-        "calendario": {"expiracao": order.expires_in},
-        "valor": {"original": reais(order.value)},
+        "calendario": due_calendar(due.due, due.valid_for) if due else {"expiracao": order.expires_in},
+        "valor": {"original": reais(order.value), **(_due_terms(due) if due else {})},
         "chave": order.pix_key,
     }
     if order.debtor:
         body["devedor"] = {"cpf" if len(order.debtor.tax_id) == 11 else "cnpj": order.debtor.tax_id}
         body["devedor"]["nome"] = order.debtor.name
+        if place := order.address:
+            body["devedor"] |= {
+                "logradouro": place.street,
+                "cidade": place.city,
+                "uf": place.state,
+                "cep": place.zipcode,
+            }
     if order.payer_request:
         body["solicitacaoPagador"] = order.payer_request
     if order.additional_info:
         body["infoAdicionais"] = [{"nome": name, "valor": value} for name, value in order.additional_info]
     return body
+
+
+def due_calendar(due: date, valid_for: int) -> dict[str, Any]:
+    """`calendario` of a charge with a due date."""
+    return {"dataDeVencimento": due.isoformat(), "validadeAposVencimento": valid_for}
+
+
+def _due_terms(terms: Terms) -> dict[str, Any]:
+    """Fine, interest and discount of a cobv. A percentage is written as its hundredths are: 150 basis points as "1.50"."""
+    found: dict[str, Any] = {}
+    for name, part in (("multa", terms.fine), ("juros", terms.interest)):
+        if part:
+            found[name] = {"modalidade": 2 if part.percent else 1, "valorPerc": reais(part.amount)}
+    if discount := terms.discount:
+        steps = [{"data": until.isoformat(), "valorPerc": reais(amount)} for until, amount in discount.steps]
+        more: dict[str, Any] = {"descontoDataFixa": steps} if steps else {"valorPerc": reais(discount.per_day)}
+        found["desconto"] = {"modalidade": discount.modality, **more}
+    return found
 
 
 def send_body(order: SendOrder) -> dict[str, Any]:

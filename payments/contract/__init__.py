@@ -4,13 +4,15 @@ Values are centavos, times are UTC with milliseconds and `Z`, a tax id is `{taxI
 never null. Source: Woovi's OpenAPI description.
 """
 
-from payments.contract.account import account, company
+from payments.contract.account import account, company, limits
 from payments.contract.charge import charge, payer, payment_link_url
 from payments.contract.customer import customer
 from payments.contract.event import event
 from payments.contract.parts import time
 from payments.contract.payment import destination, movement, payment
 from payments.contract.pix import pix, refund
+from payments.contract.qr_code import qr_code
+from payments.contract.subaccount import subaccount, subaccount_line, withdrawal
 from payments.contract.transaction import pix_refund, pix_transaction, refund_transaction, statement_line
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "customer",
     "destination",
     "event",
+    "limits",
     "movement",
     "payer",
     "payment",
@@ -27,8 +30,12 @@ __all__ = [
     "pix",
     "pix_refund",
     "pix_transaction",
+    "qr_code",
     "refund",
     "refund_transaction",
     "statement_line",
+    "subaccount",
+    "subaccount_line",
     "time",
+    "withdrawal",
 ]

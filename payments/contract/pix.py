@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from payments.contract.charge import charge, customer, payer
 from payments.contract.parts import Json, global_id, tax_id, time
+from payments.contract.qr_code import qr_code
 from payments.models import Charge, Company, ReceivedPix, Refund
 
 
@@ -39,4 +40,5 @@ def pix(received: ReceivedPix, company: Company, paid: Charge | None) -> Json:
         **({"payer": who, "debitParty": {"holder": who}} if who else {}),
         **({"customer": customer(paid.customer)} if paid and paid.customer else {}),
         **({"charge": charge(paid, company, received)} if paid else {}),
+        **({"pixQrCode": qr_code(received.qr_code)} if received.qr_code else {}),
     }

@@ -13,11 +13,11 @@ REFUND_STATUS = {"IN_PROCESSING": "IN_PROCESSING", "CONFIRMED": "REFUNDED", "REJ
 
 
 def pix_transaction(received: ReceivedPix, company: Company) -> Json:
-    """A received Pix; its status tells whether some or all of it went back."""
+    """A received Pix of `selectors.transactions`; its status tells whether some or all of it went back."""
     paid = received.charge if received.outcome == ReceivedPix.Outcome.SETTLED else None
     shown = pix(received, company, paid)
-    if paid and paid.refunded:
-        shown["status"] = "REFUNDED" if paid.refunded >= received.value else "PARTIAL_REFUND"
+    if back := getattr(received, "given_back", 0):
+        shown["status"] = "REFUNDED" if back >= received.value else "PARTIAL_REFUND"
     return shown
 
 

@@ -9,7 +9,11 @@ from payments.models.operations import RetentionMark, RowLock
 from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.models.pix_key import PixKeyMovement
-from payments.models.reconciliation import BankDay, BankDifference, SetAsidePix
+from payments.models.proposal import Proposal
+from payments.models.qr_code import QrCode
+from payments.models.reconciliation import BankDay, BankDifference, LedgerCheck, SetAsidePix
+from payments.models.subaccount import MovementNote, Subaccount
+from payments.models.transfer_period import TransferPeriod
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -23,18 +27,24 @@ __all__ = [
     "Company",
     "Customer",
     "Entry",
+    "LedgerCheck",
     "LedgerTransaction",
+    "MovementNote",
     "Payment",
     "PayoutBatch",
     "PayoutChunk",
     "PayoutProblem",
     "PayoutRow",
     "PixKeyMovement",
+    "Proposal",
+    "QrCode",
     "ReceivedPix",
     "Refund",
     "RetentionMark",
     "RowLock",
     "SetAsidePix",
+    "Subaccount",
+    "TransferPeriod",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",

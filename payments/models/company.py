@@ -31,12 +31,24 @@ class Company(models.Model):
     fee_minimum = models.PositiveIntegerField(default=50)  # centavos
     fee_maximum = models.PositiveIntegerField(default=500)  # centavos
     charge_expires_in = models.PositiveIntegerField(default=86_400)  # seconds
+    # Centavos that it may send in one payment, by day and by night. None: as much as it has.
+    payment_limit = models.BigIntegerField(null=True, blank=True)
+    day_limit = models.BigIntegerField(null=True, blank=True)
+    night_limit = models.BigIntegerField(null=True, blank=True)
     # Set where Redis did not accept an invalidation: until then the balance is read from the database.
     balance_doubted_until = models.DateTimeField(null=True, editable=False)
+    # What operators have forbidden it for now (payments/services/freezing.py).
+    payments_frozen = models.BooleanField(default=False, db_default=False, editable=False)
+    refunds_frozen = models.BooleanField(default=False, db_default=False, editable=False)
+    charges_frozen = models.BooleanField(default=False, db_default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         verbose_name_plural = "companies"
+        permissions = [
+            ("freeze_company", "Can freeze a company's payments, refunds and charges"),
+            ("export_records", "Can export lists as files"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="company_fee_range", condition=models.Q(fee_minimum__lte=models.F("fee_maximum"))
@@ -78,6 +90,15 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):
     """A person who logs in: a merchant's user (with a company) or an operator (staff, without one)."""
 
+    class Role(models.TextChoices):
+        """What somebody may do on the company's pages; `payments.web.access` has the rights of each."""
+
+        OWNER = "OWNER", _("Owner")
+        FINANCE = "FINANCE", _("Finance")
+        APPROVER = "APPROVER", _("Approver")
+        VIEWER = "VIEWER", _("Viewer")
+
+    role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.OWNER, db_default=Role.OWNER)
     username = None  # type: ignore[assignment]
     email = models.EmailField(unique=True)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
@@ -90,7 +111,12 @@ class User(AbstractUser):
                 Lower("email"),
                 name="user_email_once",
                 violation_error_message=_("Somebody has this e-mail already, perhaps in other letters' case."),
-            )
+            ),
+            models.CheckConstraint(
+                name="user_is_merchants_or_operator",
+                condition=models.Q(company=None) | models.Q(is_staff=False, is_superuser=False),
+                violation_error_message=_("Nobody is an operator and a merchant's person at once."),
+            ),
         ]
 
     USERNAME_FIELD = "email"
@@ -120,14 +146,27 @@ class User(AbstractUser):
 
 
 class Application(models.Model):
-    """A program's credentials. The AppID is base64 of `client_id:secret`; only the secret's digest is kept."""
+    """A program's credentials. The AppID is base64 of `client_id:secret`; only the secret's digest is kept.
+
+    What it may do is decided in `payments.services.applications`.
+    """
+
+    class Type(models.TextChoices):
+        API = "API", "API"
+        MASTER = "MASTER", "MASTER: may also manage accounts and applications"
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="applications")
     name = models.CharField(max_length=100)
     client_id = models.CharField(max_length=64, unique=True)
     secret_digest = models.CharField(max_length=64, editable=False)  # SHA-256, in hex
+    type = models.CharField(max_length=6, choices=Type, default=Type.API, db_default=Type.API)
+    scopes = models.JSONField(default=list, db_default=[], blank=True)  # of payments.scopes; empty: every route
+    allowed_ips = models.JSONField(
+        default=list, db_default=[], blank=True
+    )  # addresses and networks; empty: any address
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, editable=False)  # within the hour
 
     def __str__(self) -> str:
         return f"{self.name} of {self.company}"

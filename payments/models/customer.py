@@ -29,7 +29,12 @@ class Customer(models.Model):
             models.UniqueConstraint(fields=["company", "correlation_id"], name="customer_correlation_id_once"),
             models.UniqueConstraint(fields=["company", "tax_id"], condition=~Q(tax_id=""), name="customer_tax_id_once"),
         ]
-        indexes = [models.Index(fields=["company", "-created_at"], name="customer_by_company")]
+        indexes = [
+            models.Index(fields=["company", "-created_at"], name="customer_by_company"),
+            models.Index(fields=["correlation_id"], name="customer_by_id", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["tax_id"], name="customer_by_tax_id"),
+            models.Index(fields=["email"], name="customer_by_email"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -23,8 +23,10 @@ class Account(models.Model):
         FEES = "FEES", "the platform's fees"
         SUSPENSE = "SUSPENSE", "received, waiting to be returned"
         RECEIVABLE = "RECEIVABLE", "owed by the company (negative)"
+        SUBACCOUNT = "SUBACCOUNT", "set aside for a sub-account"
 
-    # Every company has these. RECEIVABLE is opened with the first debt (payments/services/charges/debts.py).
+    # Every company has these. RECEIVABLE is opened with the first debt (payments/services/debts.py), a SUBACCOUNT
+    # with each sub-account; these are never default.
     OPENED_AT_ONCE = (Kind.MERCHANT, Kind.CLEARING, Kind.FEES, Kind.SUSPENSE)
     MAY_GO_NEGATIVE = (Kind.CLEARING, Kind.RECEIVABLE)
 

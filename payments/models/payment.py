@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from payments.models.base import new_public_id
 from payments.models.company import Company
-from payments.models.ledger import LedgerTransaction
+from payments.models.ledger import Account, LedgerTransaction
 from payments.models.payout import PayoutBatch
 from woovi.locks import FencedModel
 
@@ -27,8 +29,8 @@ class Payment(FencedModel):
     """
 
     class Type(models.TextChoices):
-        PIX_KEY = "PIX_KEY"
-        QR_CODE = "QR_CODE"
+        PIX_KEY = "PIX_KEY", "Pix key"
+        QR_CODE = "QR_CODE", "QR code"
         MANUAL = "MANUAL"
 
     class Status(models.TextChoices):
@@ -55,7 +57,11 @@ class Payment(FencedModel):
     pix_key = models.CharField(max_length=77, blank=True)
     qr_code = models.CharField(max_length=512, blank=True)
     account = models.JSONField(null=True)  # of MANUAL: {"holder", "account", "psp"}, as the contract has them
+    source = models.ForeignKey(  # whose money it is: a sub-account's; None is the company's default account
+        Account, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     comment = models.CharField(max_length=140, blank=True)
+    owner = models.JSONField(null=True)  # of the key, as its maker was shown it: {"name", "taxID" masked, "bank"}
     metadata = models.JSONField(null=True)  # the company's own, shown to nobody else
     status = models.CharField(max_length=11, choices=Status, default=Status.CREATED)
     end_to_end_id = models.CharField(max_length=32, blank=True)
@@ -64,11 +70,21 @@ class Payment(FencedModel):
     hold = models.ForeignKey(
         LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
     )
+    correction = models.ForeignKey(  # the posting of an operator's correction
+        LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     batch = models.ForeignKey(
         PayoutBatch, on_delete=models.PROTECT, null=True, related_name="payments", db_index=False, db_constraint=False
     )
     line = models.PositiveIntegerField(null=True)  # of the batch's file
     round = models.PositiveSmallIntegerField(null=True)  # of the batch
+    # People of the company, where it was made on its pages. Who made it does not approve it.
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    approver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     asked_at = models.DateTimeField(null=True)  # when the bank was last asked
     sent_at = models.DateTimeField(null=True)  # when it was last sent without an answer that ends it
     unknown_since = models.DateTimeField(null=True)
@@ -93,6 +109,9 @@ class Payment(FencedModel):
             ),
             models.CheckConstraint(name="payment_value_positive", condition=Q(value__gt=0)),
             models.CheckConstraint(
+                name="payment_maker_is_not_checker", condition=Q(approver=None) | ~Q(approver=F("maker"))
+            ),
+            models.CheckConstraint(
                 name="payment_approved_holds",
                 condition=Q(status__in=["CREATED", "DENIED", "REMOVED"])
                 | Q(hold__isnull=False)
@@ -101,18 +120,22 @@ class Payment(FencedModel):
         ]
         indexes = [
             models.Index(fields=["company", "-id"], name="payments_of_company"),
+            models.Index(fields=["company", "-id"], name="payments_alone", condition=Q(batch=None)),
             models.Index(
                 fields=["id"],
                 name="payment_in_trouble",
                 condition=Q(status="QUARANTINED") | Q(contradicted_at__isnull=False),
             ),
-            models.Index(fields=["end_to_end_id"], name="payment_by_end_to_end_id"),
+            models.Index(
+                fields=["end_to_end_id"], name="payment_by_bank_id", opclasses=["varchar_pattern_ops"]
+            ),  # which serves `=` too
             models.Index(
                 fields=["company", "correlation_id"], name="payment_by_reference", condition=Q(batch__isnull=False)
             ),
             models.Index(
                 fields=["created_at"], name="payment_open", condition=Q(status__in=["APPROVED", "PROCESSING"])
             ),
+            BrinIndex(fields=["resolved_at"], name="payment_by_time"),
         ]
 
     @property

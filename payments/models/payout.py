@@ -58,6 +58,7 @@ class PayoutBatch(models.Model):
     pause_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     approved_at = models.DateTimeField(null=True)
+    round_began_at = models.DateTimeField(null=True)  # its approval or latest retry; counts in that period's limit
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

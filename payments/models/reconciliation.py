@@ -75,6 +75,22 @@ class BankDifference(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["day", "kind", "end_to_end_id"], name="bank_difference_once"),
         ]
+        indexes = [
+            models.Index(fields=["end_to_end_id"], name="bank_difference_by_id", opclasses=["varchar_pattern_ops"])
+        ]
 
     def __str__(self) -> str:
         return f"{self.day} {self.kind} {self.end_to_end_id}".strip()
+
+
+class LedgerCheck(models.Model):
+    """One run of all checks of the ledger (`payments.checks`), with what it found: name, count and offenders of each."""
+
+    at = models.DateTimeField(default=timezone.now)
+    seconds = models.FloatField()
+    passed = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+    findings = models.JSONField(default=list)  # of the checks that failed
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -15,6 +16,7 @@ class WebhookEndpoint(models.Model):
     """A URL of the company that receives one kind of event while it is active.
 
     A deleted endpoint stays inactive and is hidden from its company. Its row is kept for the log of its deliveries.
+    After some `failures` in a row nothing is sent until `paused_until` (payments/services/webhooks/breaker.py).
     """
 
     public_id = PublicIdField()
@@ -25,6 +27,8 @@ class WebhookEndpoint(models.Model):
     authorization = models.CharField(max_length=500, blank=True)
     secret = models.CharField(max_length=100)  # key of the HMAC-SHA1 signature
     is_active = models.BooleanField(default=True)
+    failures = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    paused_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True)
@@ -44,7 +48,9 @@ class WebhookDelivery(models.Model):
         DELIVERED = "DELIVERED"
         FAILED = "FAILED"
 
-    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries")
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )  # `webhook_deliveries` begins with it
     event = models.ForeignKey(OutboxEvent, on_delete=models.PROTECT, related_name="deliveries")
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)
@@ -56,7 +62,12 @@ class WebhookDelivery(models.Model):
     class Meta:
         verbose_name_plural = "webhook deliveries"
         constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="webhook_delivery_once")]
-        indexes = [models.Index(fields=["next_attempt_at"], name="webhook_due", condition=Q(status="PENDING"))]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], name="webhook_due", condition=Q(status="PENDING")),
+            models.Index(fields=["endpoint", "id"], name="webhook_deliveries"),
+            models.Index(fields=["endpoint", "status"], name="webhook_unfinished", condition=~Q(status="DELIVERED")),
+            BrinIndex(fields=["created_at"], name="webhook_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event_id} to {self.endpoint_id}: {self.status}"

@@ -127,6 +127,17 @@ def decode(text: str | bytes) -> BrCode:
         raise InvalidBrCode(f"{error} ({_foreign(code)})") from None
 
 
+def fields(text: str) -> tuple[dict[str, str], dict[str, str], str]:
+    """The fields of a code by their EMV tags, those of its Pix template, and its reference label (62-05), as they stand.
+
+    Raises:
+        InvalidBrCode: as `decode`; also for a code whose issuer counted bytes, whose parts `decode` alone reads.
+    """
+    found = _fields(_whole(text))
+    pix = next((each for n in range(26, 52) if (each := _pix_template(found.get(f"{n:02d}")))), {})
+    return found, pix, _fields(found.get("62", "")).get("05", "")
+
+
 def _whole(text: str) -> str:
     """The code in `text`: the first reading with right check digits."""
     problem = "this is not a Pix code"

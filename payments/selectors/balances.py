@@ -6,8 +6,9 @@ They are only shown, on pages and in the API. Debits are authorised by the datab
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.db.models import Sum
 from django.utils import timezone
 
 from payments.models import Account, Company
@@ -17,10 +18,12 @@ from woovi.cache import VersionedCache
 
 @dataclass(frozen=True)
 class Balance:
-    """Centavos of the merchant's account. `pending` is held for what is under way."""
+    """Centavos of the merchant's account. `pending` is held for what is under way, `earmarked` set aside in sub-accounts,
+    which `total` leaves out."""
 
     total: int
     pending: int
+    earmarked: int = 0
 
     @property
     def available(self) -> int:
@@ -59,7 +62,8 @@ def balance(company: Company) -> Balance:
 
 
 def of_account(account: Account, company: Company) -> Balance:
-    """The balance of one of the company's accounts."""
+    """The balance of one of the company's accounts; of the default one with what its sub-accounts have, read a moment later."""
     if account.kind == Account.Kind.MERCHANT and account.is_default:
-        return balance(company)
+        kept = Account.objects.filter(company=company, kind=Account.Kind.SUBACCOUNT)
+        return replace(balance(company), earmarked=kept.aggregate(sum=Sum("posted"))["sum"] or 0)
     return Balance(account.posted, account.pending_out)

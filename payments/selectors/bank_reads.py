@@ -85,8 +85,9 @@ def _load_account(bank: str) -> dict[str, Any]:
 
 
 def _load_charge(tenant: int, txid: str) -> dict[str, Any]:
+    overdue = Charge.objects.filter(company_id=tenant, txid=txid, type=Charge.Type.OVERDUE).exists()
     try:
-        found = the_bank.current().read_charge(txid)
+        found = the_bank.current().read_charge(txid, overdue=overdue)
     except BankNotFound:
         raise NotAtBank from None
     paid = sum(pix.value for pix in found.received)

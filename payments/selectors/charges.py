@@ -1,4 +1,4 @@
-"""Charges as their company sees them. A charge that the bank has not registered is not shown."""
+"""Charges as their company sees them. One that the bank has not registered, or that was deleted, is not shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import BigIntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from payments.models import Charge, Company, ReceivedPix, Refund
@@ -29,7 +29,7 @@ class TimelineEntry(NamedTuple):
 
 def _visible(company: Company) -> QuerySet[Charge]:
     settled = ReceivedPix.objects.filter(outcome=ReceivedPix.Outcome.SETTLED)
-    return Charge.objects.filter(company=company, registered_at__isnull=False).prefetch_related(
+    return Charge.objects.filter(company=company, registered_at__isnull=False, deleted_at=None).prefetch_related(
         Prefetch("received", settled, to_attr="settled_by")
     )
 
@@ -52,6 +52,14 @@ def find(company: Company, identifier: str) -> Charge | None:
         or charges.filter(public_id=bare_id("Charge", identifier)).first()
         or charges.filter(txid=identifier).first()
     )
+
+
+def is_deleted(company: Company, identifier: str) -> bool:
+    """Whether `identifier`, as of `find`, is of a charge that the company has deleted."""
+    if "\0" in identifier:
+        return False
+    by_any = Q(correlation_id=identifier) | Q(public_id=bare_id("Charge", identifier)) | Q(txid=identifier)
+    return Charge.objects.filter(by_any, company=company, deleted_at__isnull=False).exists()
 
 
 def by_payment_link(payment_link_id: UUID) -> Charge | None:
@@ -89,7 +97,7 @@ def state(charge: Charge) -> str:
     back = returned(charge) if charge.refunded else 0
     if not back:
         return charge.status
-    return "REFUNDED" if back >= charge.value else "PARTLY_REFUNDED"
+    return "REFUNDED" if back >= charge.worth() else "PARTLY_REFUNDED"
 
 
 def timeline(charge: Charge) -> list[TimelineEntry]:

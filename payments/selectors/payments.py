@@ -20,6 +20,12 @@ def listing(company: Company, start: datetime | None = None, end: datetime | Non
     return found.order_by("-id")
 
 
+def alone(company: Company, status: str = "") -> QuerySet[Payment]:
+    """The company's payments that are in no batch, newest first; with a status, those in it."""
+    found = _visible(company).filter(batch=None).order_by("-id")
+    return found.filter(status=status) if status else found
+
+
 def find(company: Company, identifier: str) -> Payment | None:
     """The company's payment by correlationID, id (plain or global) or end-to-end id. The correlationID wins.
 

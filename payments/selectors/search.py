@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from payments.models import Charge, ReceivedPix
 from payments.money import parse_reais
@@ -13,6 +15,19 @@ from payments.pix import keys
 
 _END_TO_END_ID = re.compile(r"[ED]\d{8}[0-9A-Za-z]{23}", re.ASCII)
 LARGEST = 2**63 - 1  # centavos: the largest value of a BIGINT column
+
+
+def created_on(charges: QuerySet[Charge], first: date | None, last: date | None) -> QuerySet[Charge]:
+    """The charges created on days of São Paulo from `first` to `last`, both included; None is no limit."""
+    if first:
+        charges = charges.filter(created_at__gte=_midnight(first))
+    if last and last < date.max:
+        charges = charges.filter(created_at__lt=_midnight(last + timedelta(days=1)))
+    return charges
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def in_state(charges: QuerySet[Any], state: str) -> QuerySet[Charge]:

@@ -6,15 +6,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import BigIntegerField, CharField, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from payments.models import Account, Company, Entry, ReceivedPix, Refund
+from payments.models import Account, Company, Entry, LedgerTransaction, MovementNote, ReceivedPix, Refund
+from payments.selectors.ids import bare_id
 from payments.selectors.periods import between
+from payments.selectors.qr_codes import by_any_id
+from payments.selectors.statement import balances_after
 
 PAYMENT, REFUND = "PAYMENT", "REFUND"
 CREDITED = (ReceivedPix.Outcome.SETTLED, ReceivedPix.Outcome.LOOSE)
-DESCRIPTIONS = {"pix_in": "Pix received", "refund": "Refund", "bank_return": "Return by the bank"}
+DESCRIPTIONS = {
+    "pix_in": "Pix received",
+    "refund": "Refund",
+    "bank_return": "Return by the bank",
+    "transfer": "Transfer to another account",
+    "transfer_in": "Transfer of another account",
+    "split_subaccount": "Split to a sub-account",
+    "split_transfer": "Split to another account",
+    "split_transfer_in": "Split of another account",
+    "split_partner": "Split to a partner",
+    "split_partner_in": "Split of a partner",
+    "subaccount_credit": "To a sub-account",
+    "subaccount_debit": "From a sub-account",
+    "subaccount_transfer": "Between sub-accounts",
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,7 @@ class StatementLine:
     value: int
     balance: int
     reference: str  # the end-to-end id, or the refund's id at the bank
+    kind: str  # of the ledger's transaction
 
 
 def keys(
@@ -34,49 +52,75 @@ def keys(
     *,
     kind: str = "",
     charge: str = "",
+    qr_code: str = "",
     start: datetime | None = None,
     end: datetime | None = None,
+    after: tuple[datetime, int, str] | None = None,
 ) -> QuerySet[Any]:
     """(type, primary key, time of creation) of the company's transactions, newest first.
 
     Args:
         kind: PAYMENT or REFUND; "" is both.
         charge: the correlationID or txid of a charge, whose transactions alone are wanted.
+        qr_code: the correlationID, identifier or id of a static QR code, likewise.
         start, end: creation, both included.
+        after: creation, primary key and type of the one before the first.
     """
     payments = ReceivedPix.objects.filter(company=company, outcome__in=CREDITED)
     refunds = Refund.objects.filter(company=company, automatic=False)
     wanted = between("created_at", start, end)
     if charge:
         wanted &= Q(charge__correlation_id=charge) | Q(charge__txid=charge)
+    if qr_code:
+        payments = payments.filter(by_any_id(qr_code, "qr_code__"))
+        refunds = refunds.filter(by_any_id(qr_code, "received__qr_code__"))
     found = [
-        rows.filter(wanted)
+        rows.filter(wanted, _after(what, after))
         .annotate(what=Value(what, output_field=CharField()))
         .order_by()
         .values_list("what", "pk", "created_at")
         for what, rows in ((PAYMENT, payments), (REFUND, refunds))
         if kind in {"", what}
     ]
-    rows = found[0].union(*found[1:], all=True) if found else payments.none().values_list("pk", "pk", "created_at")
-    return rows.order_by("-created_at", "-pk") if found else rows
+    rows: QuerySet[Any] = (
+        found[0].union(*found[1:], all=True) if found else payments.none().values_list("pk", "pk", "created_at")
+    )
+    return rows.order_by("-created_at", "-pk", "what") if found else rows
+
+
+def _after(what: str, place: tuple[datetime, int, str] | None) -> Q:
+    """The condition that a row of the type `what` comes after the place in the list."""
+    if place is None:
+        return Q()
+    at, pk, kind = place
+    same_moment = Q(pk__lte=pk) if what > kind else Q(pk__lt=pk)
+    return Q(created_at__lte=at) & (Q(created_at__lt=at) | same_moment)
 
 
 def load(rows: list[tuple[str, int, datetime]]) -> list[ReceivedPix | Refund]:
     """The transactions of these keys, in their order, with what their JSON shows; two queries at most."""
-    pixes = ReceivedPix.objects.select_related("charge").in_bulk([pk for what, pk, _ in rows if what == PAYMENT])
+    pixes = _with_given_back().in_bulk([pk for what, pk, _ in rows if what == PAYMENT])
     refunds = Refund.objects.select_related("charge", "received").in_bulk(
         [pk for what, pk, _ in rows if what == REFUND]
     )
     return [pixes[pk] if what == PAYMENT else refunds[pk] for what, pk, _ in rows]
 
 
+def _with_given_back() -> QuerySet[ReceivedPix]:
+    """Received Pix, each with `given_back`: centavos of its refunds that are confirmed or under way."""
+    refunds = Refund.objects.filter(received=OuterRef("pk")).exclude(status=Refund.Status.REJECTED).order_by()
+    total = refunds.values("received").annotate(total=Sum("value")).values("total")
+    rows = ReceivedPix.objects.select_related("charge", "qr_code")
+    return rows.annotate(given_back=Coalesce(Subquery(total), 0, output_field=BigIntegerField()))
+
+
 def find(company: Company, identifier: str) -> ReceivedPix | Refund | None:
-    """The company's transaction by end-to-end id, txid or public id; a refund also by its id at the bank."""
+    """The company's transaction by end-to-end id, txid or id (plain or global); a refund also by its id at the bank."""
     if "\0" in identifier:
         return None
-    payments = ReceivedPix.objects.filter(company=company, outcome__in=CREDITED).select_related("charge")
+    payments = _with_given_back().filter(company=company, outcome__in=CREDITED)
     refunds = Refund.objects.filter(company=company, automatic=False).select_related("charge", "received")
-    by_any = Q(end_to_end_id=identifier) | Q(public_id=identifier)
+    by_any = Q(end_to_end_id=identifier) | Q(public_id=bare_id("PixTransaction", identifier))
     return (
         payments.filter(by_any).first()
         or refunds.filter(by_any | Q(return_id=identifier)).first()
@@ -87,37 +131,35 @@ def find(company: Company, identifier: str) -> ReceivedPix | Refund | None:
 def statement(
     company: Company, start: datetime | None, end: datetime | None, skip: int, limit: int
 ) -> list[StatementLine]:
-    """Movements of the company's account, newest first, each with the balance after it."""
-    account = Account.objects.filter(company=company, kind=Account.Kind.MERCHANT, is_default=True)
+    """Movements of the company's default account, newest first, each with the balance after it."""
+    default = Account.objects.filter(company=company, kind=Account.Kind.MERCHANT, is_default=True)
+    return statement_of(default, start, end, skip, limit)
+
+
+def statement_of(
+    account: QuerySet[Account], start: datetime | None, end: datetime | None, skip: int, limit: int
+) -> list[StatementLine]:
+    """The same of the one account in `account`."""
     entries = Entry.objects.filter(account__in=account).exclude(amount=0).order_by("-id")
-    wanted = entries.filter(between("transaction__created_at", start, end)).select_related("transaction")
+    wanted = entries.filter(between("transaction__created_at", start, end)).select_related("transaction__note")
     rows = list(wanted[skip : skip + limit])
-    if not rows:
-        return []
-    balances = _balances(account, entries, newest=rows[0].pk, oldest=rows[-1].pk)
+    balances = balances_after([row.pk for row in rows])
     return [
         StatementLine(
             id=f"{row.pk:024x}",
             at=row.transaction.created_at,
-            description=DESCRIPTIONS.get(row.transaction.kind, row.transaction.kind.replace("_", " ").capitalize()),
+            description=_description(row.transaction),
             value=row.amount,
             balance=balances[row.pk],
             reference=row.transaction.correlation_id,
+            kind=row.transaction.kind,
         )
         for row in rows
     ]
 
 
-def _balances(account: QuerySet[Account], entries: QuerySet[Entry], newest: int, oldest: int) -> dict[int, int]:
-    """The account's balance after each entry from `newest` down to `oldest`, by the entry's id.
-
-    One statement reads the balance and what came after `newest`, so a movement at this moment is in both or in neither.
-    Entries are counted by id, whatever their time: a transaction that began earlier may post later.
-    """
-    since = entries.filter(pk__gt=newest).order_by().values("account").annotate(moved=Sum("amount")).values("moved")
-    posted, moved = account.annotate(moved=Coalesce(Subquery(since), 0)).values_list("posted", "moved").get()
-    balance, found = posted - moved, {}
-    for pk, amount in entries.filter(pk__range=(oldest, newest)).values_list("pk", "amount"):
-        found[pk] = balance
-        balance -= amount
-    return found
+def _description(transaction: LedgerTransaction) -> str:
+    note: MovementNote | None = getattr(transaction, "note", None)
+    if note:
+        return note.text
+    return DESCRIPTIONS.get(transaction.kind, transaction.kind.replace("_", " ").capitalize())

@@ -9,14 +9,18 @@ import hmac
 import logging
 import secrets
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from payments.models import Account, Application, Company, User
 from payments.pix import keys
+from payments.services import transfer_limits
 from payments.services.errors import Invalid
+from woovi import statements
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +30,7 @@ TERMS = {  # from, to
     "fee_minimum": (0, 100_000_00),  # centavos
     "fee_maximum": (0, 100_000_00),
     "charge_expires_in": (300, 31_536_000),  # seconds: as for a charge itself
+    **dict.fromkeys(transfer_limits.LIMITS, (0, 999_999_999_999)),  # centavos
 }
 
 
@@ -41,7 +46,11 @@ def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -
     """Create a company with its accounts. `tax_id`: digits only, without punctuation."""
     with transaction.atomic():
         company = Company.objects.create(
-            official_name=official_name, trade_name=trade_name, tax_id=tax_id, pix_key=dict_key(pix_key)
+            official_name=official_name,
+            trade_name=trade_name,
+            tax_id=tax_id,
+            pix_key=dict_key(pix_key),
+            **transfer_limits.defaults(tax_id),
         )
         Account.objects.bulk_create(
             Account(company=company, kind=kind, may_go_negative=kind in Account.MAY_GO_NEGATIVE)
@@ -51,7 +60,7 @@ def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -
 
 
 def update_terms(company: Company, **terms: Any) -> Company:
-    """Change a company's names, city, fees, or the default life of its charges. Returns the company.
+    """Change a company's names, city, fees, limits, or the default life of its charges. Returns the company.
 
     `terms`: fields of TERMS and NAMES. Raises Invalid, naming the field; TypeError for any other field.
     """
@@ -71,22 +80,40 @@ def update_terms(company: Company, **terms: Any) -> Company:
     return company
 
 
-def check_terms(**terms: int) -> None:
-    """Raise Invalid, naming the field, where a value is outside its bounds in TERMS."""
+def check_terms(**terms: int | None) -> None:
+    """Raise Invalid, naming the field, where a value is outside its bounds in TERMS. None is no limit."""
     for field, (lowest, highest) in TERMS.items():
-        if not lowest <= terms[field] <= highest:
+        value = terms[field]
+        if value is None and field in transfer_limits.LIMITS:
+            continue
+        if value is None or not lowest <= value <= highest:
             raise Invalid(f"{field} must be from {lowest} to {highest}", field)
-    if terms["fee_minimum"] > terms["fee_maximum"]:
+    if (terms["fee_minimum"] or 0) > (terms["fee_maximum"] or 0):
         raise Invalid("fee_minimum must not be above fee_maximum", "fee_minimum")
 
 
-def issue_application(company: Company, name: str) -> tuple[Application, str]:
-    """Create credentials. Returns the application and its AppID, which is not stored and can be shown only now."""
+def issue_application(company: Company, name: str, **rights: Any) -> tuple[Application, str]:
+    """Create credentials. Returns the application and its AppID, which is not stored and can be shown only now.
+
+    `rights`: `type`, `scopes` and `allowed_ips`, checked by the caller (`applications`); without them it may do all that an
+    application of type API may, from anywhere.
+    """
     client_id, secret = f"Client_Id_{uuid.uuid4()}", _client_secret(secrets.token_bytes(32))
     application = Application.objects.create(
-        company=company, name=name, client_id=client_id, secret_digest=_digest(secret)
+        company=company, name=name, client_id=client_id, secret_digest=_digest(secret), **rights
     )
     return application, app_id(client_id, secret)
+
+
+def rotate_secret(application: Application) -> str:
+    """Give the application another secret. Returns its new AppID, shown only now; the former is refused at once.
+
+    Woovi documents no time for which both work. A program that must not stop gets a second application first.
+    """
+    secret = _client_secret(secrets.token_bytes(32))
+    application.secret_digest = _digest(secret)
+    application.save(update_fields=["secret_digest"])  # not update(), as below
+    return app_id(application.client_id, secret)
 
 
 def revoke_application(application: Application) -> None:
@@ -108,16 +135,32 @@ def authenticate(credentials: str) -> Application | None:
     application = Application.objects.select_related("company").filter(client_id=client_id, is_active=True).first()
     known = application.secret_digest if application else ""
     if hmac.compare_digest(known, _digest(secret)):
-        return application
+        return _used(application)
     if application and any(hmac.compare_digest(known, former) for former in _former_digests(secret)):
         Application.objects.filter(pk=application.pk, secret_digest=known).update(secret_digest=_digest(secret))
-        return application
+        return _used(application)
     return None
+
+
+_USED = "UPDATE payments_application SET last_used_at = now() WHERE id = $1"
+
+
+def _used(application: Application | None) -> Application | None:
+    """Note that it is used, once an hour: a write with each request would cost more than the request."""
+    before = timezone.now() - timedelta(hours=1)
+    if application and (application.last_used_at is None or application.last_used_at < before):
+        statements.execute(_USED, application.pk)
+    return application
 
 
 def app_id(client_id: str, secret: str) -> str:
     """The AppID, as Woovi builds it: base64 of `client_id:secret`."""
     return base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+
+
+def secret_of(app_id: str) -> str:
+    """The secret in an AppID that was just made."""
+    return base64.b64decode(app_id).decode().partition(":")[2]
 
 
 def seed_demo() -> dict[str, str]:
@@ -141,7 +184,13 @@ def seed_demo() -> dict[str, str]:
             pix_key="pix@loja.demo.example",
         )
         Application.objects.update_or_create(
-            client_id=client_id, defaults={"company": company, "name": "Demo", "secret_digest": _digest(secret)}
+            client_id=client_id,
+            defaults={
+                "company": company,
+                "name": "Demo",
+                "secret_digest": _digest(secret),
+                "type": Application.Type.MASTER,
+            },
         )
         for email, fields in (
             (merchant, {"company": company}),

@@ -37,6 +37,12 @@ FACTOR_TEXT = """O segundo fator da sua conta {email} foi {done}.
 Se não foi você, troque sua senha agora e fale conosco.
 """
 
+PERSON_SUBJECT = "Uma pessoa nova na sua empresa"
+PERSON_TEXT = """{added} foi incluído(a) em {company} pela operação da plataforma, e pode entrar por um endereço que recebeu.
+
+Se ninguém da empresa pediu isso, fale conosco.
+"""
+
 
 @receiver(new_device)
 def queue_mail(sender: object, user: User, request: HttpRequest, **_: Any) -> None:
@@ -74,3 +80,12 @@ def mail_second_factor(user_id: int, on: bool) -> None:
     send_mail(
         FACTOR_SUBJECT, FACTOR_TEXT.format(email=user.email, done="ligado" if on else "desligado"), None, [user.email]
     )
+
+
+def mail_person_added(user_id: int) -> None:
+    """Tell a company's people that an operator has added somebody, so that nobody becomes one of them unseen."""
+    added = User.objects.select_related("company").get(pk=user_id)
+    text = PERSON_TEXT.format(added=added.email, company=added.company)
+    others = User.objects.filter(company=added.company, is_active=True).exclude(pk=added.pk)
+    for email in others.values_list("email", flat=True):
+        send_mail(PERSON_SUBJECT, text, None, [email])

@@ -34,3 +34,11 @@ class TooMany(ServiceError):
     def __init__(self, message: str, field: str = "", *, retry_after: float = 0.0) -> None:
         super().__init__(message, field)
         self.retry_after = retry_after
+
+
+class Forbidden(ServiceError):
+    """The application may not do this."""
+
+
+class AddressRefused(ServiceError):
+    """The application may not be used from this address."""

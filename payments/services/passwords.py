@@ -37,7 +37,11 @@ def mail_link(user_id: int) -> None:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return
-    parts = {"uidb64": urlsafe_base64_encode(force_bytes(user.pk)), "token": default_token_generator.make_token(user)}
-    link = settings.PUBLIC_URL + reverse("web:password-choose", kwargs=parts)
     hours = settings.PASSWORD_RESET_TIMEOUT // 3600
-    send_mail(SUBJECT, TEXT.format(email=user.email, hours=hours, link=link), None, [user.email])
+    send_mail(SUBJECT, TEXT.format(email=user.email, hours=hours, link=link(user)), None, [user.email])
+
+
+def link(user: User) -> str:
+    """The address at which the user chooses a password, once and for a while. It is secret: only a mail has it."""
+    parts = {"uidb64": urlsafe_base64_encode(force_bytes(user.pk)), "token": default_token_generator.make_token(user)}
+    return settings.PUBLIC_URL + reverse("web:password-choose", kwargs=parts)

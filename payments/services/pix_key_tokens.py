@@ -101,6 +101,20 @@ def reward(company: Company, pix_key: str, end_to_end_id: str) -> None:
     _write(company, Operation.ADD, REWARD_REASON, before, after, pix_key, end_to_end_id)
 
 
+def check_enough(company: Company, now: datetime | None = None) -> None:
+    """Raise TooMany where the company may look up no key, telling how many tokens that takes and when they are there."""
+    now = now or timezone.now()
+    found = balance(company, now)
+    if (missing := WORST - found.tokens) > 0:
+        wait = (found.next_refresh - now) * missing / found.rate
+        at = f"{timezone.localtime(now + wait):%H:%M:%S}"
+        raise TooMany(
+            f"{WORST} tokens for look-ups of Pix keys are needed, {found.tokens} are there, all at {at}",
+            "pixKey",
+            retry_after=wait.total_seconds(),
+        )
+
+
 @dataclass(frozen=True)
 class Balance:
     """A bucket as the API shows it: tokens now, its size, tokens after the next refresh, tokens per minute."""

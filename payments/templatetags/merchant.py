@@ -50,6 +50,32 @@ def batch_label(status: str) -> str:
     return str(BATCHES.get(status, status))
 
 
+PAYMENTS = {
+    "CREATED": _("Waiting for approval"),
+    "APPROVED": _("Approved"),
+    "PROCESSING": _("At the bank"),
+    "CONFIRMED": _("Sent"),
+    "FAILED": _("Failed"),
+    "DENIED": _("Denied"),
+    "QUARANTINED": _("Being looked into"),
+}
+
+
+@register.filter
+def payment_label(status: str) -> str:
+    """The state of a payment in the reader's language."""
+    return str(PAYMENTS.get(status, status))
+
+
+DELIVERIES = {"PENDING": _("Waiting"), "DELIVERED": _("Delivered"), "FAILED": _("Failed")}
+
+
+@register.filter
+def delivery_label(status: str) -> str:
+    """The state of a webhook's delivery in the reader's language."""
+    return str(DELIVERIES.get(status, status))
+
+
 MOMENTS = {
     "created": _("Charge created"),
     "expired": _("Time to pay was over"),
@@ -71,6 +97,22 @@ MOMENTS = {
 def moment_label(what: str) -> str:
     """A step of a charge's timeline in the reader's language."""
     return str(MOMENTS.get(what, what))
+
+
+MOVEMENTS = {
+    "pix_in": _("Pix received"),
+    "payment": _("Pix sent"),
+    "refund": _("Refund"),
+    "bank_return": _("Return by the bank"),
+    "refund_correction": _("Correction of a refund"),
+    "debt_collected": _("Debt collected"),
+}
+
+
+@register.filter
+def movement_label(kind: str) -> str:
+    """A movement of the statement in the reader's language."""
+    return str(MOVEMENTS.get(kind, kind.replace("_", " ").capitalize()))
 
 
 @register.filter

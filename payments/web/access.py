@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django_htmx.middleware import HtmxDetails
 
 from payments.models import Company, User
+from payments.rights import RIGHTS
 from woovi import pubsub
 
 
@@ -22,6 +23,7 @@ class MerchantRequest(HttpRequest):
     user: User
     company: Company
     htmx: HtmxDetails
+    rights: frozenset[str]  # of the user's role
     cursor: int  # number in the company's event log; a whole page shows every event up to it
 
 
@@ -44,6 +46,7 @@ def merchant(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
                 return redirect("admin:index")
             raise PermissionDenied
         request.company = request.user.company
+        request.rights = RIGHTS[request.user.role]
         if not request.htmx:
             # Before the view reads anything. An event gets its number after its change has committed, so the page shows
             # every event up to this number, and the page's socket is sent every later one.
@@ -51,3 +54,24 @@ def merchant(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def require(request: MerchantRequest, right: str) -> None:
+    """Raise PermissionDenied where the user's role has not this right of RIGHTS."""
+    if right not in request.rights:
+        raise PermissionDenied
+
+
+def needs(right: str, *methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Decorate a view, under `merchant`, for people with this right; with `methods`, for requests of those only."""
+
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: MerchantRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            if not methods or request.method in methods:
+                require(request, right)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

@@ -13,10 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from payments.models import PayoutBatch
 from payments.refusals import translated
+from payments.rights import APPROVE, PAY
+from payments.selectors import batches as select
 from payments.services import batches
 from payments.services.batches.columns import TEMPLATE
 from payments.services.errors import ServiceError
-from payments.web.access import MerchantRequest, merchant
+from payments.web.access import MerchantRequest, merchant, needs, require
+from payments.web.downloads import streamed
 
 PAGE = 50  # batches
 
@@ -42,6 +45,7 @@ class SignatureForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
+@needs(PAY, "POST")
 def listing(request: MerchantRequest) -> HttpResponse:
     """The batches, and the form that uploads one."""
     sent = request.method == "POST"
@@ -54,7 +58,7 @@ def listing(request: MerchantRequest) -> HttpResponse:
             form.add_error("file", translated(error))
         else:
             return redirect("web:batch", batch.public_id)
-    found = PayoutBatch.objects.filter(company=request.company).order_by("-id")[:PAGE]
+    found = select.listing(request.company)[:PAGE]
     return render(request, "web/batches.html", {"batches": found, "form": form}, status=422 if form.errors else 200)
 
 
@@ -79,6 +83,7 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
 def act(request: MerchantRequest, public_id: str, action: str) -> HttpResponse:
     """Do one of ACTIONS to the batch. A refusal is shown on its page."""
     batch = _find(request, public_id)
+    require(request, APPROVE if action == "approve" else PAY)
     try:
         ACTIONS[action](request, batch)
     except ServiceError as error:
@@ -112,8 +117,7 @@ ACTIONS: dict[str, Callable[[MerchantRequest, PayoutBatch], object]] = {
 def export(request: MerchantRequest, public_id: str) -> StreamingHttpResponse:
     """What came of every row, as CSV."""
     batch = _find(request, public_id)
-    headers = {"Content-Disposition": f'attachment; filename="{batch.public_id}.csv"'}
-    return StreamingHttpResponse(batches.export(batch), content_type="text/csv; charset=utf-8", headers=headers)
+    return streamed(request, batches.export(batch), f"{batch.public_id}.csv", "text/csv")
 
 
 @require_safe
@@ -125,5 +129,4 @@ def template(request: MerchantRequest) -> HttpResponse:
 
 
 def _find(request: MerchantRequest, public_id: str) -> PayoutBatch:
-    found = PayoutBatch.objects.filter(company=request.company).select_related("company")
-    return get_object_or_404(found, public_id=public_id)
+    return get_object_or_404(select.listing(request.company), public_id=public_id)

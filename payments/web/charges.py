@@ -9,18 +9,21 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from payments.contract import payment_link_url
 from payments.models import Charge
+from payments.money import format_reais
 from payments.refusals import translated
+from payments.rights import CHARGE
 from payments.selectors import charges as select
 from payments.selectors import search
 from payments.services import charges as service
 from payments.services.errors import ServiceError, Unavailable
-from payments.web.access import MerchantRequest, merchant
-from payments.web.forms import ChargeForm
+from payments.web.access import MerchantRequest, merchant, needs
+from payments.web.forms import ChargeFilter, ChargeForm
 from payments.web.pay import simulated_bank_url
 
 PAGE = 25  # charges
@@ -38,7 +41,7 @@ FIELDS = {
 @require_safe
 @merchant
 def listing(request: MerchantRequest) -> HttpResponse:
-    """The list, filtered by state and searched by text."""
+    """The list, filtered by state, days and value, and searched by text."""
     state = request.GET.get("status", "")
     state = state if state in select.STATES else ""
     text = request.GET.get("q", "").replace("\0", "").strip()[:255]
@@ -47,6 +50,13 @@ def listing(request: MerchantRequest) -> HttpResponse:
         found = search.in_state(found, state)
     if text:
         found = search.matching(found, text)
+    form = ChargeFilter(request.GET)
+    wanted = form.cleaned_data if form.is_valid() else {}
+    found = search.created_on(found, wanted.get("first"), wanted.get("last"))
+    if wanted.get("least"):
+        found = found.filter(value__gte=wanted["least"])
+    if wanted.get("most"):
+        found = found.filter(value__lte=wanted["most"])
     rows, older = _slice(found, request.GET.get("before", ""))
     context = {
         "charges": rows,
@@ -55,9 +65,22 @@ def listing(request: MerchantRequest) -> HttpResponse:
         "status": state,
         "statuses": ["", *select.STATES],
         "q": text,
-        "filtered": bool(state or text),
+        "form": form,
+        "sieved": any(wanted.values()) or bool(form.errors),
+        "query": _without(request, "before"),
+        "others": _without(request, "before", "status"),
+        "filtered": bool(state or text or any(wanted.values())),
     }
-    return render(request, "web/parts/charges.html" if request.htmx else "web/charges.html", context)
+    template = "web/parts/charges.html" if request.htmx else "web/charges.html"
+    return render(request, template, context, status=422 if form.errors else 200)
+
+
+def _without(request: MerchantRequest, *names: str) -> str:
+    """The query of the request without these parts, to be continued."""
+    query = request.GET.copy()
+    for name in names:
+        query.pop(name, None)
+    return f"{encoded}&" if (encoded := query.urlencode()) else ""
 
 
 def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
@@ -74,16 +97,20 @@ def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
 
 @require_safe
 @merchant
+@needs(CHARGE)
 def blank(request: MerchantRequest) -> HttpResponse:
     """Redirect to a form with a correlationID in its address, so that sending it twice makes one charge."""
-    return redirect("web:charge-form", uuid.uuid4())
+    like = request.GET.get("like", "")  # of which charge it is a copy, by its public id
+    form = reverse("web:charge-form", args=[uuid.uuid4()])
+    return redirect(f"{form}?like={like}" if like.isalnum() and like.isascii() else form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
+@needs(CHARGE)
 def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     """The form of a new charge."""
-    form = ChargeForm(request.POST if request.method == "POST" else None)
+    form = ChargeForm(request.POST if request.method == "POST" else None, initial=_copied(request))
     made = select.listing(request.company).filter(correlation_id=str(correlation_id)).first()
     status = 200
     if made is None and form.is_valid():
@@ -99,6 +126,22 @@ def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     if form.is_bound and status == 200:
         status = 422
     return render(request, "web/charge_new.html", {"form": form}, status=status)
+
+
+def _copied(request: MerchantRequest) -> dict[str, Any]:
+    """What the form begins with: nothing, or what the charge in `like` has."""
+    like = request.GET.get("like", "").replace("\0", "")
+    charge = select.listing(request.company).filter(public_id=like).first() if like else None
+    if charge is None:
+        return {}
+    customer = charge.customer or {}
+    return {
+        "value": format_reais(charge.value).removeprefix("R$").strip(),
+        "comment": charge.comment,
+        "customer_name": customer.get("name", ""),
+        "customer_tax_id": customer.get("taxID", ""),
+        "expires_in": charge.expires_in,
+    }
 
 
 def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeRequest:
@@ -125,7 +168,7 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
         "received": received,
         "fee": -fee,
         "returned": -charge.refunded,
-        "yours": charge.value - fee - charge.refunded,
+        "yours": charge.worth() - fee - charge.refunded,
         "timeline": select.timeline(charge),
         "left": charge.left,
         "pay_url": simulated_bank_url(charge),

@@ -1,4 +1,4 @@
-"""The first page: the balance and the latest charges."""
+"""The first page: the balance, how the day goes, and the latest charges."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from payments.selectors import balances
+from payments.selectors import balances, overview
 from payments.selectors import charges as select
+from payments.web import chart
 from payments.web.access import MerchantRequest, merchant
 
 LATEST = 8  # charges
@@ -17,8 +18,12 @@ LATEST = 8  # charges
 @merchant
 def show(request: MerchantRequest) -> HttpResponse:
     """The page, or its changing part for htmx."""
+    day = overview.read(request.company)
     context = {
         "balance": balances.balance(request.company),
+        "day": day,
+        "hours": chart.draw([(f"{hour}h", value) for hour, value in enumerate(day.hours)]),
+        "days": chart.draw([(f"{date:%d/%m}", value) for date, value in day.days]),
         "charges": select.with_returned(select.listing(request.company))[:LATEST],
     }
     return render(request, "web/parts/dashboard.html" if request.htmx else "web/dashboard.html", context)

@@ -84,6 +84,15 @@ class ChargeForm(forms.Form):
         return data
 
 
+class ChargeFilter(forms.Form):
+    """Which charges: created on these days, of such a value."""
+
+    first = forms.DateField(label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    last = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    least = ReaisField(label=_("Lowest value"), required=False)
+    most = ReaisField(label=_("Highest value"), required=False)
+
+
 class RefundForm(forms.Form):
     """How much to return, and why.
 

@@ -1,4 +1,4 @@
-"""The shopper's page of a charge, public to whoever has its unguessable link.
+"""The shopper's page of a charge or a static QR code, public to whoever has its unguessable link.
 
 It shows who asks, how much and what for, and nothing else: no customer, payer, fee or id of the merchant.
 """
@@ -19,8 +19,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from payments import limits
-from payments.models import Charge
+from payments.models import Charge, QrCode
 from payments.selectors import charges as select
+from payments.selectors import qr_codes
 from payments.web.errors import ErrorText
 from woovi.ratelimit.middleware import rate_limit
 
@@ -51,7 +52,7 @@ def show(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
     limits.open_link(request, str(payment_link_id))
     charge = select.by_payment_link(payment_link_id)
     if charge is None:
-        return _missing(request)
+        return _static(request, payment_link_id)
     state, returned, seen = _state(charge), select.returned(charge), request.GET.get("seen", "")
     mark = f"{state}{returned or ''}"
     if seen == mark:
@@ -65,6 +66,14 @@ def show(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
         "bank_url": simulated_bank_url(charge),
     }
     return render(request, "web/parts/pay.html" if seen else "web/pay.html", context)
+
+
+def _static(request: HttpRequest, payment_link_id: UUID) -> HttpResponse:
+    """The page of a static QR code. It never changes, so it is not polled."""
+    code = qr_codes.by_payment_link(payment_link_id)
+    if code is None:
+        return _missing(request)
+    return render(request, "web/pay_static.html", {"code": code, "bank_url": simulated_bank_url(code)})
 
 
 @shopper
@@ -88,6 +97,6 @@ def _state(charge: Charge) -> str:
     return "paid" if state == Charge.Status.COMPLETED else state.lower()
 
 
-def simulated_bank_url(charge: Charge) -> str:
-    """Address at which the simulated bank pays the charge; empty in production."""
+def simulated_bank_url(charge: Charge | QrCode) -> str:
+    """Address at which the simulated bank pays it; empty in production."""
     return "" if settings.PRODUCTION else f"{settings.BANK_URL}/pay?code={quote(charge.br_code, safe='')}"

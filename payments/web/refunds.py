@@ -12,16 +12,18 @@ from django.views.decorators.http import require_http_methods
 
 from payments.models import Charge
 from payments.refusals import translated
+from payments.rights import CHARGE
 from payments.selectors import balances
 from payments.selectors import charges as select
 from payments.services.charges import refunds as service
 from payments.services.errors import ServiceError
-from payments.web.access import MerchantRequest, merchant
+from payments.web.access import MerchantRequest, merchant, needs
 from payments.web.forms import RefundForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @merchant
+@needs(CHARGE)
 def new(request: MerchantRequest, public_id: str) -> HttpResponse:
     """Both steps; the second sends `confirmed`."""
     charge = get_object_or_404(select.listing(request.company), public_id=public_id)

@@ -99,6 +99,11 @@ def _stay(request: HttpRequest, user: User) -> None:
     device.trust(request, user)
 
 
+def right_code(request: HttpRequest, form: CodeForm) -> bool:
+    """Whether the form's `code` is one of the person's second factor, counted as a try. If not, an error at the field."""
+    return bool(_done(request, form, lambda code: second_factor.check(_user(request), code)))
+
+
 def _done(request: HttpRequest, form: CodeForm, act: Callable[[str], Any]) -> Any:
     """What `act` returns for the form's code, counted as a try. Something false, and an error at the field, if it fails."""
     done: Any = None

@@ -6,6 +6,8 @@ import time
 from typing import Any, NamedTuple
 
 from django import forms
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
@@ -19,6 +21,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from payments.models import User
 from payments.services import second_factor
+from payments.web.operators import lacks_factor
 from woovi.ratelimit import alarm, device
 from woovi.ratelimit.login import CODE, attempt
 from woovi.ratelimit.middleware import charge
@@ -65,6 +68,9 @@ class Login(LoginView):
         }
         return redirect("web:login-code")
 
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(**context, sandbox=not settings.PRODUCTION)
+
     def get_default_redirect_url(self) -> str:
         return _home(self.request.user)
 
@@ -75,6 +81,9 @@ class OperatorLogin(Login):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated and not request.user.is_staff:
             raise PermissionDenied
+        if lacks_factor(request):
+            messages.warning(request, _("Operators need a second factor. Switch it on, then open the admin again."))
+            return redirect("web:second-factor")
         return super().dispatch(request, *args, **kwargs)
 
     def get_default_redirect_url(self) -> str:

@@ -29,10 +29,10 @@ def create(person: Person, value: str = "150,00", comment: str = "Mesa 4") -> Ch
     return Charge.objects.get(public_id=page.url.rsplit("/", 1)[1])
 
 
-def pay(person: Person) -> None:
+def pay(page: Page) -> None:
     """Follow the page's link to the simulated bank, in another tab, and pay there."""
-    with person.page.context.expect_page() as opened:
-        person.page.click("#pay")
+    with page.context.expect_page() as opened:
+        page.click("#pay")
     payer = opened.value
     payer.click("button[name=action][value=pay]")
     payer.wait_for_url("**/paid**")
@@ -55,7 +55,7 @@ def test_a_charge_is_paid_while_the_merchant_watches(
     state(page, "live")
     mark(page)
     shoot(page, f"charge-waiting-{name}")
-    pay(person)
+    pay(page)
 
     expect(page.locator("#status")).to_have_text("Paga", timeout=15_000)
     expect(page.locator("#balance")).to_contain_text(f"R${NBSP}148,80")  # less 0.8%
@@ -74,7 +74,7 @@ def test_money_goes_back(make_person: Callable[..., Person]) -> None:
     person = make_person(PHONE)
     page = person.page
     create(person)
-    pay(person)
+    pay(page)
     expect(page.locator("#status")).to_have_text("Paga", timeout=15_000)
     page.click("#refund")
     expect(page.locator("#id_comment")).to_be_visible()
@@ -99,7 +99,7 @@ def test_a_return_that_the_bank_has_not_made_yet_is_shown(
     person = make_person()
     page = person.page
     charge = create(person)
-    pay(person)
+    pay(page)
     expect(page.locator("#status")).to_have_text("Paga", timeout=15_000)
     platform.bank.faults(settle_ms=60_000)
     page.goto(f"/charges/{charge.public_id}")
@@ -187,7 +187,7 @@ def pay_elsewhere(person: Person) -> None:
     tab = person.page.context.new_page()
     other = Person(tab, person.company, person.user)
     create(other, "10,00")
-    pay(other)
+    pay(tab)
     tab.close()
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from woovi import trace
 from woovi.celery import app
 
 __all__ = ["app"]
@@ -38,7 +39,7 @@ def hold(path: str, until: str) -> None:
 
 @app.task(name="tests.fail_once", bind=True, autoretry_for=(OSError,), retry_backoff=1, retry_jitter=False)  # type: ignore[untyped-decorator]
 def fail_once(self: Any, path: str) -> None:
-    """Note the try, and fail the first time, as mail does whose server is away."""
-    note(path, f"try{self.request.retries}")
+    """Note the try and its trace, and fail the first time, as mail does whose server is away."""
+    note(path, f"try{self.request.retries}-{trace.current()[3:35]}")
     if not self.request.retries:
         raise ConnectionRefusedError

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -18,6 +19,7 @@ from woovi import redis
 from woovi.local.platform import ALONE
 from woovi.local.supervisor.guard import PATIENCE
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # kombu leaves sockets to the GC
 
 
@@ -44,7 +46,7 @@ class Seen:
             raise
         return made
 
-    def send(self, name: str, *arguments: str, **options: float) -> str:
+    def send(self, name: str, *arguments: str, **options: Any) -> str:
         sent = self.sender.send_task(f"tests.{name}", (str(self.file), *arguments), queue="webhooks", **options)
         return str(sent.id)
 
@@ -67,12 +69,12 @@ def seen(valkey: Standalone, tmp_path: Path) -> Iterator[Seen]:
     made.sender.close()
 
 
-def test_a_try_that_waits_for_its_time_comes_and_holds_no_thread(seen: Seen) -> None:
+def test_a_try_that_waits_for_its_time_comes_in_its_trace_and_holds_no_thread(seen: Seen) -> None:
     with seen.worker():
-        seen.send("fail_once")
+        seen.send("fail_once", headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
         seen.send("note", "meanwhile")
         wait_until(lambda: len(seen.noted()) == 3)
-    assert seen.noted() == ["try0", "meanwhile", "try1"]
+    assert seen.noted() == [f"try0-{TRACE}", "meanwhile", f"try1-{TRACE}"]
 
 
 @pytest.mark.parametrize("env", [{}, {"FETCH_AHEAD": "1"}], ids=["ours", "Celery's"])

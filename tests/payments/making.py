@@ -11,6 +11,8 @@ from payments.bank.port import BankReceived
 from payments.models import Account, Charge, Company
 from payments.pix import keys
 from payments.services import charges, companies
+from woovi import trace
+from woovi.outbox.models import OutboxEvent
 
 NOW = datetime(2026, 3, 2, 17, 28, 51, tzinfo=UTC)
 ANA, BIA = "11144477735", "52998224725"  # CPFs
@@ -74,3 +76,8 @@ def pix(paid: Charge | None = None, **fields: Any) -> BankReceived:
 def balances(owner: Company) -> dict[str, int]:
     """Centavos posted by kind of account."""
     return dict(Account.objects.filter(company=owner).values_list("kind", "posted"))
+
+
+def arguments(event: OutboxEvent) -> dict[str, Any]:
+    """What the task of a `task:` event gets: all but the trace in which it was written."""
+    return {name: value for name, value in event.payload.items() if name != trace.HEADER}

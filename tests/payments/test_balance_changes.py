@@ -19,6 +19,8 @@ WRITES = {"save", "update", "create", "bulk_create", "bulk_update", "get_or_crea
 LOCKS = {"lock_for_update", "lock_rows", "arun_locked", "write"}
 FIELDS = {"refunded", "posted", "held"}
 WITHOUT = {  # and why they need none
+    ("transfers", "transfer"): "the database decides on its limit, and on its postings, in one transaction",
+    ("withdrawals", "withdraw"): "its payment is written in the same transaction, so that nobody else can be at it",
     ("bank_returns", "record"): "a unique index lets one in; what it counts is one UPDATE, in the same transaction",
 }
 
@@ -32,6 +34,8 @@ class Walk(ast.NodeVisitor):
         self.statements = self.money = 0
         self.calls: list[Function] = []  # outside of a lock
         self.all_calls: list[Function] = []
+        self.parameters = [each.arg for each in function.args.args]
+        self.passed: list[tuple[Function, int, str]] = []  # to whom, as which argument, what
         self.locks_rows = False  # by the database's own lock, from here on
         self._depth = 0
         for node in function.body:
@@ -51,6 +55,7 @@ class Walk(ast.NodeVisitor):
         self.locks_rows |= name == "select_for_update"
         called = (of or self.module, name)
         self.all_calls.append(called)
+        self.passed += [(called, at, each.id) for at, each in enumerate(node.args) if isinstance(each, ast.Name)]
         if not self._depth:
             self.calls.append(called)
             if name in WRITES and (name != "post" or of == "ledger"):
@@ -93,9 +98,10 @@ def unlocked(sources: dict[str, str]) -> set[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 walks[module, node.name] = Walk(module, node, _locking(tree))
+    given = _given(walks, elsewhere)
     for walk in walks.values():
-        walk.calls = [elsewhere.get(each, each) for each in walk.calls]
-        walk.all_calls = [elsewhere.get(each, each) for each in walk.all_calls]
+        walk.calls = [found for each in walk.calls for found in given.get(each, [elsewhere.get(each, each)])]
+        walk.all_calls = [found for each in walk.all_calls for found in given.get(each, [elsewhere.get(each, each)])]
     called = {each for function, walk in walks.items() for each in walk.all_calls if each != function}
     seen: defaultdict[Function, tuple[int, int]] = defaultdict(lambda: (0, 0))
 
@@ -119,6 +125,18 @@ def unlocked(sources: dict[str, str]) -> set[str]:
 
     roots = {function: exposed(function) for function in walks if function not in called}
     return {f"{module}.{name}" for (module, name), (statements, money) in roots.items() if money and statements > 1}
+
+
+def _given(walks: dict[Function, Walk], elsewhere: dict[Function, Function]) -> dict[Function, list[Function]]:
+    """The functions that a parameter, named as its module would name a function, is given: it calls them for their owner."""
+    given: defaultdict[Function, list[Function]] = defaultdict(list)
+    for walk in walks.values():
+        for called, at, name in walk.passed:
+            to, function = elsewhere.get(called, called), (walk.module, name)
+            function = elsewhere.get(function, function)
+            if to in walks and function in walks and at < len(walks[to].parameters):
+                given[to[0], walks[to].parameters[at]].append(function)
+    return given
 
 
 def everything() -> dict[str, str]:

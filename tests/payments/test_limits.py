@@ -258,7 +258,7 @@ def test_a_log_in_from_a_new_browser_is_told_by_mail(ana: User, mailoutbox: list
         browser.post("/logout")
     events = list(OutboxEvent.objects.filter(topic="task:mail_new_device"))
     assert len(events) == 1  # afterwards it is known
-    devices.mail(**events[0].payload)
+    devices.mail(**making.arguments(events[0]))
     (sent,) = mailoutbox
     assert sent.to == ["ana@example.com"]
     assert MINE in sent.body

@@ -60,6 +60,7 @@ MAILS: list[tuple[Any, Callable[[], dict[str, Any]]]] = [
     (tasks.mail_log_in_code, lambda: {"nonce": "x", "until": until(600)}),
     (tasks.mail_second_factor, lambda: {"on": True}),
     (tasks.mail_password_link, dict),
+    (tasks.mail_invitation, dict),
 ]
 ERRORS = [smtplib.SMTPServerDisconnected("gone"), smtplib.SMTPDataError(451, b"later"), ConnectionRefusedError()]
 

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 from django.utils import translation
 
 from payments import refusals
-from payments.admin import second_factor as second_factor_admin
 from payments.refusals import translated
-from payments.services import companies, pix_keys, second_factor
-from payments.services.batches import columns, lifecycle, tables, unknown, xlsx, xlsx_cells, xml_parts
-from payments.services.charges import creating, refunds, registering
+from payments.services import frozen, pix_key_tokens
+from payments.services.batches import xml_parts
 from payments.services.errors import Invalid, Unavailable
-from payments.services.payments import approving, sending
-from payments.services.reconciliation import bank_days, bank_list, contradictions, set_aside, suspense
-from payments.services.webhooks import deliveries
+from payments.services.payments import approving
+from payments.services.payments import creating as creating_payments
+
+PAYMENTS = Path(refusals.__file__).parent
 
 
-def told_by(module: object) -> list[str]:
-    """The messages of a service, with 7 wherever it fills something in."""
+@cache
+def told() -> list[str]:
+    """What services and the admin refuse with, with 7 wherever they fill something in."""
+    texts = [
+        text for part in ("services", "admin") for path in (PAYMENTS / part).rglob("*.py") for text in told_by(path)
+    ]
+    texts += [f"The company's {kind} are frozen" for kind in frozen.KINDS]
+    texts += [*approving.DECIDED.values(), approving.CONFIRMED, xml_parts.TOO_LARGE]
+    return [*texts, creating_payments.ALREADY, pix_key_tokens.REFUSAL]
+
+
+def told_by(path: Path) -> list[str]:
     texts = []
-    for node in ast.walk(ast.parse(Path(module.__file__).read_text())):  # type: ignore[attr-defined]
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
             message = node.exc.args[0]
             parts = message.values if isinstance(message, ast.JoinedStr) else [message]
@@ -36,14 +46,8 @@ def told_by(module: object) -> list[str]:
     "pattern", [pattern for pattern, _ in refusals.REFUSALS], ids=lambda pattern: str(pattern).replace(" ", "-")[:40]
 )
 def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
-    services = (creating, registering, companies, refunds, deliveries, pix_keys, second_factor)
-    operators = (bank_days, bank_list, contradictions, set_aside, suspense, second_factor_admin)
-    outgoing = (approving, sending, lifecycle, unknown)
-    files = (columns, tables, xlsx, xlsx_cells, xml_parts)
-    told = [text for service in (*services, *operators, *outgoing, *files) for text in told_by(service)]
-    told += [*approving.DECIDED.values(), approving.CONFIRMED, xml_parts.TOO_LARGE]
     assert [
-        text for text in told if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
+        text for text in told() if re.match(pattern, text) or re.match(pattern, text.replace("7: 7", "customer.taxID"))
     ]
 
 

@@ -19,13 +19,17 @@ ALLOWED = {
     "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
     "payments/services/customers.py::change": "no money: one row of a merchant's, one short transaction",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
+    "payments/services/people.py::_alone": "settings, no money: a company's owners change its people, one short transaction",
     "payments/services/second_factor.py::switch_on": "settings, no money: a person's form, one short transaction",
     "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "
     "transaction",
-    "payments/services/charges/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",
+    "payments/services/debts.py::locked": "the ledger's own accounts, in its own order, for a posting that depends on them",
+    "payments/services/charges/refunds.py::request_loose": "a Pix without charge is a fact without a fence, as below; one short transaction",
     "payments/services/charges/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
     "one at a time, inside the transaction of the refund that is locked",
     "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
+    "payments/services/payments/correcting.py::correct": "a payment that has ended, under its batch's lock: an operator's click, one "
+    "short transaction",
     "payments/services/batches/lifecycle.py::locked": "a person's click, one short transaction; workers that book wait for it",
     "payments/services/batches/settling.py::settle": "workers of one batch take turns to replace its hold, some milliseconds each; "
     "who may pay a chunk is its lease's token",

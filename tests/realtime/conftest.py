@@ -26,7 +26,7 @@ PASSWORD = "correct horse battery"
 class Server:
     """A web server of the platform, with less patience than in production."""
 
-    def __init__(self, valkey: Valkey) -> None:
+    def __init__(self, valkey: Valkey, **env: str) -> None:
         self.valkey, self.port = valkey, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = (
@@ -39,7 +39,7 @@ class Server:
             "off",
         )
         own = ("--ws", "woovi.http.websocket:WebSocket", "--ws-per-message-deflate", "false", "--ws-max-size", "65536")
-        self.process = Process(*command, *own, REDIS_CHANNELS_URL=valkey.url)
+        self.process = Process(*command, *own, REDIS_CHANNELS_URL=valkey.url, **env)
 
     def __enter__(self) -> Server:
         try:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from payments.models import Company
-from payments.services import companies
+from payments.services import applications, companies
 from realtime.management.commands.listen import Cursor
 from tests.processes import Process, wait_until
 from tests.realtime.conftest import Server, company, publish
@@ -89,6 +89,19 @@ def test_ends_when_the_app_id_is_revoked(server: Server) -> None:
     with stream(server, key) as frames:
         assert next(frames)["type"] == "hello"
         companies.revoke_application(application)
+        assert list(frames) == []
+    assert httpx.get(f"{server.url}/api/v1/events", headers={"Authorization": key}).status_code == 401
+
+
+@pytest.mark.parametrize("rights", [{"wanted": ["CHARGE_GET"]}, {"allowed_ips": ["203.0.113.7"]}])
+def test_ends_when_the_application_may_no_more_read_events_from_there(server: Server, rights: Any) -> None:
+    application, key = companies.issue_application(
+        company(), "test", scopes=["EVENT_GET_LIST"], allowed_ips=["127.0.0.1"]
+    )
+    given = {"wanted": ["EVENT_GET_LIST"], "allowed_ips": ["127.0.0.1"], **rights}
+    with stream(server, key) as frames:
+        assert next(frames)["type"] == "hello"
+        applications.change(application, **given)
         assert list(frames) == []
     assert httpx.get(f"{server.url}/api/v1/events", headers={"Authorization": key}).status_code == 401
 

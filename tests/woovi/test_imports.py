@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = {"celery", "httpx", "ninja", "pydantic", "payments.admin", "payments.api", "payments.web"}
+HEAVY = {"celery", "httpx", "ninja", "pydantic", "payments.admin", "payments.api", "payments.web", "strawberry"}
 
 
 def loaded(*imports: str) -> set[str]:

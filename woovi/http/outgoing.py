@@ -1,4 +1,4 @@
-"""One POST to an address that a merchant gave us: bounded in time and size, never redirected, never into our network."""
+"""One request to an address that a merchant gave us: bounded in time and size, never redirected, never into our network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ RESPONSE_LIMIT = 65_536  # bytes of an answer that are kept
 CONNECT_TIMEOUT = 10.0  # seconds
 HEADERS = {  # `identity`: a compressed answer could be huge in memory
     "User-Agent": "Woovi-Webhook/1.0",
-    "Content-Type": "application/json",
     "Accept": "*/*",
     "Accept-Encoding": "identity",
 }
@@ -87,16 +86,25 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> A
 
     Network errors are returned in `Answer.error`, not raised.
     """
+    return _exchange("POST", url, body, {**HEADERS, "Content-Type": "application/json", **headers}, timeout)
+
+
+def get(url: str, timeout: float) -> Answer:
+    """GET the start of what is at `url`, as `post`."""
+    return _exchange("GET", url, None, HEADERS, timeout)
+
+
+def _exchange(method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float) -> Answer:
     started = time.monotonic()
     status, kept, error = None, b"", ""
     try:
         target = _parsed(url)
         where = httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
         limits = {"connect": min(timeout, CONNECT_TIMEOUT)}
-        sent = list({**HEADERS, **headers}.items())
+        sent = list(headers.items())
         with (
             deadline.within(timeout),
-            _pool().stream("POST", where, headers=sent, content=body, extensions={"timeout": limits}) as response,
+            _pool().stream(method, where, headers=sent, content=body, extensions={"timeout": limits}) as response,
         ):
             for chunk in response.iter_stream():
                 kept += chunk

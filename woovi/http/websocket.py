@@ -16,9 +16,8 @@ LAST_WORD = 5.0  # seconds for a peer that did not read to receive the close cod
 DRAIN = 2.0  # seconds over which connections are closed at a deploy
 
 
-@lru_cache(512)
-def framed(text: bytes) -> bytes:
-    """A server's text message as a WebSocket frame (RFC 6455, 5.2), made once for any number of receivers."""
+def frame(text: bytes) -> bytes:
+    """A server's text message as a WebSocket frame (RFC 6455, 5.2)."""
     length = len(text)
     if length < 126:
         head = bytes((0x81, length))
@@ -27,6 +26,9 @@ def framed(text: bytes) -> bytes:
     else:
         head = b"\x81\x7f" + length.to_bytes(8, "big")
     return head + text
+
+
+framed = lru_cache(512)(frame)  # made once for any number of receivers
 
 
 class WebSocket(WebSocketsSansIOProtocol):

@@ -8,7 +8,7 @@ A handler gets events whose topic begins with its prefix, in the order of their 
 
 Carried events are a tenant's log: `seq` counts them in the order in which they committed (`claims`), and `woovi.pubsub`
 reads it. Instructions to ourselves, whose topic begins with a lower-case word and a colon (`task:`, `cache:`), are no
-part of it.
+part of it. A `task:` remembers the trace (`woovi.trace`) in which it was written.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from woovi import trace
+
 if TYPE_CHECKING:
     from woovi.outbox.models import OutboxEvent
 
 Message = tuple[str, str, dict[str, Any]]  # topic, tenant, payload
+TASK = "task:"
 
-__all__ = ["Message", "Unavailable", "write", "write_many"]
+__all__ = ["TASK", "Message", "Unavailable", "write", "write_many"]
 
 
 class Unavailable(Exception):
@@ -41,4 +44,11 @@ def write_many(messages: Iterable[Message]) -> list[OutboxEvent]:
 
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an event is written in the transaction whose change it tells of, or it may tell a lie")
-    return OutboxEvent.objects.bulk_create(OutboxEvent(topic=t, tenant=n, payload=p) for t, n, p in messages)
+    here = trace.current()
+
+    def payload(topic: str, given: dict[str, Any]) -> dict[str, Any]:
+        return given | {trace.HEADER: here} if here and topic.startswith(TASK) else given
+
+    return OutboxEvent.objects.bulk_create(
+        OutboxEvent(topic=topic, tenant=tenant, payload=payload(topic, given)) for topic, tenant, given in messages
+    )

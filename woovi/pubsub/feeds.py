@@ -125,6 +125,10 @@ class Subscription:
         """How far the log is known to go."""
         return max(self.feed.target, self.feed.head)
 
+    def skip(self) -> None:
+        """Leave aside what has come by now: the caller reads the database anew, which has it all."""
+        self.position = self.feed.head
+
     async def next(self) -> list[Entry]:
         """The entries right after `position`, which moves behind them; waits where there are none.
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from woovi import outbox
+from woovi import outbox, trace
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -41,6 +41,8 @@ def _app() -> Celery:
 def send(messages: Iterable[tuple[str, dict[str, Any]]], expires: float | None = None) -> None:
     """Queue tasks of (name without its prefix, keyword arguments). Workers skip them after `expires` seconds.
 
+    A task runs in the trace of the argument `traceparent`, which it does not get itself, or else in that of the caller.
+
     Raises:
         outbox.Unavailable: the broker is away or full.
     """
@@ -50,8 +52,11 @@ def send(messages: Iterable[tuple[str, dict[str, Any]]], expires: float | None =
 
     try:
         with app.producer_or_acquire() as producer:
-            for name, kwargs in messages:
-                app.send_task(f"{settings.QUEUE_PREFIX}{name}", kwargs=kwargs, producer=producer, expires=expires)
+            for name, given in messages:
+                kwargs = dict(given)
+                headers = {trace.HEADER: kwargs.pop(trace.HEADER, trace.current())}
+                name = f"{settings.QUEUE_PREFIX}{name}"
+                app.send_task(name, kwargs=kwargs, producer=producer, expires=expires, headers=headers)
     except (OperationalError, OSError) as error:
         if isinstance(error.__cause__, OutOfMemoryError):
             logger.error("the broker is full: no task is queued until it has room (redis_doctor says how much)")
@@ -60,7 +65,7 @@ def send(messages: Iterable[tuple[str, dict[str, Any]]], expires: float | None =
 
 def carry(events: Iterable[OutboxEvent]) -> None:
     """Outbox handler of `task:NAME`: queue the task with the event's payload as keyword arguments."""
-    send((event.topic.removeprefix("task:"), event.payload) for event in events)
+    send((event.topic.removeprefix(outbox.TASK), event.payload) for event in events)
 
 
 def threads() -> int:

@@ -6,9 +6,10 @@ that is counted as one; ::ffff:1.2.3.4 is counted as 1.2.3.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 
 from django.conf import settings
 
@@ -79,6 +80,13 @@ def counted(address: IP) -> dict[str, str]:
         "address": str(ip_network(f"{address}/64", strict=False)),
         "network": str(ip_network(f"{address}/48", strict=False)),
     }
+
+
+def sender(scope: Mapping[str, Any]) -> IP | None:
+    """The client's address of an ASGI scope."""
+    peer = (scope.get("client") or ("",))[0]
+    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    return client(peer, forwarded.decode("latin-1"), trusted())
 
 
 def trusted() -> Networks:

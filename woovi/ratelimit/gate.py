@@ -51,9 +51,7 @@ def gate(app: App) -> App:
             await app(scope, receive, send)
             return
         limits = await store.acurrent()
-        peer = (scope.get("client") or ("",))[0]
-        forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-        found = address.client(peer, forwarded.decode("latin-1"), address.trusted())
+        found = address.sender(scope)
         if found in limits.deny:
             await _refuse(scope, send, 403)
             return

@@ -35,6 +35,13 @@ def who(request: HttpRequest) -> dict[str, str]:
     return known if known is not None else _who(request, store.current())
 
 
+def client_address(request: HttpRequest) -> address.IP | None:
+    """Who sent the request, behind the proxies of the settings. None where that cannot be told."""
+    who(request)
+    found: address.IP | None = request.limit_address  # type: ignore[attr-defined]
+    return found
+
+
 def _who(request: HttpRequest, limits: Limits) -> dict[str, str]:
     meta = request.META
     found = address.client(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), address.trusted())

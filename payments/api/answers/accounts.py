@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from payments.api.answers.parts import Cents, PageInfo
+from payments.api.answers.parts import COMMON, Cents, Error, PageInfo, Time
 
 
 class Company(TypedDict):
@@ -50,3 +51,48 @@ class OneAccount(TypedDict):
 class Accounts(TypedDict):
     accounts: list[Account]
     pageInfo: PageInfo
+
+
+class AccountLimits(TypedDict):
+    """Centavos. A limit that the company does not have is left out."""
+
+    pixPaymentLimit: NotRequired[Annotated[int, Field(description="Of one payment. Not in Woovi's contract.")]]
+    pixDayLimit: NotRequired[Annotated[int, Field(examples=[4_000_000])]]
+    pixNightLimit: NotRequired[Annotated[int, Field(examples=[100_000])]]
+    pixOutSameHolderDayLimit: NotRequired[int]
+    pixOutDifferentHolderDayLimit: NotRequired[int]
+    pixOutSameHolderNightLimit: NotRequired[int]
+    pixOutDifferentHolderNightLimit: NotRequired[int]
+    dayStartAt: Annotated[str, Field(description="In Brazil's time.", examples=["06:00"])]
+    nightStartAt: Annotated[str, Field(examples=["20:00"])]
+
+
+class Limits(TypedDict):
+    limits: AccountLimits
+
+
+LIMITS = {**COMMON, HTTPStatus.NOT_FOUND: Error}
+
+
+class TransferTransaction(TypedDict):
+    value: Cents
+    time: Time
+    correlationID: Annotated[str, Field(examples=["repasse-1"])]
+
+
+class Transferred(TypedDict):
+    transaction: TransferTransaction
+
+
+class WithdrawTransaction(TypedDict):
+    endToEndId: Annotated[str, Field(examples=["E54811417202603021731a1B2c3D4e5F"])]
+    value: Cents
+
+
+class Withdrawal(TypedDict):
+    account: Account
+    transaction: WithdrawTransaction
+
+
+class AccountWithdrawn(TypedDict):
+    withdraw: Withdrawal

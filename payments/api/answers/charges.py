@@ -61,6 +61,40 @@ class PaymentMethods(TypedDict):
     pix: PixMethod
 
 
+class ChargePart(TypedDict):
+    """Basis points of the value (PERCENTAGE), or centavos."""
+
+    value: Annotated[int, Field(examples=[100])]
+    type: Literal["FIXED", "PERCENTAGE"]
+
+
+class DatedDiscount(TypedDict):
+    daysActive: Annotated[int, Field(description="Days from the charge's creation.", examples=[5])]
+    value: Annotated[int, Field(examples=[100])]
+    data: Annotated[str, Field(description="The last day, as the bank has it.", examples=["2026-03-02"])]
+
+
+class ChargeDiscount(TypedDict):
+    modality: str
+    value: NotRequired[int]
+    discountFixedDate: NotRequired[list[DatedDiscount]]
+
+
+class SplitPart(TypedDict):
+    """A part of the charge that goes to somebody else when it is paid."""
+
+    value: Cents
+    pixKey: Annotated[str, Field(examples=["parceiro@exemplo.com"])]
+    splitType: Literal["SPLIT_SUB_ACCOUNT", "SPLIT_INTERNAL_TRANSFER", "SPLIT_PARTNER"]
+
+
+class ChargeSubaccount(TypedDict):
+    """The sub-account that gets all of the charge but the fee."""
+
+    name: str
+    pixKey: str
+
+
 class Charge(TypedDict):
     """A request for one payment."""
 
@@ -72,7 +106,7 @@ class Charge(TypedDict):
     identifier: TxId
     qrCodeImage: Annotated[str, Field(description="Address of the QR code as a PNG; `?size=` from 600 to 4096.")]
     additionalInfo: list[Info]
-    type: Literal["DYNAMIC"]
+    type: Literal["DYNAMIC", "OVERDUE"]
     comment: str
     correlationID: Text
     paymentLinkID: str
@@ -88,11 +122,23 @@ class Charge(TypedDict):
     ensureSameTaxID: bool
     paymentMethods: PaymentMethods
     customer: NotRequired[ChargeCustomer]
+    dueDate: NotRequired[
+        Annotated[str, Field(description="The day, at noon in UTC.", examples=["2026-03-02T12:00:00.000Z"])]
+    ]
+    daysAfterDueDate: NotRequired[Annotated[int, Field(description="Days for which it may still be paid.")]]
+    interestsValue: NotRequired[Annotated[int, Field(description="Centavos today, or when it was paid.", examples=[0])]]
+    finesValue: NotRequired[Annotated[int, Field(description="Centavos today, or when it was paid.", examples=[0])]]
+    valueToPay: NotRequired[Annotated[int, Field(description="Centavos today, or that were paid.", examples=[1990])]]
+    interestsSettings: NotRequired[ChargePart]
+    finesSettings: NotRequired[ChargePart]
+    discountSettings: NotRequired[ChargeDiscount]
     refunded: NotRequired[
         Annotated[
             int, Field(description="Centavos returned or on their way back. Not in Woovi's contract.", examples=[100])
         ]
     ]
+    splits: NotRequired[list[SplitPart]]
+    subaccount: NotRequired[ChargeSubaccount]
     paidAt: NotRequired[Time]
     payer: NotRequired[Payer]
 
@@ -104,6 +150,15 @@ class ChargeCreated(TypedDict):
 
 
 class OneCharge(TypedDict):
+    charge: Charge
+
+
+class ChargeChanged(TypedDict):
+    """`id` is as it was sent."""
+
+    status: Literal["OK"]
+    id: Text
+    expiresDate: Time
     charge: Charge
 
 

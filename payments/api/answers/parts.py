@@ -41,10 +41,22 @@ class Message(TypedDict):
 
 
 class Unauthorized(TypedDict):
-    """The AppID in `Authorization` is missing or wrong."""
+    """The AppID in `Authorization` is missing or wrong, or may not be used from this address."""
 
     data: None
     errors: list[Message]
+
+
+class PageOf(TypedDict):
+    skip: int
+    limit: int
+
+
+class PageError(TypedDict):
+    """Never sent: a wrong page is refused."""
+
+    message: str
+    data: PageOf
 
 
 class PageInfo(TypedDict):
@@ -55,7 +67,7 @@ class PageInfo(TypedDict):
     totalCount: int
     hasPreviousPage: bool
     hasNextPage: bool
-    errors: list[Error]
+    errors: list[PageError]
 
 
 class TaxID(TypedDict):
@@ -63,8 +75,20 @@ class TaxID(TypedDict):
     type: Literal["BR:CPF", "BR:CNPJ"]
 
 
+class Removed(TypedDict):
+    """`id` is as it was sent."""
+
+    status: Literal["OK"]
+    id: Text
+
+
 OPEN: dict[int, Any] = {HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests, HTTPStatus.SERVICE_UNAVAILABLE: Error}
-COMMON = {HTTPStatus.BAD_REQUEST: Error, HTTPStatus.UNAUTHORIZED: Unauthorized, **OPEN}
+COMMON = {
+    HTTPStatus.BAD_REQUEST: Error,
+    HTTPStatus.UNAUTHORIZED: Unauthorized,
+    HTTPStatus.FORBIDDEN: Error,
+    **OPEN,
+}
 WITH_BODY = {**COMMON, HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Error, HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Error}
 
 

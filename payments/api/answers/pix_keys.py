@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from payments.api.answers.accounts import Account
 from payments.api.answers.parts import COMMON, WITH_BODY, Error, PageInfo, Time
 
 
@@ -78,5 +79,17 @@ class Psps(TypedDict):
     psps: list[Psp]
 
 
+class OwnKey(TypedDict):
+    key: Annotated[str, Field(examples=["loja@exemplo.com"])]
+    type: Literal["CPF", "CNPJ", "EMAIL", "PHONE", "EVP"]
+    isDefault: bool
+
+
+class OwnKeys(TypedDict):
+    pixKeys: list[OwnKey]
+    account: Account
+
+
 KEY = {**COMMON, HTTPStatus.BAD_REQUEST: KeyRefusal, HTTPStatus.NOT_FOUND: KeyRefusal}
 KEY_WITH_BODY = {**WITH_BODY, HTTPStatus.NOT_FOUND: Error}
+KEY_DELETED: dict[int, Any] = {HTTPStatus.NO_CONTENT: None, **COMMON, HTTPStatus.NOT_FOUND: Error}

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from payments.api.answers.charges import Charge, ChargeCustomer, Payer
 from payments.api.answers.parts import Cents, EndToEnd, PageInfo, Text, Time
+from payments.api.answers.qr_codes import QrCode
 
 
 class PixRefund(TypedDict):
@@ -60,6 +61,7 @@ class Transaction(TypedDict):
     payer: NotRequired[Payer]
     customer: NotRequired[ChargeCustomer]
     charge: NotRequired[Charge]
+    pixQrCode: NotRequired[QrCode]
 
 
 class OneTransaction(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -21,6 +21,7 @@ class Webhook(TypedDict):
     isActive: bool
     createdAt: Time
     updatedAt: Time
+    pausedUntil: NotRequired[Annotated[Time, Field(description="Deliveries failed: the next one is tried then.")]]
 
 
 class NewWebhook(Webhook):

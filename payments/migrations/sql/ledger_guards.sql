@@ -31,6 +31,9 @@ CREATE TRIGGER ledger_opening_balance AFTER INSERT ON payments_account
     FOR EACH ROW WHEN (NEW.posted <> 0 OR NEW.pending_out <> 0) EXECUTE FUNCTION ledger_refuse_opening_balance();
 
 -- Runs once for each INSERT of entries, over all its rows: a foreign key or a deferred trigger would run once a row.
+--
+-- LATERAL with OFFSET 0, here and below, is a look-up by key for each row, and nothing else. A plain join that a session
+-- planned while the tables held a row or two reads a whole index for each row, and a large posting takes minutes.
 CREATE FUNCTION ledger_apply_entries() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     wrong bigint;
@@ -47,7 +50,9 @@ BEGIN
     ), totals AS MATERIALIZED (
         SELECT f.account_id, t.company_id, sum(f.amount) AS amount, sum(f.pending) AS pending,
                bool_or(f.pending <> 0 OR t.resolves_id IS NOT NULL) AS holds
-        FROM fresh f LEFT JOIN payments_ledgertransaction t ON t.id = f.transaction_id
+        FROM fresh f LEFT JOIN LATERAL (
+            SELECT company_id, resolves_id FROM payments_ledgertransaction WHERE id = f.transaction_id OFFSET 0
+        ) t ON true
         GROUP BY f.account_id, t.company_id
     ), updated AS (
         -- A group that finds no account of its company is an orphan or another tenant's.
@@ -78,7 +83,8 @@ CREATE FUNCTION ledger_check_holds(written bigint[]) RETURNS void LANGUAGE plpgs
 DECLARE
     wrong bigint;
 BEGIN
-    SELECT t.id INTO wrong FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+    SELECT t.id INTO wrong FROM payments_ledgertransaction t
+    CROSS JOIN LATERAL (SELECT pending FROM payments_entry WHERE transaction_id = t.id OFFSET 0) e
     WHERE t.id = ANY (written) AND (t.resolves_id IS NULL) <> (e.pending >= 0) AND e.pending <> 0 LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'transaction % reserves while it resolves, or releases without a hold', wrong
@@ -87,13 +93,14 @@ BEGIN
 
     WITH sides AS (
         SELECT t.resolves_id AS hold, t.company_id, e.account_id, e.pending AS released, e.amount, 0 AS reserved
-        FROM payments_ledgertransaction t JOIN payments_entry e ON e.transaction_id = t.id
+        FROM payments_ledgertransaction t
+        CROSS JOIN LATERAL (SELECT account_id, amount, pending FROM payments_entry WHERE transaction_id = t.id OFFSET 0) e
         WHERE t.id = ANY (written) AND t.resolves_id IS NOT NULL
         UNION ALL
         SELECT h.id, h.company_id, e.account_id, 0, 0, e.pending
         FROM payments_ledgertransaction t
-        JOIN payments_ledgertransaction h ON h.id = t.resolves_id
-        JOIN payments_entry e ON e.transaction_id = h.id
+        CROSS JOIN LATERAL (SELECT id, company_id FROM payments_ledgertransaction WHERE id = t.resolves_id OFFSET 0) h
+        CROSS JOIN LATERAL (SELECT account_id, pending FROM payments_entry WHERE transaction_id = h.id OFFSET 0) e
         WHERE t.id = ANY (written)
     ), matched AS (
         SELECT hold, sum(released) AS released, sum(reserved) AS reserved, sum(amount) AS amount

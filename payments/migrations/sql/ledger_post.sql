@@ -42,7 +42,10 @@ BEGIN
         INTO ids, replayed, other
         FROM unnest(ids, companies, kinds, correlation_ids, hashes) WITH ORDINALITY
             AS p (id, company_id, kind, correlation_id, request_hash, position)
-        JOIN payments_ledgertransaction t USING (company_id, kind, correlation_id);
+        CROSS JOIN LATERAL (
+            SELECT id, correlation_id, request_hash FROM payments_ledgertransaction
+            WHERE company_id = p.company_id AND kind = p.kind AND correlation_id = p.correlation_id OFFSET 0
+        ) t;
         IF other IS NOT NULL THEN
             RAISE EXCEPTION '% was used before for another instruction', other USING ERRCODE = 'LG005';
         END IF;

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from payments.money import parse_reais
+from payments.money import format_reais, parse_reais
 from payments.pix import keys
 from payments.services.errors import Invalid
 
@@ -46,9 +46,10 @@ class Columns:
 
     Args:
         by_lines: a row is a line, as in CSV. A cell with a line break then means a quote that swallowed rows.
+        most: centavos that the company may send in one payment; None for no limit.
     """
 
-    def __init__(self, header: list[str], *, by_lines: bool) -> None:
+    def __init__(self, header: list[str], *, by_lines: bool, most: int | None = None) -> None:
         if by_lines and _broken(header) is not None:
             raise Invalid("The file's first row holds a line break", "file")
         found: dict[str, int] = {}
@@ -60,7 +61,7 @@ class Columns:
                 found[field] = place
         if missing := [TITLES[field] for field in REQUIRED if field not in found]:
             raise Invalid(f"The file's first row has no column {', '.join(missing)}", "file")
-        self._places, self._header, self._by_lines = found, header, by_lines
+        self._places, self._header, self._by_lines, self._most = found, header, by_lines, most
 
     def read(self, line: int, cells: list[str]) -> Row | list[Problem]:
         """The row, or everything that is wrong with it."""
@@ -87,6 +88,8 @@ class Columns:
             value = parse_reais(text["value"])
             if not 0 < value <= MAX_VALUE:
                 wrong("value", "is out of range")
+            elif self._most is not None and value > self._most:
+                wrong("value", f"is more than the limit of one payment, {format_reais(self._most)}")
         except ValueError:
             wrong("value", "is no value in reais, such as 1.234,56")
         return problems or Row(line, reference, key, value, comment)

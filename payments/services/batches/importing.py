@@ -10,7 +10,7 @@ from typing import BinaryIO
 from django.db import connection, transaction
 
 from payments.models import Company, PayoutBatch, User
-from payments.services import references
+from payments.services import references, transfer_limits
 from payments.services.batches.columns import TITLES, Columns, Problem, Row
 from payments.services.batches.tables import read_csv
 from payments.services.batches.xlsx import is_xlsx, read_xlsx
@@ -69,12 +69,15 @@ class _Loader:
         self.rows = self.total = self.chunks = 0
         self.signature = hashlib.sha256()
 
-    def load(self, cells: Iterator[tuple[int, list[str]]], *, by_lines: bool) -> None:
-        columns = Columns(next(cells, (0, []))[1], by_lines=by_lines)
+    def load(self, cells: Iterator[tuple[int, list[str] | Problem]], *, by_lines: bool) -> None:
+        header = next(cells, (0, []))[1]
+        if isinstance(header, Problem):
+            raise Invalid("The file's first row is hidden", "file")
+        columns = Columns(header, by_lines=by_lines, most=transfer_limits.of_one_payment(self.batch.company_id))
         rows: list[Row] = []
         problems: list[Problem] = []
         for line, texts in cells:
-            read = columns.read(line, texts)
+            read = [texts] if isinstance(texts, Problem) else columns.read(line, texts)
             if isinstance(read, Row):
                 rows.append(read)
                 self.total += read.value

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from payments.models import Payment, PayoutBatch, PayoutChunk, User
-from payments.services import ledger, references
+from payments.models import Payment, PayoutBatch, PayoutChunk, PayoutRow, User
+from payments.services import frozen, ledger, pix_key_tokens, references, transfer_limits
 from payments.services.batches import reserve, rows
 from payments.services.batches.hints import hint
 from payments.services.errors import Invalid
@@ -46,10 +46,13 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
 
     Raises:
         Invalid: it does not wait for approval, it was changed since, the approver uploaded it or belongs to another
-            company, a reference was used meanwhile, or the balance does not cover it.
+            company, a reference was used meanwhile, or the balance or a limit of the company does not cover it.
+        TooMany: the company has no tokens for look-ups of Pix keys, because it asked for many that do not exist.
     """
+    pix_key_tokens.check_enough(batch.company, now)
     try:
         with locked(batch, Status.AWAITING_APPROVAL) as row:
+            frozen.refuse(row.company, "payments")
             if approver.pk == row.maker_id:
                 raise Invalid("Who uploaded a batch does not approve it")
             if approver.company_id not in {None, row.company_id}:
@@ -59,7 +62,9 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
             references.decide_alone(row.company_id)
             if line := references.first_used(row):
                 raise Invalid(f"Another payment or batch uses a reference of the batch by now: that of line {line}")
+            transfer_limits.check_rows(row.company_id, PayoutRow.objects.filter(batch=row))
             row.approver, row.approved_at, row.status = approver, now or timezone.now(), Status.RUNNING
+            row.round_began_at = row.approved_at
             reserve.set_to(row, row.total)
             row.save()
             hint(row)
@@ -79,6 +84,7 @@ def pause(batch: PayoutBatch, reason: str = "") -> PayoutBatch:
 def resume(batch: PayoutBatch, now: datetime | None = None) -> PayoutBatch:
     """Go on with a paused batch; one of which nothing was left to send ends at once."""
     with locked(batch, Status.PAUSED) as row:
+        frozen.refuse(row.company, "payments")
         row.status, row.pause_reason = Status.RUNNING, ""
         finish(row, now or timezone.now())
         row.save()
@@ -101,20 +107,23 @@ def cancel(batch: PayoutBatch, now: datetime | None = None) -> PayoutBatch:
         return row
 
 
-def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
+def retry(batch: PayoutBatch, count: int, total: int, now: datetime | None = None) -> PayoutBatch:
     """Pay the failed rows again, never the unknown ones, after a `dry_run_retry` that showed `count` and `total`.
 
-    Raises Invalid where they are other ones by now, or the balance does not cover them.
+    Raises Invalid where they are other ones by now, or the balance or a limit of the company does not cover them.
     """
     try:
         with locked(batch, Status.PARTIAL) as row:
+            frozen.refuse(row.company, "payments")
             if (count, total) != failed_rows(row):
                 raise Invalid("The failed rows are not those that were shown")
             if not count:
                 raise Invalid("No row has failed")
             if unsure(row).exists():
                 raise Invalid("The end of some rows is not known: ask the bank about them first")
+            transfer_limits.check_rows(row.company_id, _failed(row))
             row.round, row.failed, row.status, row.finished_at = row.round + 1, 0, Status.RUNNING, None
+            row.round_began_at = now or timezone.now()
             reserve.set_to(row, row.reserved + total)
             row.save()
             PayoutChunk.objects.filter(batch=row).update(
@@ -128,9 +137,12 @@ def retry(batch: PayoutBatch, count: int, total: int) -> PayoutBatch:
 
 def failed_rows(batch: PayoutBatch) -> tuple[int, int]:
     """How many rows failed in the latest round, and their sum in centavos: what `retry` would pay."""
-    failed = Payment.objects.filter(batch=batch, round=batch.round, status=Payment.Status.FAILED)
-    values = list(failed.values_list("value", flat=True))
+    values = list(_failed(batch).values_list("value", flat=True))
     return len(values), sum(values)
+
+
+def _failed(batch: PayoutBatch) -> QuerySet[Payment]:
+    return Payment.objects.filter(batch=batch, round=batch.round, status=Payment.Status.FAILED)
 
 
 def unsure(batch: PayoutBatch) -> QuerySet[Payment]:

@@ -22,12 +22,14 @@ from django.utils import timezone
 from payments.bank import pace
 from payments.bank.port import BankError, BankSent, BankUnavailable, SendOrder, SendStatus
 from payments.models import Payment, PayoutBatch
+from payments.services import instructions
 from payments.services.batches import leases, lifecycle, rows
 from payments.services.batches.columns import Row
 from payments.services.batches.leases import Chunk, LeaseLost
 from payments.services.batches.settling import Result, payment_id, settle
 from payments.services.errors import ServiceError
-from payments.services.payments import outcomes, sending
+from payments.services.payments import outcomes
+from payments.services.payments.sending import PixOut
 from woovi.threads import gives_back
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,9 @@ def _pay(batch_id: int | None, seconds: float, pool: ThreadPoolExecutor) -> bool
     end = time.monotonic() + seconds
     while not leaving.is_set() and (chunk := leases.claim(batch_id)):
         batch = PayoutBatch.objects.select_related("company").get(pk=chunk.batch_id)
+        if batch.company.payments_frozen:  # approved in the moment of the freeze, which pauses those that run
+            _pause(batch, "The company's payments are frozen")
+            batch.refresh_from_db(fields=["status"])
         try:
             going = _pay_chunk(batch, chunk, pool)
         except LeaseLost:
@@ -233,12 +238,12 @@ def send_row(
     Raises BankUnavailable where nothing happened.
     """
     id_ = payment_id(batch, row.line, round_)
-    order = SendOrder(id_, row.value, pix_key=row.pix_key, payer_message=row.comment)
+    pix = PixOut(SendOrder(id_, row.value, pix_key=row.pix_key, payer_message=row.comment))
     try:
         with pace.acting_for(batch.company_id):
-            answer = sending.read(id_) if look_up else None
+            answer = instructions.look_up(pix) if look_up else None
             if answer is None and may_send():
-                answer = sending.place(order, timedelta(0) if look_up else None)
+                answer = instructions.request(pix, timedelta(0) if look_up else None)
     except BankUnavailable:
         raise
     except BankError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,10 @@ SELECT r.line, r.reference, r.pix_key, r.value, coalesce(p.status, %(none)s), co
 FROM payments_payoutrow r LEFT JOIN LATERAL (
     SELECT * FROM payments_payment p WHERE p.batch_id = %(batch)s AND p.line = r.line ORDER BY round DESC LIMIT 1
 ) p ON true WHERE r.batch_id = %(batch)s ORDER BY r.line
+"""
+_IN_DOUBT = """
+SELECT batch_id, count(*) FILTER (WHERE status = 'PROCESSING'), count(*) FILTER (WHERE status = 'QUARANTINED')
+FROM payments_payment WHERE batch_id = ANY(%s) AND status IN ('PROCESSING', 'QUARANTINED') GROUP BY batch_id
 """
 
 
@@ -49,15 +53,18 @@ class Progress:
 
 def progress(batch: PayoutBatch) -> Progress:
     """The batch's progress now: two small queries, however many rows it has."""
-    batch = PayoutBatch.objects.get(pk=batch.pk)
+    return progress_of([PayoutBatch.objects.get(pk=batch.pk)])[0]
+
+
+def progress_of(batches: Sequence[PayoutBatch]) -> list[Progress]:
+    """The progress of batches that were just read: one query for all of them."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FILTER (WHERE status = 'PROCESSING'), count(*) FILTER (WHERE status = 'QUARANTINED') "
-            "FROM payments_payment WHERE batch_id = %s AND status IN ('PROCESSING', 'QUARANTINED')",
-            [batch.pk],
-        )
-        unknown, quarantined = cursor.fetchone()
-    waiting = batch.rows - batch.confirmed - batch.failed - unknown - quarantined
+        cursor.execute(_IN_DOUBT, [[batch.pk for batch in batches]])
+        in_doubt = {pk: (unknown, quarantined) for pk, unknown, quarantined in cursor.fetchall()}
+    return [_progress(batch, *in_doubt.get(batch.pk, (0, 0))) for batch in batches]
+
+
+def _progress(batch: PayoutBatch, unknown: int, quarantined: int) -> Progress:
     return Progress(
         batch.status,
         batch.rows,
@@ -66,7 +73,7 @@ def progress(batch: PayoutBatch) -> Progress:
         batch.failed,
         unknown,
         quarantined,
-        waiting,
+        batch.rows - batch.confirmed - batch.failed - unknown - quarantined,
         batch.reserved,
     )
 

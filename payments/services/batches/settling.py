@@ -70,7 +70,8 @@ def settle(
         written = _write(batch, current, now, may_insert=chunk is not None) if current else []
         ended = [(id_, status, value) for id_, status, value in written if status in {"CONFIRMED", "FAILED"}]
         if ended:
-            reserve.set_to(batch, batch.reserved - sum(value for _, _, value in ended))
+            paid = sum(value for _, status, value in ended if status == "CONFIRMED")
+            reserve.set_to(batch, batch.reserved - sum(value for _, _, value in ended), paid)
             _book(batch, [id_ for id_, _, _ in ended])
             batch.confirmed += sum(status == "CONFIRMED" for _, status, _ in ended)
             batch.failed += sum(status == "FAILED" for _, status, _ in ended)
@@ -100,7 +101,7 @@ def _write(
         texts([result.reason[:200] for result in results]),
         integers([result.is_unknown for result in results]),
     )
-    owner = (batch.company_id, batch.pk, batch.round, batch.approved_at, now)
+    owner = (batch.company_id, batch.pk, batch.round, batch.round_began_at or batch.approved_at, now)
     return statements.fetch(_WRITE, *columns, *owner, may_insert)
 
 

@@ -18,7 +18,9 @@ from payments.models import Payment, PayoutBatch
 from payments.services.batches.columns import Row
 from payments.services.batches.paying import result_of, send_row
 from payments.services.batches.settling import Result, settle
+from payments.services.carrying_out import request_noted
 from payments.services.errors import Invalid, Unavailable
+from payments.services.instructions import grace, look_up
 from payments.services.payments import outcomes, sending
 from woovi.threads import gives_back
 
@@ -60,7 +62,8 @@ def _look(payment: Payment, now: datetime) -> Result | None:
     running = {"asked_at": now, "batch__status": PayoutBatch.Status.RUNNING}
     try:
         with pace.acting_for(payment.company_id):
-            answer = sending.read(payment.public_id) or sending.send_noted(payment, now, **running)
+            pix = sending.pix_of(payment)
+            answer = look_up(pix) or request_noted(payment, pix, now, **running)
     except BankUnavailable as error:
         log.warning("Payment %s stays open: %s", payment.pk, error)
         return None
@@ -73,7 +76,7 @@ def _look(payment: Payment, now: datetime) -> Result | None:
 def _never_sent(payment: Payment, now: datetime) -> Result | None:
     """The end of a payment that the bank does not have, of a batch that sends no more. None while it may still come."""
     sends = Q(batch__status__in=(PayoutBatch.Status.RUNNING, PayoutBatch.Status.PAUSED))
-    late = Q(sent_at__gt=now - sending.grace())
+    late = Q(sent_at__gt=now - grace())
     if Payment.objects.filter(sends | late, pk=payment.pk).exists():
         return None
     reason = "Cancelled, and not at the bank"
@@ -108,10 +111,14 @@ def _ask(payment: Payment) -> Result | None:
 def give_up(payment: Payment, now: datetime | None = None) -> Payment:
     """End a payment in quarantine as FAILED, if the bank does not have it. Then a retry may pay its row.
 
-    Raises Invalid where it is not in quarantine, or the bank has it; Unavailable where the bank does not answer.
+    Raises Invalid where it is not in quarantine, or the bank has it, or may still begin to carry it out; Unavailable
+    where the bank does not answer.
     """
+    now = now or timezone.now()
     if payment.status != Status.QUARANTINED or not payment.batch:
         raise Invalid("Only a payment in quarantine can be given up")
+    if now < (payment.sent_at or payment.created_at) + grace():
+        raise Invalid("The bank may still carry this payment out. Try again in a minute")
     if _ask(payment):
         raise Invalid("The bank has this payment: ask it")
     failed = Result(
@@ -121,7 +128,7 @@ def give_up(payment: Payment, now: datetime | None = None) -> Payment:
         error_code=outcomes.OTHER,
         reason="Given up in quarantine",
     )
-    settle(payment.batch, [failed], now or timezone.now())
+    settle(payment.batch, [failed], now)
     payment.refresh_from_db()
     return payment
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from xml.parsers.expat import ExpatError
 
 from payments.services.batches import xml_parts
+from payments.services.batches.columns import Problem
 from payments.services.batches.xlsx_cells import Reader, Sheet, Strings
 from payments.services.batches.xml_parts import parse
 from payments.services.errors import Invalid
@@ -26,8 +27,8 @@ def is_xlsx(file: BinaryIO) -> bool:
     return start == b"PK\x03\x04"
 
 
-def read_xlsx(file: BinaryIO) -> Generator[tuple[int, list[str]]]:
-    """Each row that is not empty, with its number in the sheet. Raises Invalid."""
+def read_xlsx(file: BinaryIO) -> Generator[tuple[int, list[str] | Problem]]:
+    """Each row that is not empty, with its number in the sheet; a Problem in place of a hidden one. Raises Invalid."""
     try:
         with xml_parts.open_archive(file) as archive:
             name = _first_sheet(archive)

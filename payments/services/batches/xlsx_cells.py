@@ -6,6 +6,7 @@ import re
 from array import array
 from decimal import Decimal, InvalidOperation
 
+from payments.services.batches.columns import TITLES, Problem
 from payments.services.batches.tables import LONGEST
 from payments.services.errors import Invalid
 
@@ -68,16 +69,20 @@ class Strings(Reader):
 
 
 class Sheet(Reader):
-    """Collects whole rows in `rows`, which whoever parses takes away."""
+    """Collects whole rows in `rows`, which whoever parses takes away. One that is hidden is a Problem: a filter that
+    was left on hides rows from whoever looks the file over, and a reader would pay them.
+    """
 
     def __init__(self, strings: Strings) -> None:
         super().__init__()
-        self.rows: list[tuple[int, list[str]]] = []
+        self.rows: list[tuple[int, list[str] | Problem]] = []
         self._strings, self._number, self._cells, self._kind = strings, 0, list[str](), "n"
+        self._hidden = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "row":
             self._begin_row(attributes.get("r"))
+            self._hidden = attributes.get("hidden") in {"1", "true"}
         elif tag == "c":
             self._begin_cell(attributes)
         elif tag == ("t" if self._kind == "inlineStr" else "v"):
@@ -89,7 +94,10 @@ class Sheet(Reader):
         elif tag == "c":
             self._cells.append(self._value(self.take()))
         elif tag == "row" and any(cell.strip() for cell in self._cells):
-            self.rows.append((self._number, self._cells))
+            hidden = Problem(
+                self._number, TITLES["reference"], "the row is hidden: show it in the spreadsheet, or delete it"
+            )
+            self.rows.append((self._number, hidden if self._hidden else self._cells))
             self._cells = []
 
     def _begin_row(self, given: str | None) -> None:

@@ -2,12 +2,14 @@
 
 from payments.services.charges.creating import MAX_VALUE, ChargeRequest, create, fee, forget
 from payments.services.charges.expiring import BANK_DELAY, CURSOR, expire_due
+from payments.services.charges.splits import Split
 
 __all__ = [
     "BANK_DELAY",
     "CURSOR",
     "MAX_VALUE",
     "ChargeRequest",
+    "Split",
     "create",
     "expire_due",
     "fee",

@@ -16,8 +16,7 @@ from django.db.models import F, QuerySet, Sum
 
 from payments.bank.port import BankReturn
 from payments.models import Account, Charge, ReceivedPix, Refund
-from payments.services import ledger
-from payments.services.charges import debts
+from payments.services import debts, ledger
 from payments.services.ledger import Event, Line, Posting
 from woovi import outbox
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -20,9 +21,12 @@ from django.db import connection
 from django.utils import timezone
 
 from payments.models import Charge, Company
+from payments.models.charge import terms_of
 from payments.pix import keys
-from payments.services import customers
-from payments.services.charges import registering
+from payments.services import customers, frozen
+from payments.services.charges import due_dates, registering
+from payments.services.charges.due_dates import DueRequest
+from payments.services.charges.splits import Split, resolved
 from payments.services.errors import Duplicate, Invalid, Unavailable
 
 MAX_VALUE = 999_999_999_999  # centavos: API Pix has ten digits of reais
@@ -44,10 +48,17 @@ class ChargeRequest:
     additional_info: tuple[dict[str, str], ...] = ()
     ensure_same_tax_id: bool = False
     expires_at: datetime | None = None
+    due: DueRequest | None = None  # makes it an OVERDUE charge, which neither `expires_in` nor `expires_at` ends
+    splits: tuple[Split, ...] = ()
+    subaccount: str = ""  # the Pix key of the sub-account that gets all but the fee
 
     def digest(self) -> bytes:
         """SHA-256 of the request. A repeated correlationID must come with the same one."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, default=str).encode()).digest()
+        fields = asdict(self)
+        for later in ("due", "splits", "subaccount"):  # a request without them has the hash that it had before them
+            if not fields[later]:
+                del fields[later]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).digest()
 
 
 def fee(company: Company, value: int) -> int:
@@ -86,7 +97,7 @@ def create(
             charge.refresh_from_db()  # another process registered it first
     except Charge.DoesNotExist:  # another process deleted it meanwhile
         raise Unavailable("The charge was given up meanwhile. Send the same request again") from None
-    if return_existing:
+    if return_existing and not charge.deleted_at:
         return charge
     raise Duplicate("There is already a charge with this correlationID", "correlationID")
 
@@ -129,8 +140,15 @@ def _existing(company: Company, request: ChargeRequest, now: datetime) -> Charge
 
 def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge:
     """Step 1: insert the charge. Where another process has just inserted it, return that one."""
+    frozen.refuse(company, "charges")
     customer = _checked_customer(request)
-    expires_in = _checked_expiry(company, request, now)
+    if request.due:
+        customer = due_dates.with_address(company, customer)
+        ends = _due_columns(request.due, request.value, now)
+    else:
+        seconds = _checked_expiry(company, request, now)
+        ends = {"expires_in": seconds, "expires_at": now + timedelta(seconds=seconds)}
+    share = request.value - fee(company, request.value)
     Charge.objects.bulk_create(
         [
             Charge(
@@ -142,12 +160,12 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
                 comment=request.comment,
                 customer=customer,
                 additional_info=list(request.additional_info),
+                splits=resolved(company, request.splits, request.subaccount, share),
                 ensure_same_tax_id=request.ensure_same_tax_id,
                 txid=uuid.uuid4().hex,
-                expires_in=expires_in,
-                expires_at=now + timedelta(seconds=expires_in),
                 created_at=now,
                 updated_at=now,
+                **ends,
             )
         ],
         ignore_conflicts=True,
@@ -157,6 +175,14 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
     return Charge.objects.select_related("company").get(company=company, correlation_id=request.correlation_id)
 
 
+def _due_columns(request: DueRequest, value: int, now: datetime) -> dict[str, Any]:
+    """The columns of an OVERDUE charge that say when it ends, and what it is worth until then."""
+    due = due_dates.checked(request, value, now)
+    ends_at = due_dates.ends_at(terms_of(value, due.due_date, due.valid_for, due.terms))
+    seconds = math.ceil((ends_at - now).total_seconds())
+    return {**asdict(due), "type": Charge.Type.OVERDUE, "expires_in": seconds, "expires_at": ends_at}
+
+
 def _checked_expiry(company: Company, request: ChargeRequest, now: datetime) -> int:
     """Seconds until the charge ends. Raises Invalid."""
     seconds, field = request.expires_in, "expiresIn"
@@ -164,9 +190,14 @@ def _checked_expiry(company: Company, request: ChargeRequest, now: datetime) -> 
         seconds, field = int((request.expires_at - now).total_seconds()), "expiresDate"
     if seconds is None:
         return company.charge_expires_in
+    check_seconds(seconds, field)
+    return seconds
+
+
+def check_seconds(seconds: int, field: str) -> None:
+    """Raise Invalid where a charge may not end in so many seconds from now."""
     if not MIN_EXPIRES_IN <= seconds <= MAX_EXPIRES_IN:
         raise Invalid(f"{field} must be from {MIN_EXPIRES_IN} to {MAX_EXPIRES_IN} seconds from now", field)
-    return seconds
 
 
 def _checked_customer(request: ChargeRequest) -> dict[str, Any] | None:

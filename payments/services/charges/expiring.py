@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from payments.models import BankCursor, Charge, SetAsidePix
@@ -16,6 +17,16 @@ CURSOR = "received"  # name of the BankCursor: how far the bank's list of receiv
 EXPIRE_BATCH = 500  # charges per transaction
 
 
+def due() -> QuerySet[Charge]:
+    """The charges that `expire_due` would expire now."""
+    cursor = BankCursor.objects.filter(name=CURSOR).first()
+    if cursor is None:
+        return Charge.objects.none()
+    return Charge.objects.filter(
+        status=Charge.Status.ACTIVE, registered_at__isnull=False, expires_at__lt=cursor.read_until - BANK_DELAY
+    ).exclude(txid__in=SetAsidePix.objects.filter(resolved_at=None).exclude(txid="").values("txid"))
+
+
 def expire_due(now: datetime | None = None) -> int:
     """Expire charges that are past their end. Returns how many; call again while that is EXPIRE_BATCH.
 
@@ -23,15 +34,10 @@ def expire_due(now: datetime | None = None) -> int:
     then, so EXPIRED is final. A charge whose Pix is set aside waits until that is booked or resolved.
     """
     now = now or timezone.now()
-    cursor = BankCursor.objects.filter(name=CURSOR).first()
-    if cursor is None:
-        return 0
-    due = Charge.objects.filter(
-        status=Charge.Status.ACTIVE, registered_at__isnull=False, expires_at__lt=cursor.read_until - BANK_DELAY
-    ).exclude(txid__in=SetAsidePix.objects.filter(resolved_at=None).exclude(txid="").values("txid"))
     with transaction.atomic():
         charges = list(
-            due.select_for_update(of=("self",), skip_locked=True)
+            due()
+            .select_for_update(of=("self",), skip_locked=True)
             .select_related("company")
             .order_by("expires_at")[:EXPIRE_BATCH]
         )

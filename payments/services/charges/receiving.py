@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -16,16 +16,17 @@ from django.utils import timezone
 
 from payments import bank, contract
 from payments.bank.port import BankError, BankReceived, BankRefused
-from payments.models import Account, Charge, Company, ReceivedPix
+from payments.models import Account, Charge, Company, QrCode, ReceivedPix
 from payments.models.base import new_public_id
 from payments.services import companies, ledger
-from payments.services.charges import clocks, creating, refunds, registering
+from payments.services.charges import clocks, creating, refunds, registering, splits
 from payments.services.errors import Unavailable
 from payments.services.ledger import Event, Line, Posting
 from woovi import statements
 
 log = logging.getLogger(__name__)
 Outcome = ReceivedPix.Outcome
+READ_BEFORE = timedelta(minutes=5)  # from when a payer sees the value of a charge until the payment
 
 
 class _NotRegistered(Exception):
@@ -109,6 +110,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
             public_id=new_public_id(),
             company=company,
             charge=charge,
+            qr_code=_qr_code(company, received.txid) if charge is None else None,
             end_to_end_id=received.end_to_end_id,
             txid=received.txid,
             value=received.value,
@@ -125,8 +127,9 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         settled = charge if charge and outcome == Outcome.SETTLED else None
         if settled:  # the same values as _INSERT has just written, for the events
             settled.status, settled.paid_at, settled.updated_at = Charge.Status.COMPLETED, pix.paid_at, now
+            settled.paid_value = pix.value if settled.is_overdue else None
         if pix.credited:
-            ledger.post(_posting(pix, settled))
+            ledger.post(_posting(pix, settled), *(splits.postings(pix, settled) if settled else ()))
         else:
             refunds.return_from_suspense(pix, _posting(pix, None), now)
         return pix
@@ -150,6 +153,11 @@ def _locked_charge(txid: str, key: str) -> Charge | None:
     return None
 
 
+def _qr_code(company: Company, txid: str) -> QrCode | None:
+    """The static QR code that was paid. Deleted ones too: a print of them can still be paid."""
+    return QrCode.objects.filter(company=company, identifier=txid).first() if txid else None
+
+
 def _outcome(charge: Charge | None, received: BankReceived) -> str:
     if charge is None:
         return Outcome.LOOSE
@@ -160,15 +168,20 @@ def _outcome(charge: Charge | None, received: BankReceived) -> str:
         return Outcome.LATE
     if charge.ensure_same_tax_id and received.payer_tax_id != (charge.customer or {}).get("taxID"):
         return Outcome.WRONG_PAYER
-    if received.value != charge.value:
+    if received.value not in _worth(charge, received.paid_at):
         return Outcome.WRONG_VALUE
     return Outcome.SETTLED
+
+
+def _worth(charge: Charge, paid_at: datetime) -> set[int]:
+    """What the charge is worth, in centavos. Just after midnight also what it was worth when the payer's bank read it."""
+    return {charge.worth(paid_at), charge.worth(paid_at - READ_BEFORE)} if charge.is_overdue else {charge.value}
 
 
 def _fee(charge: Charge | None, company: Company, value: int, outcome: str) -> int:
     """The fee in centavos. A charge's was fixed when it was created; a Pix that is returned costs nothing."""
     if charge and outcome == Outcome.SETTLED:
-        return charge.fee
+        return min(charge.fee, value)  # less may have been paid than the charge's value, before its due date
     return creating.fee(company, value) if outcome == Outcome.LOOSE else 0
 
 
@@ -181,12 +194,13 @@ def _text(text: str, length: int) -> str:
 _INSERT = """
 WITH pix AS (
     INSERT INTO payments_receivedpix (public_id, company_id, charge_id, end_to_end_id, txid, value, fee, outcome,
-        paid_at, payer_name, payer_tax_id, payer_message, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        paid_at, payer_name, payer_tax_id, payer_message, created_at, qr_code_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     ON CONFLICT (end_to_end_id) DO NOTHING
     RETURNING id, charge_id, outcome, paid_at
 ), settled AS (
-    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = $13
+    UPDATE payments_charge SET status = 'COMPLETED', paid_at = pix.paid_at, updated_at = $13,
+        paid_value = CASE type WHEN 'OVERDUE' THEN $6::bigint END
     FROM pix WHERE pix.outcome = 'SETTLED' AND payments_charge.id = pix.charge_id
 )
 SELECT id FROM pix
@@ -199,6 +213,7 @@ def _insert(pix: ReceivedPix) -> bool:
         _INSERT,
         *(pix.public_id, pix.company_id, pix.charge_id, pix.end_to_end_id, pix.txid, pix.value, pix.fee, pix.outcome),
         *(pix.paid_at, pix.payer_name, pix.payer_tax_id, pix.payer_message, pix.created_at),
+        pix.qr_code_id,
     )
     for (pix.pk,) in written:
         return True
@@ -228,7 +243,12 @@ def _posting(pix: ReceivedPix, settled: Charge | None) -> Posting:
 def _events(pix: ReceivedPix, settled: Charge | None) -> tuple[Event, ...]:
     company = pix.company
     body: dict[str, Any] = {"pix": contract.pix(pix, company, settled)}
-    received = {"charge": None, "pixQrCode": None, **body, "refunds": []}
+    received = {
+        "charge": None,
+        "pixQrCode": contract.qr_code(pix.qr_code) if pix.qr_code else None,
+        **body,
+        "refunds": [],
+    }
     if settled is None:
         return (_event("OPENPIX:TRANSACTION_RECEIVED", company, received),)
     body["charge"] = received["charge"] = contract.charge(settled, company, pix)

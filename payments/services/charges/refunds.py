@@ -12,13 +12,13 @@ import logging
 import uuid
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError
-from django.db.models import F
+from django.db import IntegrityError, transaction
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from payments import contract
 from payments.models import Account, Charge, Company, ReceivedPix, Refund
-from payments.services import ledger
+from payments.services import frozen, ledger
 from payments.services.errors import Duplicate, Invalid, Unavailable
 from payments.services.ledger import Event, Posting
 from woovi import outbox
@@ -43,7 +43,7 @@ def request(
 
     Raises:
         Duplicate: the correlationID was used with another body.
-        Invalid: the charge is not paid, or was paid more than 90 days ago; or the value is more than is left of the
+        Invalid: the company's refunds are frozen; the charge is not paid, or was paid more than 90 days ago; or the value is more than is left of the
             charge, or more than the balance has available.
         Unavailable: another process holds the charge's lock. The same request may be sent again.
     """
@@ -58,6 +58,7 @@ def request(
             first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
             if first:
                 return _existing(first, digest)
+            frozen.refuse(company, "refunds")
             return _reserve(locked.row, correlation_id, digest, value, comment, now)
     except ledger.InsufficientFunds as error:
         raise Invalid("value is more than the balance has available", "value") from error
@@ -69,6 +70,61 @@ def request(
         if first is None:
             raise
         return _existing(first, digest)
+
+
+def request_loose(
+    company: Company,
+    received: ReceivedPix,
+    correlation_id: str,
+    value: int | None = None,
+    comment: str = "",
+    now: datetime | None = None,
+) -> Refund:
+    """Refund `value` centavos (default: all that is left) of a Pix that paid no charge. Otherwise as `request`.
+
+    The Pix is a fact without a fence, so its row is locked by the database, in one short transaction.
+    """
+    now = now or timezone.now()
+    if not correlation_id:
+        raise Invalid("correlationID must not be empty", "correlationID")
+    digest = hashlib.sha256(json.dumps(["pix", received.pk, value, comment]).encode()).digest()
+    try:
+        with transaction.atomic():
+            pix = ReceivedPix.objects.select_for_update(no_key=True).get(pk=received.pk, company=company)
+            first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
+            if first:
+                return _existing(first, digest)
+            frozen.refuse(pix.company, "refunds")
+            return _open(_loose(pix, correlation_id, digest, value, comment, now), Account.Kind.MERCHANT)
+    except ledger.InsufficientFunds as error:
+        raise Invalid("value is more than the balance has available", "value") from error
+    except IntegrityError:  # the correlationID was used at the same time for another Pix
+        first = Refund.objects.filter(company=company, correlation_id=correlation_id).first()
+        if first is None:
+            raise
+        return _existing(first, digest)
+
+
+def _loose(
+    pix: ReceivedPix, correlation_id: str, digest: bytes, value: int | None, comment: str, now: datetime
+) -> Refund:
+    """Check a refund of a Pix without charge. The caller has locked the Pix."""
+    if now > pix.paid_at + WINDOW:
+        raise Invalid("The Pix was paid more than 90 days ago")
+    others = Refund.objects.filter(received=pix).exclude(status=Refund.Status.REJECTED)
+    left = max(pix.value - (others.aggregate(sum=Sum("value"))["sum"] or 0), 0)
+    value = left if value is None else value
+    if not 0 < value <= left:
+        raise Invalid(f"value must be from 1 to what is left of the Pix, {left} centavos", "value")
+    return Refund(
+        company_id=pix.company_id,
+        received=pix,
+        correlation_id=correlation_id,
+        request_hash=digest,
+        value=value,
+        comment=comment,
+        created_at=now,
+    )
 
 
 def _existing(first: Refund, digest: bytes) -> Refund:

@@ -13,7 +13,16 @@ from django.utils import timezone
 
 from payments import bank
 from payments.bank import pace
-from payments.bank.port import BankCharge, BankError, BankNotFound, BankRefused, BankUnknown, ChargeOrder, Debtor
+from payments.bank.port import (
+    Address,
+    BankCharge,
+    BankError,
+    BankNotFound,
+    BankRefused,
+    BankUnknown,
+    ChargeOrder,
+    Debtor,
+)
 from payments.models import Charge
 from payments.services.charges import clocks, codes
 from payments.services.charges.events import write_event
@@ -34,10 +43,10 @@ def register(charge: Charge, now: datetime | None = None) -> bool:
     now = now or timezone.now()
     try:
         with pace.acting_for(charge.company_id):
-            _announce_callback(charge.company.pix_key)
+            announce_callback(charge.company.pix_key)
             registered = _at_bank(_order(charge))
             br_code = codes.br_code(charge, registered) or codes.br_code(
-                charge, bank.current().read_charge(charge.txid)
+                charge, bank.current().read_charge(charge.txid, overdue=charge.is_overdue)
             )
     except BankRefused as error:
         raise Invalid(f"The bank refused the charge: {error.code}") from error
@@ -47,7 +56,8 @@ def register(charge: Charge, now: datetime | None = None) -> bool:
         log.error("The bank gave charge %s neither a code nor an address", charge.txid)
         raise Unavailable("The bank gave no code to pay by. Send the same request again")
     charge.br_code, charge.registered_at, charge.updated_at = br_code, now, now
-    charge.expires_at = clocks.ends_at(charge, registered, now)
+    if not charge.is_overdue:  # a due date is a day, whatever the clocks say
+        charge.expires_at = clocks.ends_at(charge, registered, now)
     with transaction.atomic():
         first = Charge.objects.filter(pk=charge.pk, registered_at=None).update(
             br_code=charge.br_code, registered_at=now, updated_at=now, expires_at=charge.expires_at
@@ -67,7 +77,15 @@ def _order(charge: Charge) -> ChargeOrder:
         debtor=Debtor(debtor["taxID"], debtor["name"][:200]) if debtor.get("taxID") and debtor.get("name") else None,
         payer_request=charge.comment,
         additional_info=tuple((item["key"], item["value"]) for item in charge.additional_info),
+        due=charge.due if charge.is_overdue else None,
+        address=_address(debtor["address"]) if charge.is_overdue else None,
     )
+
+
+def _address(address: dict[str, str]) -> Address:
+    """As far as the Pix API's columns reach."""
+    lines = [address[name] for name in ("street", "number", "complement", "neighborhood") if address.get(name)]
+    return Address(", ".join(lines)[:200], address["city"][:200], address["state"][:2], address["zipcode"][:8])
 
 
 def _at_bank(order: ChargeOrder) -> BankCharge:
@@ -80,7 +98,7 @@ def _at_bank(order: ChargeOrder) -> BankCharge:
     except BankRefused as error:
         refusal = error  # "txid already used" is a refusal too, although the bank has the charge
     try:
-        return bank.current().read_charge(order.txid)
+        return bank.current().read_charge(order.txid, overdue=order.due is not None)
     except BankNotFound:
         if refusal:
             raise refusal from None
@@ -90,7 +108,7 @@ def _at_bank(order: ChargeOrder) -> BankCharge:
 _refused: dict[tuple[str, str, str], float] = {}  # callback addresses that the bank refused: time of the next try
 
 
-def _announce_callback(pix_key: str) -> None:
+def announce_callback(pix_key: str) -> None:
     """Set our callback address at the bank. A refusal stops no charge: the bank's list of received Pix is polled."""
     address = (settings.BANK_URL, pix_key, f"{settings.PUBLIC_URL}/bank")
     if time.monotonic() < _refused.get(address, 0):

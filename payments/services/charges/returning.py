@@ -1,96 +1,63 @@
 """Ask the bank for the return of a refund, and book what it says.
 
-The refund's row is locked from before the bank is asked until its answer is booked, with no transaction open in between
-(docs/locks.md). So one process at a time asks, and one that lost its lock books nothing. Where the bank's answer is lost,
-the refund stays open, and the next try reads the return at the bank before it asks again.
+`carrying_out` says how the bank is asked. Whoever books has the refund's row locked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import time
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from payments import bank
-from payments.bank import pace
 from payments.bank.port import BankError, BankNotFound, BankRefused, BankReturn, BankUnavailable, ReturnStatus
 from payments.models import Account, ReceivedPix, Refund
 from payments.services import ledger
+from payments.services.carrying_out import ask_in_turn, carry_out
 from payments.services.charges import bank_returns
 from payments.services.charges.refunds import event
+from payments.services.instructions import Instruction
 from woovi import outbox
-from woovi.locks import LockLost, LockNotAvailable, SplitLock, StaleFence
 
 log = logging.getLogger(__name__)
 
 CHECK_AFTER = timedelta(seconds=10)  # until the bank is asked about an open refund again
-CHECK_BATCH = 200
 # A bank may call us before its own list has the Pix. For this long "not found" does not reject an automatic refund.
 SEEN_WITHIN = timedelta(hours=1)
 # The bank's status that contradicts how the refund ended here.
 CONTRADICTION = {Refund.Status.REJECTED: ReturnStatus.DONE, Refund.Status.CONFIRMED: ReturnStatus.REFUSED}
-CHECK_SECONDS = 5.0  # of one run: where the bank hangs, the rest waits for the next run
 
 
 def send(refund_id: int, now: datetime | None = None) -> Refund:
-    """Ask the bank to return the money, and book its answer. Without an answer the refund stays open for `check_open`.
-
-    Where another process has the refund's lock, or took it over while the bank answered, that process books it.
-    """
-    try:
-        with Refund.objects.lock_rows(pk=refund_id, nowait=True) as lock:
-            return _send(lock, now or timezone.now())
-    except LockNotAvailable:
-        log.info("Refund %s: somebody else asks the bank", refund_id)
-    except (LockLost, StaleFence):
-        log.warning("Refund %s was taken over by another process", refund_id)
+    """Ask the bank to return the money, and book its answer. Without one the refund stays open for `check_open`."""
+    now = now or timezone.now()
+    with contextlib.suppress(BankError):
+        carry_out(Refund, refund_id, now, lambda refund: _Return(refund, now), _book)
     return Refund.objects.get(pk=refund_id)
 
 
-def _send(lock: SplitLock, now: datetime) -> Refund:
-    refund: Refund = lock.rows.row
-    if refund.status != Refund.Status.IN_PROCESSING:
-        return refund
-    asked_before = refund.checked_at is not None
-    # Before the call: after a crash in it, the bank may have the request.
-    Refund.objects.filter(pk=refund.pk).update(checked_at=now)
-    try:
-        with pace.acting_for(refund.company_id):
-            answer = _read(refund) if asked_before or refund.by_bank else None
-            if answer is None:
-                lock.check()
-                answer = _ask(refund, now)
-    except BankError as error:
-        log.warning("Refund %s stays open: %s", refund.pk, error)
-        return refund
-    with lock.write() as rows:
-        return _book(rows.row, answer, now)
+class _Return(Instruction[BankReturn]):
+    """The return of a refund. Of one that the bank makes by itself, only how it stands is asked."""
 
+    def __init__(self, refund: Refund, now: datetime) -> None:
+        self._refund, self._now, self._pix = refund, now, refund.received.end_to_end_id
 
-def _read(refund: Refund) -> BankReturn | None:
-    """The return as the bank has it, or None."""
-    try:
-        return bank.current().read_return(refund.received.end_to_end_id, refund.return_id)
-    except BankNotFound:
-        return None
+    def read(self) -> BankReturn:
+        return bank.current().read_return(self._pix, self._refund.return_id)
 
+    def request(self) -> BankReturn:
+        refund = self._refund
+        if refund.by_bank:
+            return self.read()
+        return bank.current().request_return(self._pix, refund.return_id, refund.value, refund.comment)
 
-def _ask(refund: Refund, now: datetime) -> BankReturn:
-    """Request the return. A final refusal is returned as REFUSED; whatever may still change is raised as BankError."""
-    if refund.by_bank:
-        raise BankUnavailable("NotSeen", "the bank has not listed its own return yet")
-    try:
-        return bank.current().request_return(
-            refund.received.end_to_end_id, refund.return_id, refund.value, refund.comment
-        )
-    except BankRefused as error:
-        # "Id already used" is a refusal too. Only if the bank has no return under this id is it refused.
-        if answer := _read(refund):
-            return answer
-        if isinstance(error, BankNotFound) and refund.automatic and now < refund.created_at + SEEN_WITHIN:
+    def refused(self, error: BankRefused) -> BankReturn:
+        refund = self._refund
+        if refund.by_bank:
+            raise BankUnavailable("NotSeen", "the bank has not listed its own return yet") from error
+        if isinstance(error, BankNotFound) and refund.automatic and self._now < refund.created_at + SEEN_WITHIN:
             raise BankUnavailable("NotSeen", "the bank has not listed this Pix yet") from error
         return BankReturn(refund.return_id, "", refund.value, ReturnStatus.REFUSED, str(error))
 
@@ -98,19 +65,8 @@ def _ask(refund: Refund, now: datetime) -> BankReturn:
 def check_open(now: datetime | None = None) -> int:
     """Ask the bank about open refunds, least recently asked first. Returns how many were tried."""
     now = now or timezone.now()
-    due = _open_refunds().filter(Q(checked_at=None) | Q(checked_at__lt=now - CHECK_AFTER))
-    ordered = due.filter(created_at__lt=now - CHECK_AFTER).order_by(F("checked_at").asc(nulls_first=True), "created_at")
-    asked, deadline = 0, time.monotonic() + CHECK_SECONDS
-    for refund_id in list(ordered.values_list("pk", flat=True)[:CHECK_BATCH]):
-        if time.monotonic() > deadline:
-            break
-        send(refund_id, now)
-        asked += 1
-    return asked
-
-
-def _open_refunds() -> QuerySet[Refund]:
-    return Refund.objects.filter(status=Refund.Status.IN_PROCESSING)
+    due = Refund.objects.filter(status__in=Refund.OPEN, created_at__lt=now - CHECK_AFTER)
+    return ask_in_turn(due, CHECK_AFTER, send, now)
 
 
 def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datetime | None = None) -> None:

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from payments import contract
-from payments.models import Account, Company, Payment
+from payments.models import Account, Company, Payment, User
 from payments.pix import ids
-from payments.services import ledger, pix_key_tokens
+from payments.services import frozen, ledger, pix_key_tokens, transfer_limits
 from payments.services.errors import Invalid, NotFound, Unavailable
 from woovi import outbox
 from woovi.locks import LockNotAvailable, StaleFence
@@ -21,14 +21,21 @@ CONFIRMED = "Payment already confirmed"
 DECIDED = {Status.DENIED: "Payment denied", Status.REMOVED: "Payment not found"}
 
 
-def approve(company: Company, correlation_id: str, now: datetime | None = None) -> Payment:
+def approve(
+    company: Company, correlation_id: str, now: datetime | None = None, *, approver: User | None = None
+) -> Payment:
     """Hold the payment's value and let a worker send it.
+
+    Args:
+        approver: the person who approves it; None for a program of the company.
 
     Raises:
         NotFound: the company has no such payment.
-        Invalid: it was approved, denied or removed before, or the balance is too low; then it stays CREATED.
+        Invalid: the company's payments are frozen; it was approved, denied or removed before; or it is above a limit
+            (LimitReached) or the balance, or the approver made it or belongs to another company, and then it stays CREATED.
         Unavailable: another process has its lock. The same request may be sent again.
     """
+    frozen.refuse(company, "payments")
     alone = Payment.objects.filter(company=company, batch=None, correlation_id=correlation_id)
     found = alone.values_list("pk", flat=True).first()
     if found is None:
@@ -36,7 +43,7 @@ def approve(company: Company, correlation_id: str, now: datetime | None = None) 
     try:
         now = now or timezone.now()
         with Payment.objects.lock_for_update(pk=found) as locked:
-            approved = _approve(locked.row, now)
+            approved = _approve(locked.row, now, approver)
     except ledger.InsufficientFunds as error:
         raise Invalid("You do not have enough balance to make this payment", "value") from error
     except (LockNotAvailable, StaleFence) as error:
@@ -46,18 +53,32 @@ def approve(company: Company, correlation_id: str, now: datetime | None = None) 
     return approved
 
 
-def _approve(payment: Payment, now: datetime) -> Payment:
+def _approve(payment: Payment, now: datetime, approver: User | None) -> Payment:
     _refuse_unless_created(payment)
-    merchant = ledger.accounts(payment.company_id)[Account.Kind.MERCHANT]
-    hold = ledger.hold(payment.company_id, payment.public_id, "payment_hold", merchant, payment.value)
+    if approver and approver.pk == payment.maker_id:
+        raise Invalid("Who made a payment does not approve it")
+    if approver and approver.company_id != payment.company_id:
+        raise Invalid("The approver is of another company")
+    transfer_limits.check_one(payment.company_id, payment.value)
+    transfer_limits.take(payment.company_id, payment.value, now)
+    source = payment.source_id or ledger.accounts(payment.company_id)[Account.Kind.MERCHANT]
+    hold = ledger.hold(payment.company_id, payment.public_id, "payment_hold", source, payment.value)
     payment.hold_id = ledger.post(hold)[0].transaction_id
-    payment.status, payment.approved_at = Status.APPROVED, now
+    payment.status, payment.approved_at, payment.approver = Status.APPROVED, now, approver
     payment.end_to_end_id = payment.end_to_end_id or ids.mint("E", settings.BANK_ISPB, now)
-    payment.save(update_fields=["hold", "status", "approved_at", "end_to_end_id"])
+    payment.save(update_fields=["hold", "status", "approved_at", "approver", "end_to_end_id"])
     tenant, payload = str(payment.company_id), {"payment_id": payment.pk}
     # Two rows: only the first refreshes the company's pages, only the second starts a task.
     outbox.write_many([("payment.approved", tenant, payload), ("task:send_payment", tenant, payload)])
     return payment
+
+
+def approve_new(payment: Payment, now: datetime) -> Payment:
+    """Approve a payment that the caller's transaction has just written, so that nobody else can be at it.
+
+    Raises InsufficientFunds.
+    """
+    return _approve(payment, now, None)
 
 
 def deny(payment: Payment, reason: str, now: datetime | None = None) -> Payment:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from payments import contract
 from payments.bank.port import BankSent, SendStatus
-from payments.models import Account, Payment
-from payments.services import ledger
+from payments.models import Account, Payment, Subaccount
+from payments.services import ledger, transfer_limits
 from payments.services.ledger import Event
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,14 @@ _CODE = re.compile(r"([A-Z][A-Za-z0-9_]{3,59}) - ")
 _NETWORKS = re.compile(r"[A-Z]{2}[0-9A-Z]{2}")
 NOT_AUTHORIZED, OTHER = "PIX_OUT_NOT_AUTHORIZED", "PAY_PIX_KEY_ERROR"
 # The bank's words for a refusal at once, as the contract says it.
-REFUSALS = {"ChaveNaoEncontrada": "PIX_KEY_INFO_NOT_FOUND", "ChavePixInvalida": "INVALID_PIX_KEY"}
+REFUSALS = {
+    "ChaveNaoEncontrada": "PIX_KEY_INFO_NOT_FOUND",
+    "ChavePixInvalida": "INVALID_PIX_KEY",
+    "EntryBlocked": "ENTRY_ASSOCIATED_WITH_RESTRICTED_ACCOUNT_OR_USER",
+    "TaxIdNumberBlocked": "ENTRY_ASSOCIATED_WITH_RESTRICTED_ACCOUNT_OR_USER",
+}
+# Another withdrawal to the same key would end as this one: a sub-account's are refused from then on.
+NO_SUCH_RECEIVER = {"PIX_KEY_INFO_NOT_FOUND", "ENTRY_ASSOCIATED_WITH_RESTRICTED_ACCOUNT_OR_USER"}
 
 
 def book(payment: Payment, answer: BankSent, now: datetime) -> Payment:
@@ -53,8 +60,13 @@ def _confirm(payment: Payment, now: datetime) -> None:
 
 def _fail(payment: Payment, reason: str, now: datetime) -> None:
     assert payment.hold_id
+    assert payment.approved_at
     payment.status, payment.resolved_at, payment.reason = Status.FAILED, now, reason[:200]
     payment.error_code = error_code(reason)
+    if payment.source_id and payment.error_code in NO_SUCH_RECEIVER:
+        # Before its account is locked, as a withdrawal does.
+        Subaccount.objects.filter(account=payment.source_id).update(withdraw_blocked=True)
+    transfer_limits.count(payment.company_id, -payment.value, payment.approved_at)
     ledger.post(ledger.void_hold(payment.hold_id, payment.public_id, "payment_void", (event(payment),)))
 
 

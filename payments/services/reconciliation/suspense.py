@@ -23,14 +23,19 @@ def retry(refund: Refund, now: datetime | None = None) -> Refund:
     """
     with transaction.atomic():
         received = ReceivedPix.objects.select_for_update(no_key=True).get(pk=refund.received_id)  # one retry at a time
-        refund = Refund.objects.get(pk=refund.pk)
-        if not refund.automatic or refund.status != Refund.Status.REJECTED:
-            raise Invalid("Only a refused return out of suspense can be tried again")
-        others = Refund.objects.filter(received=received).exclude(status=Refund.Status.REJECTED)
-        left = received.value - (others.aggregate(sum=Sum("value"))["sum"] or 0)
-        if left <= 0:
-            raise Invalid("Nothing of this Pix is left to return: another return is under way or done")
+        value = left(Refund.objects.get(pk=refund.pk))
         try:
-            return refunds.return_again(received, left, now or timezone.now())
+            return refunds.return_again(received, value, now or timezone.now())
         except ledger.InsufficientFunds as error:
             raise Invalid("Suspense does not have this value any more") from error
+
+
+def left(refund: Refund) -> int:
+    """Centavos of the refund's Pix that may be returned again. Raises Invalid as `retry`."""
+    if not refund.automatic or refund.status != Refund.Status.REJECTED:
+        raise Invalid("Only a refused return out of suspense can be tried again")
+    others = Refund.objects.filter(received=refund.received_id).exclude(status=Refund.Status.REJECTED)
+    value: int = refund.received.value - (others.aggregate(sum=Sum("value"))["sum"] or 0)
+    if value <= 0:
+        raise Invalid("Nothing of this Pix is left to return: another return is under way or done")
+    return value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from payments.services.charges import debts, expiring
+from payments.services import debts
+from payments.services.charges import expiring
 from payments.services.reconciliation import bank_list, set_aside, unfinished
 
 

@@ -40,7 +40,7 @@ def finish_charges(now: datetime | None = None) -> int:
         if not unregistered.filter(pk=charge.pk).update(updated_at=now):
             continue  # another process has it
         try:
-            bank.current().read_charge(charge.txid)
+            bank.current().read_charge(charge.txid, overdue=charge.is_overdue)
             finished += registering.register(charge, now)
         except BankNotFound:
             creating.forget(charge, now)

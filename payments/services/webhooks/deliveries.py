@@ -18,8 +18,9 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from payments.models import WebhookAttempt, WebhookDelivery
+from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.services.errors import Invalid
+from payments.services.webhooks import breaker
 from payments.services.webhooks.events import event_names, payload
 from payments.services.webhooks.signing import headers
 from woovi import database, outbox, queue, statements
@@ -53,7 +54,8 @@ def fan_out(events: list[OutboxEvent]) -> None:
     ]
     if rows:
         WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
-        hint(WebhookDelivery.objects.filter(event__in=events, status=Status.PENDING, attempts=0))
+        fresh = WebhookDelivery.objects.filter(event__in=events, status=Status.PENDING, attempts=0)
+        hint(fresh.filter(breaker.may_try(timezone.now(), "endpoint__")))
 
 
 def hint(deliveries: Iterable[WebhookDelivery]) -> None:
@@ -108,11 +110,16 @@ def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status
     sent = headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
     database.let_go()  # a merchant may be slow, and many workers may wait
     answer = outgoing.post(endpoint.url, body, sent, settings.WEBHOOK_TIMEOUT)
-    return _finish(attempt, answer, now or timezone.now())
+    status = _finish(attempt, answer, now or timezone.now())
+    if answer.accepted:
+        breaker.succeeded(endpoint)
+    else:
+        breaker.failed(endpoint, now or timezone.now())
+    return status
 
 
 def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
-    """Try a finished delivery once more, for an operator.
+    """Try a finished delivery once more, also where its endpoint is paused.
 
     Raises Invalid where its endpoint is inactive or the delivery is not finished.
     """
@@ -125,28 +132,51 @@ def resend(delivery: WebhookDelivery, now: datetime | None = None) -> None:
         .update(status=Status.PENDING, next_attempt_at=now, leased_until=now + HINT, delivered_at=None)
     ):
         raise Invalid("the delivery is not finished")
+    breaker.probe_now(delivery.endpoint, now)
     hint(WebhookDelivery.objects.filter(pk=delivery.pk))
 
 
+def resend_failed(endpoint: WebhookEndpoint, now: datetime | None = None) -> int:
+    """Make all failed deliveries of the endpoint due again, and return how many.
+
+    The sweep hints them, every company in its turn, because there may be thousands. Raises Invalid where the endpoint is
+    inactive.
+    """
+    if not endpoint.is_active:
+        raise Invalid("the webhook is inactive or deleted")
+    now = now or timezone.now()
+    failed = WebhookDelivery.objects.filter(endpoint=endpoint, status=Status.FAILED)
+    count = failed.update(status=Status.PENDING, next_attempt_at=now, leased_until=None)
+    breaker.probe_now(endpoint, now)
+    return count
+
+
 def _idle(now: datetime) -> QuerySet[WebhookDelivery]:
-    """Deliveries that are due and not being tried. A try's lease is longer than a hint's, which tells them apart.
+    """Deliveries that are due and not being tried, of endpoints that are not paused. A try's lease is longer than a hint's.
 
     Deleted endpoints are included: an event at the moment of deletion may leave a delivery, which its try marks FAILED.
     """
     due = WebhookDelivery.objects.filter(status=Status.PENDING, next_attempt_at__lte=now)
+    due = due.filter(breaker.may_try(now, "endpoint__"))
     return due.filter(Q(leased_until=None) | Q(leased_until__lte=now + HINT))
 
 
 def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None:
-    """Claim the try and record it, committed before the merchant is called. None where it is not due or was claimed."""
+    """Claim the try and record it, committed before the merchant is called.
+
+    None where it is not due or was claimed, or its endpoint is paused.
+    """
     lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT) + MARGIN
     with transaction.atomic():
+        if not breaker.enter(delivery_id, now, lease):
+            return None
         # No condition on the endpoint: Django would put it into a subquery, which PostgreSQL does not evaluate again
         # after waiting for another worker's update, so both would claim the try.
         claimed = WebhookDelivery.objects.filter(
             pk=delivery_id, status=Status.PENDING, attempts=after, next_attempt_at__lte=now
         ).update(attempts=F("attempts") + 1, leased_until=lease)
         if not claimed:
+            transaction.set_rollback(True)  # somebody else may be the probe
             return None
         delivery = WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery_id)
         if not delivery.endpoint.is_active:

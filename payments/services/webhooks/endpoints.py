@@ -79,9 +79,22 @@ def change(company: Company, public_id: str, fields: dict[str, Any], now: dateti
     _check(endpoint)
     if endpoint.is_active and endpoint.url != tested_url:
         _test(endpoint, now)
+        fields |= {"failures": 0, "paused_until": None}
     if not _write(endpoint, **fields):
         raise NotFound("Webhook not found")  # deleted meanwhile
     return endpoint
+
+
+def send_test(company: Company, public_id: str, now: datetime | None = None) -> None:
+    """Send the endpoint another test POST. Must not be called inside a transaction.
+
+    Raises:
+        NotFound: the company has no such endpoint.
+        Invalid: it did not answer with 2xx, or cannot be called.
+    """
+    endpoint = _find(company, public_id)
+    _check(endpoint)
+    _test(endpoint, now or timezone.now())
 
 
 def delete(company: Company, public_id: str, now: datetime | None = None) -> None:

@@ -1,4 +1,4 @@
-/* The countdown and the copy button of a charge's code, for merchants and shoppers. */
+/* The countdown and the copy button of a charge's code, for merchants and shoppers; and the button that prints. */
 "use strict";
 (() => {
   const skew = Date.now() - Number(document.body.dataset.now) * 1000;
@@ -26,6 +26,8 @@
     });
   }
   document.addEventListener("htmx:afterRequest", speak);
+
+  document.querySelectorAll("[data-print]").forEach((button) => { button.hidden = false; button.onclick = () => print(); });
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from payments.services.charges import receiving
 from payments.services.payments import PaymentOrder
 from tests.bank_process import BankProcess
 from tests.payments import making
+from tests.payments.admin.second import approve_all
 from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all, quick_bank
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,14 +79,17 @@ def test_failed_rows_are_paid_again_if_they_are_those_that_were_shown(
 
     quick_bank.after = refuse
     assert pay_all(running).status == "PARTIAL"
-    asked = act(operator, "payoutbatch", "retry", running)
-    assert "3 failed rows, R$\u00a03,00" in asked
-    field = f"shown_{running.pk}"
-    assert f'name="{field}" value="3 300"' in asked
-    for shown in ({}, {field: "2 300"}, {field: "3 200"}, {field: "3"}, {field: "x 300"}):
-        assert "Other rows have failed" in act(operator, "payoutbatch", "retry", running, confirmed="yes", **shown)
+    act(operator, "payoutbatch", "retry", running, answered="1", reason="the keys were mended")
+    page = operator.get("/admin/payments/proposal/").content.decode()
+    assert "rows: 3" in page
+    assert "value: R$\u00a03,00" in page
     assert PayoutBatch.objects.get().status == "PARTIAL"
-    act(operator, "payoutbatch", "retry", running, confirmed="yes", **{field: "3 300"})
+    Payment.objects.filter(line=3).update(value=99)  # other rows than were shown
+    assert "It has changed since it was proposed" in approve_all()
+    Payment.objects.filter(line=3).update(value=100)
+    assert PayoutBatch.objects.get().status == "PARTIAL"
+    act(operator, "payoutbatch", "retry", running, answered="1", reason="the keys were mended")
+    approve_all()
     assert PayoutBatch.objects.get().status == "RUNNING"
 
 
@@ -127,6 +132,25 @@ def test_a_row_in_quarantine_is_asked_about_and_given_up(
     act(operator, "payment", "ask_bank", payment)
     payment.refresh_from_db()
     assert payment.status == "QUARANTINED", "the bank does not have it"
+    assert "may still carry" in act(operator, "payment", "give_up", payment, confirmed="yes")
+    Payment.objects.update(sent_at=timezone.now() - timedelta(hours=1))
     act(operator, "payment", "give_up", payment, confirmed="yes")
     payment.refresh_from_db()
     assert (payment.status, money(running.company)) == ("FAILED", (9_920, 200))
+
+
+def test_a_contradicted_payment_is_corrected_with_a_reason(
+    operator: Client, quick_bank: BankInProcess, shop: Company
+) -> None:
+    payments.create(shop, PaymentOrder("a", 100, pix_key="bad@exemplo.com"))
+    payment = payments.send(payments.approve(shop, "a").pk)
+    quick_bank.sent[payment.public_id] = replace(quick_bank.sent[payment.public_id], status=SendStatus.DONE)
+    payments.ask(payment)
+    act(operator, "payment", "resolve_contradiction", payment, answered="1", reason="as the bank's letter says")
+    payment.refresh_from_db()
+    assert payment.status == "FAILED", "nothing before another operator has approved"
+    approve_all()
+    payment.refresh_from_db()
+    assert (payment.status, money(shop)) == ("CONFIRMED", (9_820, 0))
+    assert "as the bank's letter says" in LogEntry.objects.get(user__email="op@example.com").change_message
+    assert "does not contradict" in act(operator, "payment", "resolve_contradiction", payment, answered="1", reason="x")

@@ -22,7 +22,7 @@ from tests.topologies.topologies import Standalone
 from woovi.cache import ReadThroughCache, readthrough, versioned
 
 pytestmark = pytest.mark.django_db
-SHIPPED = ("balance", "bank.account", "bank.charge", "bank.participants", "bank.token", "dict.entry")
+SHIPPED = ("balance", "bank.account", "bank.charge", "bank.participants", "bank.token", "dict.entry", "overview.days")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from payments.services.errors import Invalid, Unavailable
 from payments.services.reconciliation import contradictions, suspense
 from tests.bank_process import BankProcess
 from tests.payments import making
+from tests.payments.admin.second import approve_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,10 +64,12 @@ def test_a_return_out_of_suspense_is_tried_again_once(operator: Client, stuck: R
     assert Refund.objects.count() == 1, "nothing before a reason is given"
 
     act(operator, "refund", "retry_suspense", stuck.pk, answered="1", reason="the payer asked")
+    assert Refund.objects.count() == 1, "nothing before another operator has approved"
+    approve_all()
 
     again = Refund.objects.exclude(pk=stuck.pk).get()
     assert (again.value, again.automatic, again.return_id != stuck.return_id) == (1000, True, True)
-    assert "the payer asked" in LogEntry.objects.get().change_message
+    assert "the payer asked" in LogEntry.objects.get(user__email="op@example.com").change_message
     said = act(operator, "refund", "retry_suspense", stuck.pk, answered="1", reason="again")
     assert "não resta nada a devolver" in said
     assert returning.send(again.pk).status == "CONFIRMED"
@@ -105,6 +108,7 @@ def test_a_contradiction_is_resolved_as_the_bank_has_it(operator: Client, contra
     before = making.balances(contradicted.company)["MERCHANT"]
 
     act(operator, "refund", "resolve_contradiction", contradicted.pk, answered="1", reason="seen at the bank")
+    approve_all()
 
     contradicted.refresh_from_db()
     assert (contradicted.status, contradicted.contradicted_at) == ("CONFIRMED", None)
@@ -113,7 +117,7 @@ def test_a_contradiction_is_resolved_as_the_bank_has_it(operator: Client, contra
     assert failed() == []
     said = act(operator, "refund", "resolve_contradiction", contradicted.pk, answered="1", reason="again")
     assert "O banco não contradiz esta devolução" in said
-    assert LogEntry.objects.count() == 1
+    assert LogEntry.objects.filter(user__email="op@example.com").count() == 1
 
 
 def test_a_confirmed_refund_that_the_bank_never_paid_is_the_merchants_again(bank: BankProcess) -> None:
@@ -182,6 +186,7 @@ def test_a_difference_and_a_pix_set_aside_are_resolved_once(operator: Client) ->
     aside = SetAsidePix.objects.create(end_to_end_id="E1", reason="?", next_attempt_at=timezone.now())
     for model, pk in (("bankdifference", row.pk), ("setasidepix", aside.pk)):
         act(operator, model, "resolve", pk, answered="1", reason="a fee")
+        approve_all()
         assert (
             "já está resolvido" in (said := act(operator, model, "resolve", pk, answered="1", reason="b"))
             or "já não está aberta" in said
@@ -190,4 +195,4 @@ def test_a_difference_and_a_pix_set_aside_are_resolved_once(operator: Client) ->
     aside.refresh_from_db()
     assert (row.status, row.resolution, aside.resolution) == ("RESOLVED", "a fee", "a fee")
     assert operator.get("/admin/payments/bankday/").status_code == 200
-    assert LogEntry.objects.count() == 2
+    assert LogEntry.objects.filter(user__email="op@example.com").count() == 2

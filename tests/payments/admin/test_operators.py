@@ -81,7 +81,7 @@ def test_a_service_that_refuses_anything_at_all_is_no_500(operator: Client, monk
     monkeypatch.setattr(companies, "update_terms", invalid)
     assert "It cannot be done just now" in act(operator, Application, "revoke", one[Application])
     forms: list[tuple[str, dict[str, object], str]] = [
-        (url(Application, "add"), {"company": other.pk, "name": "shop"}, "It cannot be done just now"),
+        (url(Application, "add"), {"company": other.pk, "name": "shop", "type": "API"}, "It cannot be done just now"),
         (
             url(Company, "add"),
             {"official_name": "A", "trade_name": "B", "tax_id": CNPJ, "pix_key": "a@b.example"},
@@ -97,6 +97,7 @@ def test_a_service_that_refuses_anything_at_all_is_no_500(operator: Client, monk
                 "fee_minimum": 10,
                 "fee_maximum": 400,
                 "charge_expires_in": 600,
+                "reason": "a promise",
             },
             "It was refused: no such terms",
         ),
@@ -131,14 +132,17 @@ def test_the_log_has_old_and_new_values_and_no_password(operator: Client) -> Non
     company = making.company(fee_minimum=50, trade_name="Loja")
     fees = {"fee_basis_points": 80, "fee_minimum": 10, "fee_maximum": 500, "charge_expires_in": 86_400}
     names = {"official_name": company.official_name, "trade_name": "Padaria", "city": company.city}
-    assert operator.post(url(Company, "change", company.pk), {**names, **fees}).status_code == 302
-    assert LogEntry.objects.latest("id").get_change_message() == "trade_name: Loja → Padaria; fee_minimum: 50 → 10"
-    fields = {"email": "bia@example.com", "company": company.pk, "usable_password": "true"}
+    form = {**names, **fees, "reason": "a promise"}
+    assert operator.post(url(Company, "change", company.pk), form).status_code == 302
+    entries = [entry.get_change_message() for entry in LogEntry.objects.order_by("id")]
+    assert entries[1] == "trade_name: Loja → Padaria"
+    assert "fee_minimum: R$ 0,50 → R$ 0,10 Reason: a promise" in entries[0].replace("\u00a0", " ")
+    fields = {"email": "bia@example.com", "usable_password": "true"}
     secret = {"password1": "correct horse 7", "password2": "correct horse 7"}
     assert operator.post(url(User, "add"), {**fields, **secret}).status_code == 302
-    assert "email: bia@example.com; company: Padaria" in LogEntry.objects.latest("id").get_change_message()
+    assert "email: bia@example.com" in LogEntry.objects.latest("id").get_change_message()
     assert not LogEntry.objects.filter(change_message__contains="correct horse").exists()
-    assert "fee_minimum: 50 → 10" in html.unescape(operator.get(url(LogEntry, "changelist")).content.decode())
+    assert "trade_name: Loja → Padaria" in html.unescape(operator.get(url(LogEntry, "changelist")).content.decode())
 
 
 def test_a_charge_leads_to_all_that_it_moved(operator: Client) -> None:

@@ -55,7 +55,7 @@ WRONG_CHARGES: list[tuple[str, Any]] = [
     ("comment", 1.0),
     ("comment", ["a"]),
     ("comment", "\0"),
-    ("type", "OVERDUE"),
+    ("type", "BOLETO"),
     ("type", 1),
     ("expiresIn", 299),
     ("expiresIn", -1),

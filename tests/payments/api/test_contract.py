@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from payments.models import Account, Charge, Customer, Payment, ReceivedPix
-from payments.services import customers
+from payments.services import companies, customers
 from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
@@ -187,6 +187,8 @@ ENDPOINTS = [
     ("GET", "/api/v1/charge"),
     ("POST", "/api/v1/charge"),
     ("GET", "/api/v1/charge/pedido-1"),
+    ("PATCH", "/api/v1/charge/pedido-1"),
+    ("DELETE", "/api/v1/charge/pedido-1"),
     ("GET", "/api/v1/charge/pedido-1/refund"),
     ("POST", "/api/v1/charge/pedido-1/refund"),
     ("GET", "/api/v1/payment"),
@@ -196,6 +198,7 @@ ENDPOINTS = [
     ("GET", "/api/v1/company"),
     ("GET", "/api/v1/account"),
     ("GET", "/api/v1/account/{account}"),
+    ("GET", "/api/v1/limits/{account}"),
     ("GET", "/api/v1/psp"),
     ("GET", "/api/v1/pix-keys/chave/check"),
     ("POST", "/api/v1/pix-keys/check"),
@@ -206,6 +209,11 @@ ENDPOINTS = [
     ("POST", "/api/v1/refund"),
     ("GET", "/api/v1/refund"),
     ("GET", "/api/v1/refund/devolucao-1"),
+    ("POST", "/api/v1/qrcode-static"),
+    ("GET", "/api/v1/qrcode-static"),
+    ("GET", "/api/v1/qrcode-static/balcao"),
+    ("DELETE", "/api/v1/qrcode-static/balcao"),
+    ("POST", "/api/v1/decode/emv"),
     ("GET", "/api/v1/transaction"),
     ("GET", "/api/v1/transaction/{transaction}"),
     ("GET", "/api/v1/statement"),
@@ -217,6 +225,26 @@ ENDPOINTS = [
     ("GET", "/api/v1/webhook/ips"),
     ("PATCH", "/api/v1/webhook/1"),
     ("DELETE", "/api/v1/webhook/1"),
+    ("POST", "/api/v1/application"),
+    ("DELETE", "/api/v1/application"),
+    ("POST", "/api/v1/application/rotate-secret"),
+    ("GET", "/api/v1/application/scopes"),
+    ("POST", "/api/v1/transfer"),
+    ("POST", "/api/v1/account/{account}/withdraw"),
+    ("POST", "/api/v1/account/{account}"),
+    ("GET", "/api/v1/pix-keys"),
+    ("POST", "/api/v1/pix-keys"),
+    ("DELETE", "/api/v1/pix-keys/chave"),
+    ("PUT", "/api/v1/pix-keys/chave/default"),
+    ("POST", "/api/v1/subaccount"),
+    ("GET", "/api/v1/subaccount"),
+    ("POST", "/api/v1/subaccount/transfer"),
+    ("GET", "/api/v1/subaccount/chave"),
+    ("DELETE", "/api/v1/subaccount/chave"),
+    ("POST", "/api/v1/subaccount/chave/credit"),
+    ("POST", "/api/v1/subaccount/chave/debit"),
+    ("POST", "/api/v1/subaccount/chave/withdraw"),
+    ("GET", "/api/v1/subaccount/chave/statement"),
 ]
 
 
@@ -242,7 +270,7 @@ def test_every_endpoint_is_in_the_table_of_tenants() -> None:
     from payments.api.app import api
 
     open_to_all = {"/api/v1/webhook/public-keys"}
-    examples = ("pedido-1", "cliente-1", "devolucao-1", "{transaction}")
+    examples = ("pedido-1", "cliente-1", "devolucao-1", "balcao", "{transaction}")
     known = set()
     for method, path in ENDPOINTS:
         for example in examples:
@@ -268,21 +296,24 @@ def test_a_rival_sees_and_changes_nothing(
     refunds.request(shop.company, paid, "devolucao-1", 1, now=paid.paid_at)
     account = Account.objects.get(company=shop.company, kind="MERCHANT").public_id
     end_to_end_id = paid.received.get().end_to_end_id
+    application = shop.company.applications.get()
+    theirs = {"clientId": application.client_id, "accountId": account, "application": {"name": "Meu"}}
     before = Customer.objects.get(correlation_id="cliente-1").updated_at
     for identifier in ("pedido-1", paid.public_id, paid.txid):
         where = path.format(account=account, transaction=end_to_end_id).replace("pedido-1", identifier)
-        if method in {"POST", "PATCH"}:
-            body = {"correlationID": "roubo", "value": 0, "webhook": {"name": "Meu"}, "phone": "1"}
-            answer = rival.send(method, where, {**body, "transactionEndToEndId": end_to_end_id})
+        if method == "GET":
+            answer = rival.get(where)
         else:
-            answer = rival.get(where) if method == "GET" else rival.delete(where)
-        assert answer.status_code in {200, 400, 503}  # 503: no bank runs here
+            body = {"correlationID": "roubo", "value": 0, "webhook": {"name": "Meu"}, "phone": "1", **theirs}
+            answer = rival.send(method, where, {**body, "transactionEndToEndId": end_to_end_id})
+        assert answer.status_code in {200, 400, 404, 503}  # 503: no bank runs here
         assert not [secret for secret in secrets if secret in answer.content.decode()]
-        if path.count("/") > 3 and not path.endswith(("/logs", "/tokens", "/events", "/ips", "/check")):
-            assert answer.status_code == 400
+        if path.count("/") > 3 and not path.endswith(("/logs", "/tokens", "/events", "/ips", "/check", "/scopes")):
+            assert answer.status_code in {400, 404}
     assert paid.refunds.count() == 1
     assert Customer.objects.get(correlation_id="cliente-1").updated_at == before
     assert not Payment.objects.exists()
+    assert companies.authenticate(shop.app_id) == application
 
 
 def told(*pixes: dict[str, Any]) -> bytes:
@@ -359,7 +390,8 @@ def test_an_unexpected_exception_is_500_without_its_text(
 
     monkeypatch.setattr(contract, "company", broken)
     with caplog.at_level(logging.ERROR):
-        answer = shop.get("/api/v1/company")
+        client = Client(headers={"Authorization": shop.app_id}, raise_request_exception=False)
+        answer = client.get("/api/v1/company")
     assert (answer.status_code, answer.json()) == (500, {"error": "Internal Server Error"})
     assert "a secret of ours" in caplog.text
 

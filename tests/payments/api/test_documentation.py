@@ -28,6 +28,19 @@ OPERATIONS = {
 }
 
 
+NOT_FOUND = {
+    "GET /api/v1/pix-keys/{pix_key}/check",
+    "POST /api/v1/pix-keys/check",
+    "GET /api/v1/limits/{account_id}",
+    "DELETE /api/v1/application",
+    "POST /api/v1/application/rotate-secret",
+    "DELETE /api/v1/pix-keys/{pix_key}",
+    "PUT /api/v1/pix-keys/{pix_key}/default",
+}
+CREATED = {"POST /api/v1/application", "POST /api/v1/pix-keys"}
+EMPTY = {"DELETE /api/v1/pix-keys/{pix_key}"}
+
+
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
     return COMPONENTS[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
@@ -35,15 +48,21 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_operation_is_described(name: str) -> None:
     operation = OPERATIONS[name]
-    assert re.match(r"(Create|Register|Change|Delete|Get|List|Refund|Approve) ", operation["summary"])
+    assert re.match(
+        r"(Create|Register|Change|Delete|Get|List|Read|Refund|Approve|Credit|Debit|Move|Withdraw) ",
+        operation["summary"],
+    )
     assert operation["description"]
     told = operation["responses"]
     public = name.endswith("/public-keys")
     with_body = "requestBody" in operation
-    expected = {200, 429, 503} | (set() if public else {400, 401}) | ({413, 415} if with_body else set())
-    assert set(told) == expected | ({404} if name.endswith("/check") else set())
-    assert with_body == name.startswith(("POST", "PATCH"))
+    done = {201} if name in CREATED else {204} if name in EMPTY else {200}
+    expected = done | {429, 503} | (set() if public else {400, 401, 403}) | ({413, 415} if with_body else set())
+    assert set(told) == expected | ({404} if name in NOT_FOUND else set())
+    assert with_body == (name.startswith(("POST", "PATCH")) or name == "DELETE /api/v1/application")
     for status, answer in told.items():
+        if status == 204:
+            continue
         schema = answer["content"]["application/json"]["schema"]
         schema = resolved(schema.get("items", schema))
         assert schema["properties"], (status, schema)

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from payments.models import Payment
+from payments.models import Payment, PayoutBatch, PayoutChunk, User
 from payments.selectors import work
 from payments.services import payments
 from payments.services.charges import receiving
@@ -31,6 +31,23 @@ def test_figures_of_what_is_open() -> None:
     assert 100 <= seen["payments_oldest_seconds"] < 130
     assert seen["outbox_waiting"] >= 2
     assert seen["outbox_oldest_seconds"] >= 100
+
+
+def test_figures_of_batches_that_wait_and_of_workers_that_died() -> None:
+    shop, now = making.company(), timezone.now()
+    maker = User.objects.create_user("maker@example.com", company=shop)
+    batch = PayoutBatch.objects.create(
+        company=shop, maker=maker, status="RUNNING", approved_at=now - timedelta(hours=1)
+    )
+    chunk = PayoutChunk.objects.create(batch=batch, number=1, first_line=2, last_line=3, attempts=3)
+    seen = work.read(now)
+    assert (seen["chunks_waiting"], seen["chunks_in_doubt"], seen["chunks_taken_over"]) == (1, 1, 2)
+    assert seen["chunks_oldest_seconds"] == 3600
+    batch.served_at = now - timedelta(seconds=5)
+    batch.save()
+    assert work.read(now)["chunks_oldest_seconds"] == 5
+    PayoutChunk.objects.filter(pk=chunk.pk).update(leased_until=now + timedelta(seconds=9))
+    assert work.read(now)["chunks_oldest_seconds"] == 0
 
 
 def test_only_who_has_the_token_reads_them(settings: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from payments import contract
 from payments.models import Account, Payment
-from payments.services import payments
+from payments.services import companies, payments
 from payments.services.charges import receiving
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -73,6 +73,18 @@ def test_a_payment_by_key_is_created_approved_and_read(rich: Merchant) -> None:
 
 def test_auto_approve(rich: Merchant) -> None:
     assert created(rich, {**KEY, "autoApprove": True})["payment"]["status"] == "APPROVED"
+
+
+def test_auto_approve_needs_the_scope_of_approving(rich: Merchant) -> None:
+    maker = rich.known_as(scopes=["PAYMENT_POST"])
+    answer = maker.post("/api/v1/payment", {**KEY, "autoApprove": True})
+    assert (answer.status_code, answer.json()) == (
+        403, {"error": "Application does not have required scope: PAYMENT_APPROVE_POST"},
+    )  # fmt: skip
+    assert not Payment.objects.exists()
+    assert created(maker, KEY)["payment"]["status"] == "CREATED"
+    both = rich.known_as(scopes=["PAYMENT_POST", "PAYMENT_APPROVE_POST"])
+    assert created(both, {**KEY, "correlationID": "b", "autoApprove": True})["payment"]["status"] == "APPROVED"
 
 
 def test_auto_approve_beyond_the_balance_leaves_it_created(shop: Merchant) -> None:
@@ -191,3 +203,31 @@ def test_a_failed_payment_shows_why(bank: BankProcess, rich: Merchant) -> None:
     assert shown["payment"]["status"] == "FAILED"
     assert shown["transaction"]["providerErrorCode"] == "AM04"
     assert shown["transaction"]["providerRejectedReason"].startswith("AM04 - ")
+
+
+def test_limits_are_shown_and_kept(rich: Merchant, rival: Merchant) -> None:
+    account = Account.objects.get(company=rich.company, kind="MERCHANT").public_id
+    path = f"/api/v1/limits/{account}"
+    unlimited = rich.get(path)
+    assert (unlimited.status_code, unlimited.json()) == (404, {"error": "No limits configured for this account"})
+
+    companies.update_terms(rich.company, payment_limit=50, day_limit=4_000_000, night_limit=100_000)
+
+    assert rich.get(path).json() == {
+        "limits": {
+            "pixPaymentLimit": 50,
+            "pixDayLimit": 4_000_000,
+            "pixNightLimit": 100_000,
+            "pixOutSameHolderDayLimit": 4_000_000,
+            "pixOutDifferentHolderDayLimit": 4_000_000,
+            "pixOutSameHolderNightLimit": 100_000,
+            "pixOutDifferentHolderNightLimit": 100_000,
+            "dayStartAt": "06:00",
+            "nightStartAt": "20:00",
+        }
+    }
+    foreign, wrong = rival.get(path), rich.get("/api/v1/limits/x")
+    assert (foreign.status_code, foreign.json()) == (404, {"error": "Account not found"})
+    assert (wrong.status_code, wrong.json()) == (400, {"error": "Account ID is invalid"})
+    refused(rich.post("/api/v1/payment", {**KEY, "autoApprove": True}), "value is more than the limit of one payment")
+    assert Payment.objects.get().status == "CREATED"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from payments import bank
-from payments.bank.port import BankNotFound, BankSent, SendOrder, SendStatus
+from payments.bank.directory import KeyOwner
+from payments.bank.port import BankNotFound, BankSent, SendOrder, SendStatus, not_sent
 from payments.models import Account, Company, PayoutBatch, User
 from payments.services import batches
 from payments.services.charges import receiving
@@ -36,6 +37,9 @@ class BankInProcess:
         self.keys[order.send_id] = order.pix_key
         self.after(order)
         return self.sent[order.send_id]
+
+    def lookup_key(self, *_: str) -> KeyOwner:
+        raise not_sent("ConnectError")
 
     def read_sent(self, send_id: str) -> BankSent:
         if send_id not in self.sent:

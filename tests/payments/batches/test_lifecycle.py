@@ -11,7 +11,7 @@ from payments import checks
 from payments.models import Company, PayoutBatch, PayoutRow, User
 from payments.services import batches
 from payments.services.batches import importing
-from payments.services.errors import Invalid
+from payments.services.errors import Invalid, TooMany
 from tests.payments import making
 from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all
 
@@ -149,3 +149,14 @@ def test_the_export_is_the_same_each_time(quick_bank: BankInProcess, approved: M
     assert lines[0].startswith("line,reference,pix_key,value,status")
     assert [line.split(",")[4] for line in lines[1:]] == ["CONFIRMED", "CONFIRMED", "FAILED"]
     assert lines[3].split(",")[6:8] == ["PIX_OUT_NOT_AUTHORIZED", "AC06 - no"]
+
+
+def test_a_company_without_tokens_for_look_ups_approves_no_batch(
+    shop: Company, uploaded: Make, checker: User, use_up_tokens: Callable[[Company], None]
+) -> None:
+    batch = batches.submit(uploaded(csv_of(2)))
+    use_up_tokens(shop)
+    with pytest.raises(TooMany, match=r"^20 tokens .* are needed, \d+ are there, all at \d\d:\d\d:\d\d$") as refusal:
+        batches.approve(batch, checker, batch.signature)
+    assert refusal.value.retry_after > 0
+    assert (PayoutBatch.objects.get().status, money(shop)) == ("AWAITING_APPROVAL", (999_500, 0))

@@ -128,7 +128,7 @@ def test_control_without_the_look_up_it_would_be_sent_again(
         dying.setattr(paying, "settle", lambda *given, **more: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             batches.pay(batch.pk)
-    monkeypatch.setattr(paying.sending, "read", lambda send_id: None)
+    monkeypatch.setattr(paying.instructions, "look_up", lambda pix: None)
     pay_whatever_dies(batch)
     assert quick_bank.calls == 8
     assert quick_bank.paid == 400, "and only the bank's own idempotency would be left"
@@ -155,7 +155,11 @@ def test_a_row_that_kills_its_workers_is_quarantined_and_the_others_are_paid(
     with pytest.raises(Invalid):
         batches.retry(batch, 0, 0)
 
-    batches.give_up(row)
+    later = timezone.now() + timedelta(seconds=120)
+    with pytest.raises(Invalid, match="may still carry"):
+        batches.give_up(row)
+    assert money(shop) == (998_800, 100)
+    batches.give_up(row, later)
 
     batch.refresh_from_db()
     assert (batch.failed, money(shop)) == (1, (998_800, 0))
@@ -197,7 +201,7 @@ def test_control_without_leases_rows_are_sent_twice_and_booked_once(
             both.wait()
 
     settings.PAYOUT_IN_FLIGHT = 1
-    monkeypatch.setattr(paying.sending, "read", lambda send_id: None)
+    monkeypatch.setattr(paying.instructions, "look_up", lambda pix: None)
     quick_bank.before = meet
 
     def work(_: int) -> None:

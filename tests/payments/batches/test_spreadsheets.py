@@ -10,6 +10,7 @@ import pytest
 from payments.models import Company, PayoutBatch, User
 from payments.services import batches
 from payments.services.batches import xlsx_cells, xml_parts
+from payments.services.batches.columns import Problem
 from payments.services.batches.xlsx import read_xlsx
 from payments.services.errors import Invalid
 from tests.payments import making
@@ -24,7 +25,7 @@ def problems(batch: PayoutBatch) -> list[tuple[int, str, str]]:
     return list(batch.found.order_by("line", "id").values_list("line", "column", "reason"))
 
 
-def rows_of(data: bytes) -> list[tuple[int, list[str]]]:
+def rows_of(data: bytes) -> list[tuple[int, list[str] | Problem]]:
     return list(read_xlsx(io.BytesIO(data)))
 
 
@@ -159,3 +160,24 @@ def test_a_damaged_archive_is_refused(damage: Callable[[bytes], bytes]) -> None:
     assert damage(whole) != whole
     with pytest.raises(Invalid, match="cannot be read"):
         rows_of(damage(whole))
+
+
+@pytest.mark.parametrize("hidden", ["1", "true"])
+def test_a_row_that_people_do_not_see_is_no_payout(shop: Company, maker: User, hidden: str) -> None:
+    """A filter that was left on hides rows: whoever looks the file over would approve what is not on the screen."""
+    seen, unseen = row(2, "a", "ana@exemplo.com", "1,00"), row(3, "b", "bia@exemplo.com", "9,00")
+    unseen = unseen.replace("<row", f'<row hidden="{hidden}"')
+    empty = row(4, "", "").replace("<row", '<row hidden="1"')
+    batch = upload(shop, maker, xlsx(HEADER + seen + unseen + empty))
+    assert problems(batch) == [(3, "identificador", "the row is hidden: show it in the spreadsheet, or delete it")]
+    assert (batch.status, batch.rows, batch.total) == ("DRAFT", 1, 100)
+
+
+def test_rows_that_say_that_they_are_shown_are_paid(shop: Company, maker: User) -> None:
+    shown = row(2, "a", "ana@exemplo.com", "1,00").replace("<row", '<row hidden="0"')
+    assert upload(shop, maker, xlsx(HEADER + shown)).status == "VALIDATED"
+
+
+def test_a_header_that_people_do_not_see_is_refused(shop: Company, maker: User) -> None:
+    with pytest.raises(Invalid, match="first row is hidden"):
+        upload(shop, maker, xlsx(HEADER.replace("<row", '<row hidden="1"') + row(2, "a", "ana@exemplo.com", "1,00")))

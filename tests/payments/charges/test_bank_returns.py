@@ -15,8 +15,8 @@ from payments import checks, contract
 from payments.bank.port import BankReceived, BankReturn, ReturnStatus
 from payments.models import Account, Charge, LedgerTransaction, ReceivedPix, Refund, User
 from payments.selectors import charges as select
-from payments.services import reconciliation
-from payments.services.charges import bank_returns, debts, receiving, refunds, returning
+from payments.services import debts, reconciliation
+from payments.services.charges import bank_returns, receiving, refunds, returning
 from payments.services.errors import Invalid
 from tests.payments import making
 from woovi.outbox.models import OutboxEvent

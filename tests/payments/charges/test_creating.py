@@ -182,7 +182,7 @@ def test_a_request_sent_again_keeps_reconciliation_from_forgetting_its_charge(
     txid = half_made(shop, monkeypatch).txid
     read = type(current()).read_charge
 
-    def read_and_be_overtaken(self: Any, asked: str) -> Any:
+    def read_and_be_overtaken(self: Any, asked: str, *, overdue: bool) -> Any:
         try:
             return read(self, asked)
         finally:
@@ -220,7 +220,7 @@ def test_half_made_charges_take_turns(bank: BankProcess, shop: Company, monkeypa
         half_made(shop, monkeypatch, name, "write_event")
     monkeypatch.setattr(registering, "register", lambda *given: (_ for _ in ()).throw(Unavailable("stuck")))
     asked: list[str] = []
-    monkeypatch.setattr(type(current()), "read_charge", lambda self, txid: asked.append(txid))
+    monkeypatch.setattr(type(current()), "read_charge", lambda self, txid, overdue: asked.append(txid))
 
     for minute in (0, 2):
         reconciliation.finish_charges(timezone.now() + timedelta(minutes=minute))

@@ -14,6 +14,7 @@ from payments import checks
 from payments.bank import current
 from payments.bank.port import BankReturn, ReturnStatus
 from payments.models import Account, Charge, Refund
+from payments.services import carrying_out
 from payments.services.charges import ChargeRequest, create, receiving, refunds, returning
 from payments.services.errors import Duplicate, Invalid
 from tests.bank_process import BankProcess
@@ -281,20 +282,20 @@ def test_many_stuck_ones_starve_nobody(
     bank: BankProcess, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each look begins with those that were not asked about for longest, however old the others are."""
-    monkeypatch.setattr(returning, "CHECK_BATCH", 3)
+    monkeypatch.setattr(carrying_out, "CHECK_BATCH", 3)
     bank.faults(settle_ms=3_600_000)
     opened = [ask(paid_at_bank, f"r{number}", 1).pk for number in range(5)]
     now = timezone.now() + timedelta(minutes=1)
 
     assert [returning.check_open(now), returning.check_open(now + timedelta(minutes=1))] == [3, 3]
 
-    assert set(Refund.objects.filter(checked_at__isnull=False).values_list("pk", flat=True)) == set(opened)
+    assert set(Refund.objects.filter(asked_at__isnull=False).values_list("pk", flat=True)) == set(opened)
 
 
 def test_a_look_ends_when_its_seconds_are_over(
     bank: BankProcess, paid_at_bank: Charge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(returning, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(carrying_out, "CHECK_SECONDS", 0.05)
     bank.faults(latency_ms=100)
     for number in range(3):
         ask(paid_at_bank, f"r{number}", 1)

@@ -38,7 +38,10 @@ def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
         "payments.mail_log_in_code": "webhooks",
         "payments.mail_password_link": "webhooks",
         "payments.mail_second_factor": "webhooks",
+        "payments.mail_person_added": "webhooks",
+        "payments.mail_invitation": "webhooks",
         "payments.prune": "webhooks",
+        "payments.check_ledger": "webhooks",
         "payments.sweep_webhooks": "webhooks",
     }
 

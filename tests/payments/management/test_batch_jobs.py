@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connections
 from django.utils import timezone
 
-from payments.models import Company, WebhookDelivery, WebhookEndpoint
-from payments.services import payments
+from payments import bank
+from payments.bank.port import StatementLine
+from payments.models import (
+    BankCursor,
+    BankDifference,
+    Charge,
+    Company,
+    Payment,
+    SetAsidePix,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from payments.services import payments, withdrawals
 from payments.services.charges import receiving
 from payments.services.payments import PaymentOrder
 from tests.payments import making
@@ -98,6 +112,122 @@ def test_a_statement(shop: Company) -> None:
     assert len(run("export_statement", shop.tax_id, "--from", yesterday, "--to", yesterday).splitlines()) == 1
 
 
+def test_a_statement_in_a_file(shop: Company, tmp_path: Path) -> None:
+    today, file = timezone.localdate().isoformat(), tmp_path / "a.csv"
+    asked = ("export_statement", shop.tax_id, "--from", today, "--to", today)
+    told = json.loads(run(*asked, "--file", str(file), "--json"))
+    assert told == {"file": str(file), "bytes": file.stat().st_size}
+    assert file.read_text().splitlines() == run(*asked).splitlines()
+    with pytest.raises(CommandError, match="--file"):
+        run(*asked, "--json")
+
+
 def test_a_statement_of_nobody() -> None:
     with pytest.raises(CommandError, match="no company"):
         run("export_statement", "1", "--from", "2026-01-01", "--to", "2026-01-02")
+
+
+def test_charges_are_expired_now_and_once(db: None) -> None:
+    owner = making.company()
+    for _ in range(3):
+        making.charge(owner)
+    making.charge(owner, expires_at=making.NOW + timedelta(days=9))
+    assert json.loads(run("expire_charges", "--json")) == {"dry_run": False, "due": 0, "expired": 0}, "nothing was read"
+    BankCursor.objects.create(name="received", read_until=making.NOW + timedelta(days=1))
+    assert json.loads(run("expire_charges", "--dry-run", "--json")) == {"dry_run": True, "due": 3, "expired": 0}
+    assert run("expire_charges") == "3 of 3 charges have expired\n"
+    assert json.loads(run("expire_charges", "--json"))["due"] == 0
+    assert Charge.objects.filter(status="EXPIRED").count() == 3
+
+
+class Statement:
+    """A bank with a statement, which lists no Pix."""
+
+    def __init__(self, lines: list[StatementLine]) -> None:
+        self.lines = lines
+
+    def statement(self, start: datetime, end: datetime) -> list[StatementLine]:
+        return self.lines
+
+    def list_received(self, *_: Any) -> list[Any]:
+        return []
+
+    def balance(self, at: datetime) -> int:
+        return 0
+
+
+def test_days_are_reconciled_line_by_line(shop: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    noon = datetime.fromisoformat("2026-03-04T12:00-03:00")
+    ids = [making.end_to_end_id() for _ in range(4)]
+    for id_ in ids[:3]:
+        receiving.receive(making.pix(end_to_end_id=id_, pix_key=shop.pix_key, value=500, paid_at=noon))
+    values = {ids[0]: 500, ids[1]: 501, ids[3]: 700}
+    monkeypatch.setattr(bank, "current", lambda: Statement([StatementLine(id_, v, noon) for id_, v in values.items()]))
+
+    def reconcile(*more: str) -> Any:
+        out = io.StringIO()
+        with pytest.raises(SystemExit):
+            call_command("reconcile", "--from", "2026-03-04", *more, stdout=out)
+        return out.getvalue()
+
+    found = json.loads(reconcile("--dry-run", "--json"))
+    assert found["days"] == [
+        {
+            "day": "2026-03-04",
+            "matched": 1,
+            "missing_here": [{"end_to_end_id": ids[3], "there": 700, "here": 0}],
+            "missing_there": [{"end_to_end_id": ids[2], "there": 0, "here": 500}],
+            "amount_differs": [{"end_to_end_id": ids[1], "there": 501, "here": 500}],
+        }
+    ]
+    assert not BankDifference.objects.exists()
+    for _ in range(2):
+        assert "1 matched" in reconcile()
+    kinds = BankDifference.objects.exclude(kind="BALANCE").order_by("kind").values_list("kind", flat=True)
+    assert list(kinds) == ["MISSING_AT_BANK", "MISSING_HERE", "VALUE"]
+    assert SetAsidePix.objects.get().end_to_end_id == ids[3]
+
+
+def test_a_day_that_is_not_over_is_not_reconciled(db: None) -> None:
+    with pytest.raises(CommandError, match="Only a day that is over"):
+        run("reconcile", "--from", timezone.localdate().isoformat())
+
+
+def test_withdrawals_are_made_once_a_day(shop: Company) -> None:
+    poor = making.company()
+    receiving.receive(making.pix(pix_key=poor.pix_key, value=150))  # 100 are left after the fee
+    planned = json.loads(run("settle_withdrawals", "--dry-run", "--json"))
+    assert planned["withdrawals"] == [{"company": shop.public_id, "value": 9_820}]
+    assert Payment.objects.count() == 1
+    assert json.loads(run("settle_withdrawals", "--json"))["total"] == 9_820
+    made = Payment.objects.latest("id")
+    assert (made.pix_key, made.status, made.company_id) == (shop.tax_id, "APPROVED", shop.pk)
+    receiving.receive(making.pix(pix_key=shop.pix_key, value=10_000))
+    assert json.loads(run("settle_withdrawals", "--json"))["withdrawals"] == []
+    assert withdrawals.settle(shop, 1_000, timezone.localdate()).pk == made.pk
+    assert json.loads(run("settle_withdrawals", "--company", "none", "--json"))["withdrawals"] == []
+
+
+def test_a_withdrawal_above_a_limit_is_named_and_tried_again(shop: Company) -> None:
+    Company.objects.update(payment_limit=1_000)
+    refused = json.loads(run("settle_withdrawals", "--json"))["refused"]
+    assert [row["value"] for row in refused] == [9_820]
+    assert "limit of one payment" in refused[0]["reason"]
+    Company.objects.update(payment_limit=None)
+    assert json.loads(run("settle_withdrawals", "--json"))["total"] == 9_820
+    assert Payment.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_withdrawals_at_once_are_one(shop: Company) -> None:
+    day = timezone.localdate()
+
+    def one(_: int) -> int:
+        try:
+            return withdrawals.settle(shop, 5_000, day).pk
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(one, range(4)))) == 1
+    assert Payment.objects.filter(pix_key=shop.tax_id).count() == 1

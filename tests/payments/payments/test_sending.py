@@ -17,7 +17,7 @@ from payments import checks
 from payments.bank import current
 from payments.bank.port import BankConflict, BankRefused, BankSent, BankUnavailable, BankUnknown, SendStatus
 from payments.models import Company, LedgerTransaction, Payment
-from payments.services import payments
+from payments.services import carrying_out, payments
 from payments.services.errors import Unavailable
 from payments.services.payments import PaymentOrder, outcomes, sending
 from tests.bank_process import BankProcess
@@ -70,7 +70,11 @@ def test_the_bank_pays(bank: BankProcess, shop: Company, approved: Approved) -> 
 def test_the_bank_refuses_and_the_money_is_free_again(
     bank: BankProcess, shop: Company, approved: Approved, key: str, code: str
 ) -> None:
-    payment = payments.send(approved(pix_key=key).pk)
+    bank.faults(unavailable_percent=100)  # its directory too, which would have refused one of the keys
+    minted = approved(pix_key=key)
+    bank.faults()
+
+    payment = payments.send(minted.pk)
 
     assert (payment.status, payment.error_code, money(shop)) == ("FAILED", code, (9_920, 0))
     told = OutboxEvent.objects.get(topic="OPENPIX:MOVEMENT_FAILED").payload
@@ -270,7 +274,7 @@ def test_control_without_the_lock_two_ask_and_one_books(
 ) -> None:
     """Every lock has a name of its own here, so that it keeps nobody away."""
     monkeypatch.setattr(names, "key", lambda row: f"lk:{{{uuid.uuid4()}}}")
-    monkeypatch.setattr(sending, "read", lambda send_id: None)
+    monkeypatch.setattr(carrying_out, "look_up", lambda instruction: None)
     payment, senders = approved(), []
     for asked in (1, 2):
         senders.append(elsewhere(payments.send, payment.pk))
@@ -294,7 +298,7 @@ def test_who_was_overtaken_while_the_bank_answered_books_nothing(
     assert force_release(Payment, payment.pk)
     refused = BankSent(payment.public_id, "", payment.value, SendStatus.REFUSED, "no")
     with monkeypatch.context() as answering:
-        answering.setattr(sending, "read", lambda send_id: refused)
+        answering.setattr(carrying_out, "look_up", lambda instruction: refused)
         assert payments.send(payment.pk).status == "FAILED"
     door.door.set()
     assert slow.result().status == "FAILED"

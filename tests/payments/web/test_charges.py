@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -202,7 +203,8 @@ def test_lists_do_not_ask_once_a_row(
     for _ in range(30):
         making.charge(company)
     for path in ("/", "/charges"):
-        with django_assert_max_num_queries(7):  # session, person, company, head of its log, charges, their Pix, balance
+        # Session, person, company, head of its log, charges, their Pix, balance; and on the first page how the day goes.
+        with django_assert_max_num_queries(7 if path == "/charges" else 10):
             merchant.get(path)
 
 
@@ -230,3 +232,46 @@ def test_another_companys_charges_do_not_exist(merchant: Client, bank: Any, comp
     making.charge(other, correlation_id=str(shared))
     answer = send(merchant, f"/charges/new/{shared}")
     assert Charge.objects.get(public_id=answer["Location"].rsplit("/")[-1]).company == company
+
+
+def test_the_list_is_filtered_by_days_and_values(merchant: Client, company: Company) -> None:
+    for day, value in ((1, 1_000), (2, 2_000), (3, 3_000)):
+        made = making.NOW.replace(day=day, hour=2)  # the evening before, in São Paulo
+        making.charge(company, value, correlation_id=f"order-{day}", created_at=made)
+
+    def found(query: str) -> list[str]:
+        return sorted(set(re.findall(r"order-\d", text(merchant, f"/charges?{query}"))))
+
+    assert found("first=2026-03-01") == ["order-2", "order-3"]
+    assert found("last=2026-03-01") == ["order-1", "order-2"]
+    assert found("first=2026-03-01&last=2026-03-01") == ["order-2"]
+    assert found("least=20,00") == ["order-2", "order-3"]
+    assert found("least=20,00&most=20,00") == ["order-2"]
+    assert found("most=20,00&status=ACTIVE&q=order-1") == ["order-1"]
+    assert found("last=9999-12-31") == ["order-1", "order-2", "order-3"]
+    assert "No charge matches" in text(merchant, "/charges?least=99,00")
+    for query, field in (("first=x", "first"), ("least=12.34", "least")):
+        answer = merchant.get(f"/charges?{query}")
+        assert answer.status_code == 422
+        assert f'id="id_{field}_error"' in answer.content.decode()
+
+
+def test_filters_stay_while_one_turns_pages_and_changes_the_state(merchant: Client, company: Company) -> None:
+    for _ in range(26):
+        making.charge(company, 2_000)
+    page = text(merchant, "/charges?least=10,00&q=&status=ACTIVE")
+    older = page.split('id="older" href="')[1].split('"')[0].replace("&amp;", "&")
+    assert parse_qs(older[1:])["least"] == ["10,00"]
+    assert parse_qs(older[1:])["status"] == ["ACTIVE"]
+    assert page.count('href="?least=10%2C00&amp;q=&amp;status=EXPIRED"') == 1
+
+
+def test_a_charge_is_made_like_another(merchant: Client, bank: Any, company: Company) -> None:
+    like = making.charge(company, 123_456, comment="Aula", customer={"name": "Bia", "taxID": making.BIA})
+    assert f"/charges/new?like={like.public_id}" in text(merchant, f"/charges/{like.public_id}")
+    form = merchant.get(f"/charges/new?like={like.public_id}")["Location"]
+    page = text(merchant, form)
+    assert all(f'value="{value}"' in page for value in ("1.234,56", "Aula", "Bia", making.BIA))
+    foreign = making.charge(making.company(), 777_777, comment="secret")
+    assert "secret" not in text(merchant, merchant.get(f"/charges/new?like={foreign.public_id}")["Location"])
+    assert merchant.get("/charges/new?like=%00'")["Location"].count("?") == 0

@@ -9,6 +9,7 @@ import pytest
 
 from payments.models import User
 from payments.services import devices
+from tests.payments.making import arguments
 from tests.payments.web.log_in import PASSWORD, THEIRS, browser, give_code, give_password, is_in
 from woovi.outbox.models import OutboxEvent
 from woovi.ratelimit import alarm
@@ -25,7 +26,7 @@ def test_a_stranger_without_a_phone_is_sent_a_code_by_mail(user: User, alarmed: 
     assert give_password(client)["Location"] == "/login/code"
     assert b"by mail" in client.get("/login/code").content
     event = OutboxEvent.objects.get(topic="task:mail_log_in_code")
-    devices.mail_code(**event.payload)
+    devices.mail_code(**arguments(event))
     (code,) = re.findall(r"\b\d{6}\b", mailoutbox[0].body)
     assert mailoutbox[0].to == ["ana@example.com"]
     assert code not in str(event.payload)

@@ -11,6 +11,7 @@ from django.test import Client
 
 from payments.models import User
 from payments.services import passwords, second_factor
+from tests.payments.making import arguments
 from tests.payments.web.log_in import PASSWORD, Owner, browser, give_password
 from woovi.outbox.models import OutboxEvent
 
@@ -24,7 +25,7 @@ def ask(client: Client, email: str = "ana@example.com") -> Any:
 def follow(mailoutbox: list[Any]) -> tuple[Client, str]:
     """Carry what is queued, and open the link of the last mail. The browser, and where it ended up."""
     for event in OutboxEvent.objects.filter(topic="task:mail_password_link"):
-        passwords.mail_link(**event.payload)
+        passwords.mail_link(**arguments(event))
     (link,) = re.findall(r"https?://\S+", mailoutbox[-1].body)
     client = browser()
     answer = client.get(urlsplit(link).path)
@@ -62,7 +63,7 @@ def test_an_unknown_e_mail_is_answered_and_queued_the_same(user: User, mailoutbo
     known, unknown = ask(browser()), ask(browser(), "nobody@example.com")
     first_page, second_page = (re.sub(rb'value="\w{64}"', b"", answer.content) for answer in (known, unknown))  # CSRF
     assert first_page == second_page
-    first, second = OutboxEvent.objects.order_by("id").values_list("payload", flat=True)
+    first, second = map(arguments, OutboxEvent.objects.order_by("id"))
     assert (first, second) == ({"user_id": user.pk}, {"user_id": 0})
     passwords.mail_link(**second)
     assert mailoutbox == []

@@ -18,6 +18,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from payments.models import Company, User
 from payments.services import devices, second_factor
 from payments.services.errors import Duplicate, Invalid
+from tests.payments.making import arguments
 from tests.payments.web.log_in import PASSWORD, Owner, browser, phone
 from woovi.outbox.models import OutboxEvent
 
@@ -41,7 +42,7 @@ def test_it_is_switched_on_and_off(merchant: Client, user: User, mailoutbox: lis
     codes = re.findall(r"<li>([a-z2-7-]{19})</li>", page)
     assert len(codes) == 10
     assert second_factor.is_on(user)
-    devices.mail_second_factor(**OutboxEvent.objects.get(topic="task:mail_second_factor").payload)
+    devices.mail_second_factor(**arguments(OutboxEvent.objects.get(topic="task:mail_second_factor")))
     assert "foi ligado" in mailoutbox[0].body
     assert codes[0] not in merchant.get("/second-factor").content.decode()
     other = merchant.post("/second-factor", {"code": phone(secret), "recovery": "on"}).content.decode()

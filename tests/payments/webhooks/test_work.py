@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from payments.models import Company, WebhookDelivery, WebhookEndpoint
 from payments.services import companies
-from payments.services.webhooks import worker
+from payments.services.webhooks import breaker, worker
 from payments.services.webhooks.deliveries import fan_out
 from tests.processes import wait_until
 from tests.receiver import Receiver, serve
@@ -46,7 +46,10 @@ class Workers:
         return sum(thread.is_alive() for thread in self.threads)
 
 
-def test_a_hanging_endpoint_holds_a_few_workers(company: Company, receiver: Receiver) -> None:
+def test_a_hanging_endpoint_holds_a_few_workers(
+    company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "FAILURES", 100)  # it would be paused after the four
     workers = Workers(company, receiver)
     wait_until(lambda: len(receiver.got) == 4 == workers.busy())
     receiver.answers = []

@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
 
+from payments.models import User
+from tests.payments import making
 from tests.processes import Process, free_port
 
 pytestmark = pytest.mark.django_db
@@ -82,17 +87,48 @@ def test_a_body_in_chunks_is_read(port: int) -> None:
 
 
 FORM = "Content-Type: multipart/form-data; boundary=b\r\nConnection: close"
+FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + MEGABYTE * 3 + b"\r\n--b--\r\n"
+
+
+@pytest.fixture
+def cookie(transactional_db: None, settings: Any) -> str:
+    """The header of somebody who is logged in."""
+    client = Client()
+    client.force_login(User.objects.create_user("ana@example.com", company=making.company()))
+    return f"Cookie: a=b; {settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 @pytest.mark.parametrize(("path", "status"), [("/batches", b"403"), ("/batches/x", b"413"), ("/login", b"413")])
-def test_a_path_may_have_a_limit_of_its_own(port: int, path: str, status: bytes) -> None:
-    body = (
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
-        + MEGABYTE * 3
-        + b"\r\n--b--\r\n"
-    )
-    said, _ = answer(port, path, f"{FORM}\r\nContent-Length: {len(body)}", [body])
+def test_a_path_may_have_a_limit_of_its_own(port: int, cookie: str, path: str, status: bytes) -> None:
+    said, _ = answer(port, path, f"{FORM}\r\n{cookie}\r\nContent-Length: {len(FILE)}", [FILE])
     assert said.startswith(b"HTTP/1.1 " + status), "what is not too long comes as far as to be asked for its token"
+
+
+@pytest.mark.parametrize("forged", ["", "Cookie: sessionid=x\r\n", "Cookie: sessionid=\xff\r\n"])
+def test_a_stranger_is_sent_to_the_log_in_before_the_file_has_come(port: int, forged: str) -> None:
+    said, _ = answer(port, "/batches", f"{FORM}\r\n{forged}Content-Length: {len(FILE)}")  # and nothing comes
+    assert said.startswith(b"HTTP/1.1 302")
+    assert b"location: /login?next=/batches\r\n" in said.lower()
+    assert b"connection: close" in said.lower()
+
+
+def test_a_stranger_who_does_not_announce_it_is_refused_at_the_limit_of_all(port: int) -> None:
+    _, sent = answer(port, "/batches", f"{FORM}\r\nTransfer-Encoding: chunked", chunks(*[MEGABYTE] * 90))
+    assert sent < 50_000_000
+
+
+def test_who_was_logged_out_is_a_stranger(port: int, cookie: str) -> None:
+    Session.objects.all().delete()
+    said, _ = answer(port, "/batches", f"{FORM}\r\n{cookie}\r\nContent-Length: {len(FILE)}")
+    assert said.startswith(b"HTTP/1.1 302")
+
+
+def test_who_has_another_password_by_now_is_a_stranger(port: int, cookie: str) -> None:
+    user = User.objects.get()
+    user.set_password("another one of these days")
+    user.save()
+    said, _ = answer(port, "/batches", f"{FORM}\r\n{cookie}\r\nContent-Length: {len(FILE)}")
+    assert said.startswith(b"HTTP/1.1 302")
 
 
 def test_what_is_beyond_a_paths_own_limit_is_refused(port: int) -> None:

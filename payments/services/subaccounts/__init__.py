@@ -1,0 +1,7 @@
+"""Sub-accounts: set money aside for somebody, move it, pay it out. docs/subaccounts.md explains them."""
+
+from payments.services.subaccounts.moving import credit, debit, transfer
+from payments.services.subaccounts.opening import close, find, open_, unblock
+from payments.services.subaccounts.withdrawing import withdraw
+
+__all__ = ["close", "credit", "debit", "find", "open_", "transfer", "unblock", "withdraw"]

@@ -1,0 +1,65 @@
+"""The operators' own pages fit a desk and a phone, in both languages and themes, and every fact is marked by more than colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from payments.models import BankDifference, Charge, Payment, Proposal, User
+from tests.browser.conftest import PASSWORD, PHONE, shoot
+from tests.payments import making
+from tests.payments.admin.test_admin import world
+
+DESK = {"width": 1200, "height": 860}
+
+
+def log_in(page: Page, to: str = "/admin/") -> None:
+    User.objects.create_superuser("op@example.com", PASSWORD)
+    page.goto(f"/admin/login/?next={to}")
+    page.fill("#id_username", "op@example.com")
+    page.fill("#id_password", PASSWORD)
+    page.click("form.card button")
+
+
+@pytest.mark.parametrize(
+    ("size", "language", "theme"),
+    [(PHONE, "pt-BR", "dark"), (DESK, "en-US", "light")],
+    ids=["375-pt-dark", "wide-en-light"],
+)
+def test_the_operators_own_pages(
+    open_page: Callable[..., Page], transactional_db: None, size: Any, language: str, theme: Any
+) -> None:
+    one = world(making.company())
+    Payment.objects.update(unknown_since=timezone.now())
+    BankDifference.objects.create(day="2026-03-02", kind="MISSING_HERE", bank_value=500, our_value=0)
+    page = open_page(size, locale=language, color_scheme=theme)
+    name = f"{size['width']}-{language}-{theme}"
+    log_in(page)
+    expect(page.locator(".tiles .bad")).to_have_count(3)
+    expect(page.locator("#content-main")).to_be_visible()
+    shoot(page, f"admin-first-{name}")
+    page.locator(".tiles .bad a").last.click()
+    expect(page.locator("#verdict")).to_be_visible()
+    shoot(page, f"admin-health-{name}")
+    page.fill("#everywhere", one[Charge].txid[:8])
+    page.press("#everywhere", "Enter")
+    expect(page.locator("#content td a").first).to_be_visible()
+    shoot(page, f"admin-search-{name}")
+    page.goto("/admin/payments/proposal/")
+    expect(page.locator("#result_list")).to_contain_text("R$")
+    shoot(page, f"admin-proposals-{name}")
+    page.goto(f"/admin/payments/proposal/{one[Proposal].pk}/change/")
+    shoot(page, f"admin-proposal-{name}")
+    page.goto("/admin/payments/charge/?created_at_from=2026-01-01")
+    expect(page.locator("#total")).to_be_visible()
+    shoot(page, f"admin-charges-{name}")
+    page.goto("/admin/payments/company/")
+    page.locator("input.action-select").first.check()
+    page.select_option("select[name=action]", "freeze")
+    page.click("#changelist button[name=index]")
+    expect(page.locator("input[name=kinds]")).to_have_count(3)
+    shoot(page, f"admin-freeze-{name}")
