@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.db.backends.postgresql.creation import DatabaseCreation
 from django.test import TransactionTestCase
 
 from payments import bank
@@ -46,6 +47,17 @@ def _emptied_past_the_ledgers_guards() -> None:
                     raise
 
     TransactionTestCase._fixture_teardown = empty  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _dropped_in_the_end() -> None:
+    """Also where the session of a process that was just killed is not over yet."""
+
+    def drop(self: DatabaseCreation, name: str, verbosity: int) -> None:
+        with self._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {self.connection.ops.quote_name(name)} WITH (FORCE)")
+
+    DatabaseCreation._destroy_test_db = drop  # type: ignore[method-assign]
 
 
 # What waits for less than a second as shipped.

@@ -20,7 +20,7 @@ from payments.services.webhooks import deliveries
 class WebhookEndpointAdmin(Record):
     """Merchants' endpoints, without their secrets."""
 
-    list_display = ("public_id", "company", "event", "url", "is_active", "failures", "paused_until")
+    list_display = ("public_id", "company", "event", "url", "is_active", "paused_until")
     list_filter = ("is_active", "event")
     list_select_related = ("company",)
     search_fields = ("public_id__exact", "url", "company__tax_id__exact", "company__public_id__exact")
