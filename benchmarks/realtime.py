@@ -33,7 +33,7 @@ from payments.models import Company, User
 from payments.services import companies
 from woovi import outbox
 from woovi.local.embedded.layout import Layout
-from woovi.local.supervisor.ports import free_port
+from woovi.local.supervisor import listen
 from woovi.outbox import claims
 from woovi.outbox.relay import Relay
 from woovi.pubsub import carry
@@ -279,7 +279,8 @@ def _now() -> float:
 
 @contextlib.contextmanager
 def _serving(peer: Peer) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    port = free_port("127.0.0.1", 18_300)
+    with listen("127.0.0.1", 18_300) as free:
+        port = free.getsockname()[1]
     command = [word.format(port=port) if word == "{port}" else word for word in peer.command]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(peer.env or {})})
     try:
