@@ -184,6 +184,10 @@ class Session:
 
     def _prepare(self, payload: Message) -> tuple[Wanted, Context]:
         wanted = read(payload)
+        if wanted.is_mutation:  # where Redis is away, a revocation is heard at the next heartbeat only
+            found = self.visitor.check()
+            if found is None or found.tenant != self.visitor.tenant:
+                raise closed(protocol.FORBIDDEN, "access has ended")
         user = User.objects.get(pk=self.visitor.user_id) if self.visitor.user_id else None
         context = Context(Company.objects.get(pk=self.visitor.tenant), user)
         charge(context.request, "api.company", company=self.visitor.tenant)

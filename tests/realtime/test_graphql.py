@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection
 from payments.graphql import documents, execution, subscriptions
 from payments.graphql.context import Context
 from payments.graphql.schema import schema
-from payments.models import Company, PayoutBatch, User
+from payments.models import Application, Charge, Company, PayoutBatch, User
 from payments.services import batches, companies
 from payments.services.charges import receiving, refunds
 from realtime.graphql import events
@@ -369,8 +369,19 @@ def test_a_batch_is_told_now_and_while_it_changes(server: Server) -> None:
         publish(shop, *["x"] * 50)
         assert told(socket)["batch"] == {"status": "RUNNING", "progress": {"waiting": 1}}
         batches.pause(batch)
-        publish(shop, "x")
+        relay()
         assert told(socket)["batch"]["status"] == "PAUSED"
+
+
+def test_a_mutation_looks_again_whether_it_may(server: Server) -> None:
+    """Where Redis is away nobody hears of a revocation, and the next heartbeat may be long to come."""
+    shop = company()
+    made, key = companies.issue_application(shop, "test")
+    with talking(server, key) as socket:
+        Application.objects.filter(pk=made.pk).update(is_active=False)
+        subscribe(socket, 'mutation { createCharge(input: {correlationID: "x", value: 500}) { id } }')
+        assert code_of(socket) == 4403
+    assert not Charge.objects.exists()
 
 
 def _batch(shop: Company) -> PayoutBatch:

@@ -17,8 +17,13 @@ MOST = 20  # hints of one sweep
 def hint(batch: PayoutBatch) -> None:
     """Start workers when the running transaction commits."""
     tenant = str(batch.company_id)
-    changed = ("payout.changed", tenant, {"batch": batch.public_id})
-    outbox.write_many([changed, *[("task:pay_batches", tenant, {})] * settings.PAYOUT_CHUNKS])
+    news = ("payout.changed", tenant, {"batch": batch.public_id})
+    outbox.write_many([news, *[("task:pay_batches", tenant, {})] * settings.PAYOUT_CHUNKS])
+
+
+def changed(batch: PayoutBatch) -> None:
+    """Tell whoever watches the batch, where no worker is needed."""
+    outbox.write("payout.changed", str(batch.company_id), {"batch": batch.public_id})
 
 
 def sweep(now: datetime | None = None) -> int:

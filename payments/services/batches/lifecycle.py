@@ -13,7 +13,7 @@ from django.utils import timezone
 from payments.models import Payment, PayoutBatch, PayoutChunk, PayoutRow, User
 from payments.services import frozen, ledger, pix_key_tokens, references, transfer_limits
 from payments.services.batches import reserve, rows
-from payments.services.batches.hints import hint
+from payments.services.batches.hints import changed, hint
 from payments.services.errors import Invalid
 from woovi import outbox
 
@@ -35,6 +35,7 @@ def submit(batch: PayoutBatch) -> PayoutBatch:
     with locked(batch, Status.VALIDATED) as row:
         row.status = Status.AWAITING_APPROVAL
         row.save(update_fields=["status"])
+        changed(row)
         return row
 
 
@@ -78,6 +79,7 @@ def pause(batch: PayoutBatch, reason: str = "") -> PayoutBatch:
     with locked(batch, Status.RUNNING) as row:
         row.status, row.pause_reason = Status.PAUSED, reason[:200]
         row.save(update_fields=["status", "pause_reason"])
+        changed(row)
         return row
 
 
@@ -104,6 +106,8 @@ def cancel(batch: PayoutBatch, now: datetime | None = None) -> PayoutBatch:
         if row.hold_id:
             finish(row, row.finished_at)
             hint(row)
+        else:
+            changed(row)
         return row
 
 
@@ -160,6 +164,7 @@ def finish(batch: PayoutBatch, now: datetime) -> None:
     needed = sum(open_.values_list("value", flat=True))
     if needed != batch.reserved:
         reserve.set_to(batch, needed)
+        changed(batch)
     sent = open_.exclude(status=Payment.Status.QUARANTINED).exists()
     if batch.status == Status.RUNNING and not sent:
         batch.status = Status.DONE if batch.confirmed == batch.rows else Status.PARTIAL

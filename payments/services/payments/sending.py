@@ -55,7 +55,7 @@ def send(payment_id: int, now: datetime | None = None) -> Payment:
     try:
         carry_out(Payment, payment_id, now, pix_of, book, _may_be_sent, status=Status.PROCESSING)
     except BankUnknown:
-        Payment.objects.filter(pk=payment_id, unknown_since=None).update(unknown_since=now)
+        Payment.objects.filter(pk=payment_id, status__in=Payment.OPEN, unknown_since=None).update(unknown_since=now)
     except BankError:
         pass  # nothing has happened at the bank
     return Payment.objects.get(pk=payment_id)

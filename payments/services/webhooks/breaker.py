@@ -16,7 +16,7 @@ from payments.models import WebhookDelivery, WebhookEndpoint
 
 FAILURES = 4  # in a row, whatever is between them: the tries of one endpoint that a process makes at once
 LONGEST = timedelta(minutes=5)
-GIVEN_UP = timedelta(days=1)  # a delivery that waited so long for an endpoint that still fails is FAILED
+GIVEN_UP = timedelta(days=1)  # a delivery that is due for so long, of an endpoint that still fails, is FAILED
 Status = WebhookDelivery.Status
 
 
@@ -51,7 +51,7 @@ def failed(endpoint: WebhookEndpoint, now: datetime) -> None:
         row = row.filter(failures__gt=0)
         row.update(failures=F("failures") + 1, paused_until=now + _pause(endpoint.failures + 1))
         WebhookDelivery.objects.filter(
-            endpoint_id=endpoint.pk, status=Status.PENDING, created_at__lt=now - GIVEN_UP
+            endpoint_id=endpoint.pk, status=Status.PENDING, next_attempt_at__lt=now - GIVEN_UP
         ).update(status=Status.FAILED, leased_until=None)
         return
     row.filter(paused_until=None).update(failures=F("failures") + 1)

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from payments.models import Company, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.services import companies, webhooks
 from payments.services.webhooks import breaker, worker
-from payments.services.webhooks.deliveries import deliver, fan_out, next_due, resend, sweep
+from payments.services.webhooks.deliveries import deliver, fan_out, next_due, resend, resend_failed, sweep
 from tests.processes import wait_until
 from tests.receiver import Receiver, serve
 from woovi import outbox
@@ -210,6 +210,17 @@ def test_what_has_waited_a_day_for_an_endpoint_that_still_fails_is_given_up(
     endpoint: WebhookEndpoint, receiver: Receiver
 ) -> None:
     receiver.answers = [500]
-    deliver(ids(endpoint)[4], 0, AT + timedelta(days=1, seconds=1))
-    assert set(endpoint.deliveries.values_list("status", flat=True)) == {Status.FAILED}
+    tried = ids(endpoint)[4]
+    deliver(tried, 0, AT + timedelta(days=1, hours=1))
+    waited = endpoint.deliveries.exclude(pk=tried)  # the one that was tried has tries left
+    assert set(waited.values_list("status", flat=True)) == {Status.FAILED}
     assert webhooks.listing(endpoint.company).get().is_active
+
+
+def test_what_is_sent_again_after_days_has_its_tries_again(endpoint: WebhookEndpoint, receiver: Receiver) -> None:
+    later = AT + timedelta(days=2)
+    endpoint.deliveries.update(status=Status.FAILED)
+    assert resend_failed(endpoint, later) == 8
+    receiver.answers = [502]
+    deliver(ids(endpoint)[0], 0, later)
+    assert set(endpoint.deliveries.values_list("status", flat=True)) == {Status.PENDING}
