@@ -1,5 +1,6 @@
 """A batch is paid while workers, relay and Redis are killed at random, Redis is emptied once, and every message comes
-three times: each row once. `STORM_ROWS=10000 pytest tests/faults/test_batch_storm.py -s -n 0` is the long one, and says what it saw.
+three times: each row once. A row at which three workers happened to be killed is in quarantine, and an operator ends it.
+`STORM_ROWS=10000 pytest tests/faults/test_batch_storm.py -s -n 0` is the long one, and says what it saw.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from woovi.local import running
 from woovi.local.embedded.layout import Layout
 
 ROWS = int(os.environ.get("STORM_ROWS", "600"))
-STORM, WITHIN = max(20.0, ROWS / 80), 120.0 + ROWS / 20  # seconds
+STORM, WITHIN = max(20.0, ROWS / 80), 240.0 + ROWS / 20  # seconds
 BANK = {"latency_ms": 20, "latency_spread_ms": 10, "settle_ms": 0, "timeout_percent": 1, "timeout_seconds": 2}
+KILLED = ("batch-worker", "redis", "relay")  # each at least once
 TRIPLED = {"DJANGO_SETTINGS_MODULE": "tests.faults.tripled_settings"}
 PREPARE = """
 from payments.models import Company, User
@@ -38,6 +40,17 @@ from django.utils import timezone
 shop = Company.objects.get()
 User.objects.create_user("checker@demo.example", company=shop)
 receiving.receive(BankReceived("E" + "0" * 31, "", shop.pix_key, 100_000_000, timezone.now()))
+"""
+
+OPERATE = """
+from payments.models import Payment, PayoutBatch
+from payments.services import batches
+for row in Payment.objects.filter(status="QUARANTINED"):
+    if batches.ask(row).status == "QUARANTINED":
+        batches.give_up(row)
+batch = PayoutBatch.objects.get()
+if batch.status == "PARTIAL":
+    batches.retry(batch, *batches.failed_rows(batch))
 """
 
 
@@ -62,9 +75,9 @@ def step(system: running.System, *arguments: str) -> dict[str, Any]:
 def kill_at_random(system: running.System, stop: threading.Event, killed: list[str]) -> None:
     dice = random.Random(6)
     socket = str(Layout.of(system.data).valkey_socket)
-    emptied = False
+    emptied, first = False, list(KILLED)
     while not stop.wait(dice.uniform(0.5, 2.0)):
-        name = dice.choice(["batch-worker", "batch-worker", "batch-worker", "relay", "redis"])
+        name = first[0] if first else dice.choice(["batch-worker", "batch-worker", "batch-worker", "relay", "redis"])
         try:
             if name == "redis":
                 with redis.Redis(unix_socket_path=socket) as direct:
@@ -78,6 +91,7 @@ def kill_at_random(system: running.System, stop: threading.Event, killed: list[s
         except (KeyError, ProcessLookupError, ValueError, OSError, redis.RedisError):
             continue  # it is not up again yet
         killed.append(name)
+        first = first[1:]
 
 
 def test_every_row_is_paid_once(system: running.System) -> None:
@@ -91,17 +105,17 @@ def test_every_row_is_paid_once(system: running.System) -> None:
         approved = step(system, "approve", batch, "--user", "checker@demo.example")
         with psycopg.connect(storm.database(system), autocommit=True) as db:
 
-            def ended() -> bool:
-                row = db.execute("SELECT confirmed FROM payments_payoutbatch").fetchone()
-                return bool(row and row[0] > ROWS * 0.5)
+            end = time.monotonic() + STORM  # a worker that is killed often is started again ever later
 
-            deadline = time.monotonic() + STORM  # a worker that is killed often is started again ever later
-            while not ended() and time.monotonic() < deadline:
-                time.sleep(0.1)
+            def over() -> bool:
+                row = db.execute("SELECT confirmed FROM payments_payoutbatch").fetchone()
+                half = row and row[0] > ROWS * 0.5
+                return bool(half or time.monotonic() > end) and set(killed) >= set(KILLED)
+
+            eventually(over, STORM + 60)
     finally:
         stop.set()
         wind.join()
-    assert {"batch-worker", "redis"} <= set(killed), killed
 
     with psycopg.connect(storm.database(system), autocommit=True) as db:
 
@@ -109,11 +123,18 @@ def test_every_row_is_paid_once(system: running.System) -> None:
             row = db.execute(query).fetchone()
             return row and row[0]
 
-        eventually(lambda: one("SELECT status FROM payments_payoutbatch") == "DONE", WITHIN)
+        def done() -> bool:
+            if (status := one("SELECT status FROM payments_payoutbatch")) == "PARTIAL":
+                system.manage("shell", "-c", OPERATE)  # refused while the bank may still carry a row out: again, then
+            return bool(status == "DONE")
+
+        eventually(done, WITHIN)
         assert one("SELECT count(*) FROM bank_sim.simulator_sent") == ROWS, "each row reached the bank once"
         assert one("SELECT sum(value)::bigint FROM bank_sim.simulator_sent") == approved["total"]
         assert one("SELECT -sum(value)::bigint FROM bank_sim.simulator_movement WHERE value < 0") == approved["total"]
         assert one("SELECT count(*) FROM payments_payment WHERE status = 'CONFIRMED'") == ROWS
+        given_up = "reason = 'Given up in quarantine'"
+        assert one(f"SELECT count(*) FROM payments_payment WHERE status <> 'CONFIRMED' AND NOT {given_up}") == 0
         assert one("SELECT reserved FROM payments_payoutbatch") == 0
         assert one("SELECT pending_out::bigint FROM payments_account WHERE kind = 'MERCHANT'") == 0
         events = "SELECT count(*) FROM outbox_outboxevent WHERE topic = 'OPENPIX:MOVEMENT_CONFIRMED'"

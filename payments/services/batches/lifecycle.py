@@ -166,8 +166,10 @@ def finish(batch: PayoutBatch, now: datetime) -> None:
         reserve.set_to(batch, needed)
         changed(batch)
     sent = open_.exclude(status=Payment.Status.QUARANTINED).exists()
-    if batch.status == Status.RUNNING and not sent:
-        batch.status = Status.DONE if batch.confirmed == batch.rows else Status.PARTIAL
+    whole = batch.confirmed == batch.rows
+    # One that was paid in part ends again where its last row, in quarantine till now, turns out to be paid.
+    if not sent and (batch.status == Status.RUNNING or (whole and batch.status == Status.PARTIAL)):
+        batch.status = Status.DONE if whole else Status.PARTIAL
         batch.finished_at = now
         outbox.write("payout.finished", str(batch.company_id), {"batch": batch.public_id, "status": batch.status})
     batch.save()

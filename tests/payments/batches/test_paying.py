@@ -168,6 +168,32 @@ def test_a_row_that_kills_its_workers_is_quarantined_and_the_others_are_paid(
     assert differing() == []
 
 
+def test_a_batch_whose_last_row_in_quarantine_was_paid_is_done(
+    quick_bank: BankInProcess, shop: Company, approved: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = paying.settle
+
+    def die_of_the_second(batch: PayoutBatch, results: Any, *given: Any, **more: Any) -> PayoutBatch:
+        if any(each.row.line == 2 and each.status == Payment.Status.CONFIRMED for each in results):
+            raise Killed
+        return settle(batch, results, *given, **more)
+
+    batch = approved(csv_of(4))
+    with monkeypatch.context() as dying:
+        dying.setattr(paying, "settle", die_of_the_second)
+        batch = pay_whatever_dies(batch)
+    row = Payment.objects.get(status="QUARANTINED")
+    assert (batch.status, batch.confirmed, len(quick_bank.sent)) == ("PARTIAL", 3, 4)
+
+    assert batches.ask(row).status == "CONFIRMED"
+
+    batch.refresh_from_db()
+    assert (batch.status, batch.confirmed, money(shop)) == ("DONE", 4, (999_100, 0))
+    finished = OutboxEvent.objects.filter(topic="payout.finished").order_by("id")
+    assert [event.payload["status"] for event in finished] == ["PARTIAL", "DONE"]
+    assert differing() == []
+
+
 def test_workers_at_once_pay_each_row_once(quick_bank: BankInProcess, shop: Company, approved: Make) -> None:
     batch = approved(csv_of(40))
 
