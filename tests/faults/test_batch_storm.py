@@ -104,7 +104,6 @@ def test_every_row_is_paid_once(system: running.System) -> None:
     try:
         approved = step(system, "approve", batch, "--user", "checker@demo.example")
         with psycopg.connect(storm.database(system), autocommit=True) as db:
-
             end = time.monotonic() + STORM  # a worker that is killed often is started again ever later
 
             def over() -> bool:

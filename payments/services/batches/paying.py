@@ -4,7 +4,8 @@
 
 A row has a payment once its end, or that it has none, is booked; so the payments are the cursor, and a chunk that a
 worker left behind goes on where it stopped. Its rows without a payment may have been sent: they are looked up at the
-bank first, and sent under the same id if they are not there.
+bank first, and sent under the same id if they are not there. The first of them, one of which may have killed the
+worker, are sent one by one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 GATHER = 0.1  # seconds between bookings, and between looks whether to stop
 MOST_ATTEMPTS = 3  # workers that may die of one row
+SUSPECTS = 50  # rows without a payment that may have been under way when a worker died
 MOST_UNANSWERED = 20  # rows in a row that the bank leaves unanswered, before it is given a rest
 BACK_OFF = 2.0  # seconds after which a worker asks a bank again that is away
 TURN = 20.0  # seconds after which a task ends, and another is hinted: work of others is not kept waiting
@@ -90,11 +92,16 @@ def _pause(batch: PayoutBatch, reason: str) -> None:
 
 def _pay_chunk(batch: PayoutBatch, chunk: Chunk, pool: ThreadPoolExecutor) -> bool:
     """Send the chunk's rows. Returns whether to go on with another chunk."""
-    going, in_doubt = False, False
+    going, in_doubt, work = batch.status == PayoutBatch.Status.RUNNING, False, rows.left(batch, chunk)
     if chunk.attempts > 1:
-        going = _one_by_one(batch, chunk, rows.left(batch, chunk))
-    elif batch.status == PayoutBatch.Status.RUNNING:
-        going, in_doubt = _many_at_once(batch, chunk, rows.left(batch, chunk), pool)
+        # Rows are sent in order, so what was under way is among the first. Of a cancelled batch none is sent any more.
+        suspects = SUSPECTS if going else len(work)
+        going = _one_by_one(batch, chunk, work[:suspects])
+        work = work[suspects:]
+        batch.refresh_from_db(fields=["status"])
+        going = going and (batch.status == PayoutBatch.Status.RUNNING or not work)
+    if going:
+        going, in_doubt = _many_at_once(batch, chunk, work, pool)
     if not going:
         chunk.give_back(BACK_OFF, in_doubt=in_doubt)
         settle(batch, [], timezone.now())  # where it was cancelled meanwhile, what is reserved for the rest is released
@@ -102,7 +109,7 @@ def _pay_chunk(batch: PayoutBatch, chunk: Chunk, pool: ThreadPoolExecutor) -> bo
 
 
 def _many_at_once(batch: PayoutBatch, chunk: Chunk, work: list[Row], pool: ThreadPoolExecutor) -> tuple[bool, bool]:
-    """Send the rows of a chunk that nobody has sent, and book what came of them as it comes.
+    """Send rows of a chunk, to its end, and book what came of them as it comes.
 
     Returns whether all were sent, and whether one is in doubt.
     """
@@ -140,6 +147,7 @@ class _Crew:
 
     def __init__(self, batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> None:
         self._batch, self._chunk, self._rows, self._count = batch, chunk, iter(work), len(work)
+        self._look_up = chunk.attempts > 1
         self._lock, self.stop = threading.Lock(), threading.Event()
         self._results: list[Result] = []
         self._sent = self._unanswered = 0
@@ -165,13 +173,13 @@ class _Crew:
         A thread that is late waits until the lease is renewed, and stops where it is lost: who has the chunk then has
         looked its rows up, and would not see what is sent after that.
         """
+        holds, round_ = self._chunk.holds, self._batch.round
         while True:
-            if not self._chunk.holds():
+            try:
+                if holds() and (result := send_row(self._batch, row, round_, look_up=self._look_up, may_send=holds)):
+                    return result
                 if self.stop.wait(GATHER):
                     return None
-                continue
-            try:
-                return send_row(self._batch, row, self._batch.round, look_up=False)
             except BankUnavailable as error:
                 if not 0 <= error.retry_after <= BACK_OFF:
                     # It says that nothing happened. But if that is not so, the row must be looked up.
@@ -197,7 +205,7 @@ class _Crew:
 
 
 def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> bool:
-    """Go on with a chunk that a worker left behind. A row at which workers died three times is quarantined.
+    """Go on with rows that a worker left behind. A row at which workers died three times is quarantined.
 
     What a cancelled batch has in doubt, and is not at the bank, may still come: it is unknown, until `check_open` ends it.
     """
@@ -226,7 +234,6 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> bool:
             batch = settle(batch, [result], timezone.now(), chunk)
         if leaving.is_set() or batch.status not in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.CANCELLED}:
             return False
-    settle(batch, [], timezone.now(), chunk, last=True)
     return True
 
 

@@ -120,6 +120,61 @@ def test_a_worker_that_dies_before_it_books_leaves_that_to_the_next(
     assert (batch.status, quick_bank.calls, money(shop)) == ("DONE", 4, (999_100, 0))
 
 
+def left_by_a_dead_worker(batch: PayoutBatch, monkeypatch: pytest.MonkeyPatch, bank: BankInProcess) -> None:
+    """The batch's only chunk was begun, nothing of it is booked, and its first row alone is at the bank."""
+    monkeypatch.setattr(paying, "SUSPECTS", 2)
+
+    def die(order: SendOrder) -> None:
+        raise Killed
+
+    bank.after = die
+    with pytest.raises(Killed):
+        batches.pay(batch.pk)
+    bank.after = lambda order: None
+    bank.sent = dict(list(bank.sent.items())[:1])
+    end_leases()
+
+
+def test_of_a_chunk_left_behind_only_the_first_rows_are_sent_one_by_one(
+    quick_bank: BankInProcess, shop: Company, approved: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = approved(csv_of(4))
+    left_by_a_dead_worker(batch, monkeypatch, quick_bank)
+    begun, both = list[str](), threading.Barrier(2, timeout=20)
+
+    def meet(order: SendOrder) -> None:
+        begun.append(order.pix_key)
+        if order.pix_key in {"ana3@exemplo.com", "ana4@exemplo.com"}:
+            both.wait()
+
+    quick_bank.before = meet
+    batch = pay_all(batch)
+    assert begun[0] in {"ana1@exemplo.com", "ana2@exemplo.com"}, "one of them was at the bank"
+    assert sorted(begun[1:]) == ["ana3@exemplo.com", "ana4@exemplo.com"]
+    assert (batch.status, len(quick_bank.sent), money(shop)) == ("DONE", 4, (999_100, 0))
+    assert differing() == []
+
+
+def test_a_stop_among_the_first_rows_of_a_chunk_left_behind_stops_the_others(
+    quick_bank: BankInProcess, shop: Company, approved: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = approved(csv_of(4))
+    left_by_a_dead_worker(batch, monkeypatch, quick_bank)
+    before = quick_bank.calls
+
+    def stop(order: SendOrder) -> None:
+        batches.cancel(batch)
+        connection.close()
+
+    quick_bank.before = stop
+    pay_whatever_dies(batch)
+    batches.check_open(timezone.now() + timedelta(minutes=5))
+    batch.refresh_from_db()
+    assert quick_bank.calls == before + 1
+    assert (batch.status, batch.confirmed, money(shop)) == ("CANCELLED", 2, (999_300, 0))
+    assert differing() == []
+
+
 def test_control_without_the_look_up_it_would_be_sent_again(
     quick_bank: BankInProcess, approved: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
