@@ -12,8 +12,10 @@ import logging
 import math
 from collections.abc import Callable, Iterable
 from functools import partial
+from io import BytesIO
 from typing import Any, TypeVar
 
+from django.core.handlers.asgi import ASGIRequest
 from django.db import Error as DatabaseError
 from graphql.execution import Executor
 
@@ -188,7 +190,9 @@ class Session:
             if found is None or found.tenant != self.visitor.tenant:
                 raise closed(protocol.FORBIDDEN, "access has ended")
         user = User.objects.get(pk=self.visitor.user_id) if self.visitor.user_id else None
-        context = Context(Company.objects.get(pk=self.visitor.tenant), user)
+        # Of the handshake: limits count by its address, and by the device in its cookies.
+        request = ASGIRequest({**self.connection.scope, "method": "GET"}, BytesIO())
+        context = Context(Company.objects.get(pk=self.visitor.tenant), user, request)
         charge(context.request, "api.company", company=self.visitor.tenant)
         return wanted, context
 
