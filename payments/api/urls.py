@@ -22,5 +22,6 @@ urlpatterns = [
     path("openpix/charge/brcode/image/<uuid:payment_link_id>.svg", images.svg_image, name="qr-svg"),
     path("openpix/testing", testing.pay),
     path("metrics/work", metrics.show),
+    path("metrics/api", metrics.api),
     path("bank/pix", bank_callback.receive, name="bank-callback"),
 ]
