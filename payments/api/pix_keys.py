@@ -156,6 +156,19 @@ def default_key(
     return _own_key(company(request))
 
 
+@router.post(
+    "/pix-keys/{pix_key}/default",
+    **needs("PIX_KEY_DEFAULT_PUT"),
+    summary="Change the default Pix key, as Woovi's node for n8n asks for it",
+    response=answers.of(answers.OwnKey, answers.KEY),
+)
+def default_key_as_n8n(
+    request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI-encoded).")]
+) -> Json | HttpResponse:
+    """The same."""
+    return default_key(request, pix_key)
+
+
 def _is_own(request: HttpRequest, pix_key: str) -> bool:
     return companies.dict_key(decoded(pix_key)) == company(request).pix_key
 

@@ -236,6 +236,7 @@ ENDPOINTS = [
     ("POST", "/api/v1/pix-keys"),
     ("DELETE", "/api/v1/pix-keys/chave"),
     ("PUT", "/api/v1/pix-keys/chave/default"),
+    ("POST", "/api/v1/pix-keys/chave/default"),
     ("POST", "/api/v1/subaccount"),
     ("GET", "/api/v1/subaccount"),
     ("POST", "/api/v1/subaccount/transfer"),
