@@ -8,7 +8,7 @@ from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
 from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
-from payments.models.pix_key import PixKeyMovement
+from payments.models.pix_key import FurtherKey, PixKeyMovement
 from payments.models.proposal import Proposal
 from payments.models.qr_code import QrCode
 from payments.models.reconciliation import BankDay, BankDifference, LedgerCheck, SetAsidePix
@@ -27,6 +27,7 @@ __all__ = [
     "Company",
     "Customer",
     "Entry",
+    "FurtherKey",
     "LedgerCheck",
     "LedgerTransaction",
     "MovementNote",

@@ -14,9 +14,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from payments.models import Account, Application, Company, User
+from payments.models import Account, Application, Company, FurtherKey, User
 from payments.pix import keys
 from payments.services import transfer_limits
 from payments.services.errors import Invalid
@@ -40,6 +41,27 @@ def dict_key(text: str) -> str:
         return keys.parse(text).value
     except keys.InvalidKey:
         return text.strip()
+
+
+def by_key(key: str, *, also_removed: bool = False) -> Company | None:
+    """The company that has this Pix key (in the DICT's form), as its default one or another; or had it, if `also_removed`."""
+    if not key or "\0" in key:
+        return None
+    if found := Company.objects.filter(pix_key=key).first():
+        return found
+    further = FurtherKey.objects.filter(pix_key=key, registered_at__isnull=False).select_related("company")
+    if not also_removed:
+        further = further.filter(removed_at=None)
+    row = further.order_by(F("removed_at").desc(nulls_first=True)).first()
+    return row.company if row else None
+
+
+def has_key(company: Company, key: str, *, also_removed: bool = False) -> bool:
+    """Whether the company has this Pix key (in the DICT's form); or had it, if `also_removed`."""
+    if key == dict_key(company.pix_key):
+        return True
+    owner = by_key(key, also_removed=also_removed)
+    return owner is not None and owner.pk == company.pk
 
 
 def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -> Company:

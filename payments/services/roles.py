@@ -30,7 +30,7 @@ RECORDS = {
         ),
         *("ledgercheck", "ledgertransaction", "payment", "payoutbatch", "payoutchunk", "payoutproblem", "payoutrow"),
         *("pixkeymovement", "receivedpix", "refund", "setasidepix", "user", "webhookattempt", "webhookdelivery"),
-        *("webhookendpoint", "proposal", "subaccount", "movementnote", "qrcode", "transferperiod"),
+        *("webhookendpoint", "proposal", "subaccount", "movementnote", "qrcode", "transferperiod", "furtherkey"),
     )
 } | {"outbox.view_outboxevent", "queue.view_periodicjob"}
 LOG = {"admin.view_logentry"}

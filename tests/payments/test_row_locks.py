@@ -19,6 +19,7 @@ ALLOWED = {
     "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
     "payments/services/customers.py::change": "no money: one row of a merchant's, one short transaction",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
+    "payments/services/own_keys.py::make_default": "settings, no money: which key new charges have, one short transaction",
     "payments/services/people.py::_alone": "settings, no money: a company's owners change its people, one short transaction",
     "payments/services/second_factor.py::switch_on": "settings, no money: a person's form, one short transaction",
     "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "
