@@ -80,9 +80,9 @@ def register(request_id: str, key_type: str, text: str, tax_id: str) -> str:
     key = text or str(uuid.uuid4())
     if (key_type == KeyType.EVP) == bool(text) or (text and text != tax_id):
         raise DictProblem("EntryInvalid", 400, "A chave não pode ser registrada para este dono.", "Key")
-    if not models.Entry.objects.get_or_create(
-        key=key, defaults={"request_id": request_id, "tax_id": tax_id, "created_at": timezone.now()}
-    )[1]:
+    made = {"request_id": request_id, "tax_id": tax_id, "created_at": timezone.now()}
+    entry, _ = models.Entry.objects.get_or_create(key=key, defaults=made)
+    if entry.request_id != request_id:
         raise DictProblem("EntryAlreadyExists", 400, "A chave já está registrada.", "Key")
     return key
 

@@ -18,7 +18,7 @@ from django.utils.cache import get_conditional_response, set_response_etag
 
 from payments.api import routes
 
-API_ROOTS = {"api", "bank", "graphql", "openpix"}  # first segments of paths that programs call
+API_ROOTS = {"api", "bank", "graphql", "openpix", "woovi"}  # first segments of paths that programs call
 WITH_BODY = {"POST", "PUT", "PATCH"}
 # Woovi's older prefix is answered as ever. RFC 9745: since when nobody should begin to use it (2026-01-01, in Unix seconds).
 OLDER, PREFIX = "/api/openpix/v1/", "/api/v1/"

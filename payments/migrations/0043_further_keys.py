@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["pix_key"], name="further_key_by_key")],
                 "constraints": [
                     models.UniqueConstraint(
-                        condition=models.Q(("registered_at", None)),
+                        condition=models.Q(("registered_at", None), ("removed_at", None)),
                         fields=("company", "key_type"),
                         name="further_key_asked_once",
                     ),

@@ -24,12 +24,14 @@ class FurtherKey(models.Model):
     pix_key = models.CharField(max_length=77, blank=True)  # empty until the bank has chosen it
     created_at = models.DateTimeField(default=timezone.now)
     registered_at = models.DateTimeField(null=True)  # None while the bank has not answered
-    removed_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)  # or refused
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["company", "key_type"], name="further_key_asked_once", condition=Q(registered_at=None)
+                fields=["company", "key_type"],
+                name="further_key_asked_once",
+                condition=Q(registered_at=None, removed_at=None),
             ),
             models.UniqueConstraint(
                 fields=["pix_key"],

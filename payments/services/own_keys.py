@@ -57,7 +57,7 @@ def create(company: Company, text: str = "", kind: str = "", now: datetime | Non
             )
         except BankRefused as error:
             asked.reason = "INVALID_PIX_KEY"
-            row.delete()
+            FurtherKey.objects.filter(pk=row.pk, registered_at=None).update(removed_at=now or timezone.now())
             if companies.has_key(company, wanted.value):
                 return wanted.value  # the same request at once was first
             raise Invalid(f"key: the bank refuses it: {error.code}", "key") from error
@@ -65,10 +65,11 @@ def create(company: Company, text: str = "", kind: str = "", now: datetime | Non
             asked.reason = pix_key_tokens.NOT_ASKED
             raise Unavailable(NO_ANSWER) from error
         asked.reason = "DICT_LOOKUP"
-    row.pix_key, row.registered_at = made, now or timezone.now()
     try:
         with transaction.atomic():
-            row.save(update_fields=["pix_key", "registered_at"])
+            FurtherKey.objects.filter(pk=row.pk).update(
+                pix_key=made, registered_at=now or timezone.now(), removed_at=None
+            )
     except IntegrityError:
         return _made_meanwhile(company, wanted)
     registering.announce_callback(made)
@@ -112,7 +113,7 @@ def _row(company: Company, wanted: keys.PixKey) -> FurtherKey | None:
     FurtherKey.objects.bulk_create(
         [FurtherKey(company=company, key_type=wanted.type.value, pix_key=wanted.value)], ignore_conflicts=True
     )
-    return company.further_keys.filter(key_type=wanted.type.value, registered_at=None).first()
+    return company.further_keys.filter(key_type=wanted.type.value, registered_at=None, removed_at=None).first()
 
 
 def remove(company: Company, text: str, now: datetime | None = None) -> None:

@@ -52,11 +52,11 @@ def ask(merchant: Merchant, method: str, path: str) -> Any:
     return merchant.get(path) if method == "GET" else merchant.send(method, path, {})
 
 
-@pytest.mark.parametrize(("method", "path"), [*ENDPOINTS, ("GET", "/openpix/testing")])
+@pytest.mark.parametrize(("method", "path"), [*ENDPOINTS, ("GET", "/openpix/testing"), ("GET", "/woovi/testing")])
 def test_every_route_wants_its_scope_and_an_address_of_the_list(
     shop: Merchant, method: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scope = "CHARGE_POST" if path == "/openpix/testing" else "" if (method, path) == OPEN else scope_of(method, path)
+    scope = "CHARGE_POST" if path.endswith("/testing") else "" if (method, path) == OPEN else scope_of(method, path)
     others = [each for each in scopes.ALL if each != scope]
     refused = (403, {"error": f"Application does not have required scope: {scope}"})
     without, having = (
@@ -129,6 +129,10 @@ def test_a_master_makes_an_application_with_scopes(shop: Merchant) -> None:
 def test_a_wrong_application_is_refused(shop: Merchant, wanted: Any, error: str) -> None:
     answer = created(shop, **wanted)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
+    if details := answer.json().get("details"):
+        assert f"{details[0]['field']}: {details[0]['message']}" == error
+    else:
+        assert "scopes" in error, "it names every field that is wrong"
     assert Application.objects.count() == 1
 
 

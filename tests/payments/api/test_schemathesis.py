@@ -57,9 +57,9 @@ def schema_of(shape: Any) -> dict[str, Any]:
         return {"type": "object", "properties": {name: schema_of(each) for name, each in shape.items()}}
     if isinstance(shape, list):
         return {"type": "array", "items": schema_of(shape[0])}
-    if "|" in shape:
-        return {"type": "string", "enum": shape.split("|")}
-    return {} if shape == "any" else {"type": shape}
+    if shape in woovi_contract.TYPES:
+        return {"type": shape}
+    return {} if shape == "any" else {"type": "string", "enum": shape.split("|")}
 
 
 def theirs() -> dict[str, Any]:
