@@ -19,7 +19,7 @@ from payments.api import answers
 from payments.api.auth import company, needs
 from payments.api.fields import CAPITALS, Body, Text255, decoded
 from payments.api.middleware import error
-from payments.api.pages import Page, paginate
+from payments.api.pages import OfAccount, Page, check_account, paginate
 from payments.models import Account, Company, PixKeyMovement
 from payments.pix import keys
 from payments.selectors import balances
@@ -102,8 +102,9 @@ def tokens(request: HttpRequest) -> Json:
     summary="List where look-ups went",
     response=answers.of(answers.TokenMovements),
 )
-def logs(request: HttpRequest, page: Query[Page]) -> Json:
+def logs(request: HttpRequest, page: Query[Page], account: Query[OfAccount]) -> Json:
     """Movements, newest first."""
+    check_account(request, account)
     rows, info = paginate(request, PixKeyMovement.objects.filter(company=company(request)).order_by("-id"), page)
     return {"logs": [_as_json(row) for row in rows], "pageInfo": info}
 

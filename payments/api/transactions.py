@@ -12,7 +12,7 @@ from payments import contract, limits
 from payments.api import answers
 from payments.api.auth import company, needs
 from payments.api.fields import CAPITALS, Text255, Timestamp, decoded
-from payments.api.pages import Page, paginate
+from payments.api.pages import OfAccount, Page, check_account, paginate
 from payments.selectors import transactions as selectors
 from payments.services.errors import NotFound
 
@@ -79,9 +79,11 @@ def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
 def read(
     request: HttpRequest,
     identifier: PathEx[str, P(description="An end-to-end id, txid, refund id, correlationID or id.")],
+    account: Query[OfAccount],
 ) -> Json:
     """One Pix received, returned or sent, or one transfer here."""
     owner = company(request)
+    check_account(request, account)
     with limits.lookup(request, str(owner.pk)) as looked_up:
         found = selectors.find(owner, decoded(identifier), KINDS)
         if found is None:
@@ -96,9 +98,10 @@ def read(
     summary="List movements of the account",
     response=answers.of(list[answers.StatementLine]),
 )
-def statement(request: HttpRequest, period: Query[Period]) -> list[Json]:
+def statement(request: HttpRequest, period: Query[Period], account: Query[OfAccount]) -> list[Json]:
     """Movements of the default account with the balance after each, newest first, as a bare array."""
     owner = company(request)
+    check_account(request, account)
     with limits.rows(request, str(owner.pk), period.limit) as charged:
         lines = selectors.statement(owner, period.start, period.end, period.skip, period.limit)
         charged.settle(len(lines))

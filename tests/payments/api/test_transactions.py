@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from payments.bank.port import BankReturn, BankSent, ReturnStatus, SendStatus
-from payments.models import Charge, Refund
+from payments.models import Charge, Refund, User
 from payments.services import payments
 from payments.services.charges import receiving, refunds, returning
 from payments.services.payments import PaymentOrder, outcomes
@@ -141,6 +141,19 @@ def test_the_end_of_time_is_no_end(shop: Merchant, paid: Charge, path: str) -> N
             assert answer.json() == without
         else:  # not a time that there is in UTC
             assert (answer.status_code, "end" in answer.json()["error"]) == (400, True)
+
+
+def test_an_account_may_be_named_if_it_is_ones_own(shop: Merchant, rival: Merchant, paid: Charge) -> None:
+    own, theirs = (one.get("/api/v1/account").json()["accounts"][0]["accountId"] for one in (shop, rival))
+    transaction_id = paid.received.get().end_to_end_id
+    for path in ("statement", f"transaction/{transaction_id}", "pix-keys/tokens/logs"):
+        without = shop.get(f"/api/v1/{path}").json()
+        assert shop.get(f"/api/v1/{path}", companyBankAccount=own).json() == without
+        answer = shop.get(f"/api/v1/{path}", companyBankAccount=theirs)
+        assert (answer.status_code, answer.json()["error"]) == (400, "companyBankAccount is no account of the company")
+    User.objects.create_user("dona@example.com", company=shop.company)
+    assert len(shop.get("/api/v1/account", email="Dona@example.com").json()["accounts"]) == 1
+    assert rival.get("/api/v1/account", email="dona@example.com").json()["accounts"] == []
 
 
 def test_an_unknown_pix_is_not_refunded(shop: Merchant, paid: Charge) -> None:
