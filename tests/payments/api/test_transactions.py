@@ -57,7 +57,7 @@ def test_the_list_asks_as_often_for_many_as_for_one(
 ) -> None:
     for value in range(1, 6):
         refund(shop, paid, value)
-    with django_assert_num_queries(4):  # application, count, keys, then Pix and refunds... one query a kind
+    with django_assert_num_queries(3):  # count, keys, then Pix and refunds... one query a kind
         shop.get("/api/v1/transaction", type="REFUND")
 
 
