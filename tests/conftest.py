@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.backends.postgresql.creation import DatabaseCreation
 from django.test import TransactionTestCase
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from payments import bank
 from tests import environment
@@ -58,6 +59,21 @@ def _dropped_in_the_end() -> None:
             cursor.execute(f"DROP DATABASE {self.connection.ops.quote_name(name)} WITH (FORCE)")
 
     DatabaseCreation._destroy_test_db = drop  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_are_listed_once() -> None:
+    """Every test client loads the middleware anew, and WhiteNoise would look at all 190 files each time: 50 ms of CPU."""
+    files: dict[str, object] = {}
+    list_all = WhiteNoiseMiddleware.add_files_from_finders
+
+    def list_once(self: WhiteNoiseMiddleware) -> None:
+        if not files:
+            list_all(self)
+            files.update(self.files)
+        self.files = files
+
+    WhiteNoiseMiddleware.add_files_from_finders = list_once
 
 
 # What waits for less than a second as shipped.
