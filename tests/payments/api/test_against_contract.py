@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from payments.api.app import api
 from tests.payments.api import woovi_contract
 from tests.payments.api.conftest import Merchant
+from tests.payments.api.schema import SCHEMA
 from tests.payments.api.woovi_contract import DIFFERENCES, OPERATIONS, bare, misfits, shape
 
-SCHEMA: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 OURS = {
     f"{method.upper()} {bare(path)}": operation
     for path, methods in SCHEMA["paths"].items()

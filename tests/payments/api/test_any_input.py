@@ -13,16 +13,15 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from payments.api.app import api
 from payments.models import Account
 from payments.services import customers, qr_codes
 from payments.services.charges import receiving
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
+from tests.payments.api.schema import SCHEMA
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SCHEMA: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 OPERATIONS = [
     (method.upper(), path, operation)
     for path, methods in SCHEMA["paths"].items()

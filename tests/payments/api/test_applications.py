@@ -8,15 +8,14 @@ import pytest
 from django.test import Client
 
 from payments import scopes
-from payments.api.app import api
 from payments.api.auth import needs
 from payments.models import Account, Application
 from payments.services import applications, companies
 from tests.payments.api.conftest import Merchant
+from tests.payments.api.schema import SCHEMA
 from tests.payments.api.test_contract import ENDPOINTS, NO_APP_ID
 
 pytestmark = pytest.mark.django_db
-SCHEMA: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 OPERATIONS = {
     (method.upper(), path): operation
     for path, methods in SCHEMA["paths"].items()

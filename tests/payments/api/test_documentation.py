@@ -18,8 +18,8 @@ from payments.services import webhooks as services
 from payments.services.charges import receiving, refunds
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
+from tests.payments.api.schema import SCHEMA
 
-SCHEMA: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 COMPONENTS: dict[str, Any] = SCHEMA["components"]["schemas"]
 OPERATIONS = {
     f"{method.upper()} {path}": operation
