@@ -17,6 +17,8 @@ from payments.services.errors import ServiceError, Unavailable
 REFUSALS = [
     ("The charge is not paid", _("This charge is not paid.")),
     ("The charge was paid more than 90 days ago", _("This charge was paid more than 90 days ago.")),
+    ("Only a merchant's own balance is adjusted", _("Only a merchant's own balance is adjusted.")),
+    ("Nothing of this Pix is left to return: it is the merchant's", _("Nothing of this Pix is left to return: it is the merchant's.")),
     ("value is more than the balance has available", _("Your balance is lower than this value.")),
     (
         r"value must be from 1 to what is left of the charge, (?P<left>\d+) centavos",

@@ -11,14 +11,17 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from payments.admin.acting import AccountActions
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import Account, Charge, Entry, LedgerTransaction, ReceivedPix, Refund
 from payments.money import format_reais
 
 
 @admin.register(Account)
-class AccountAdmin(Record):
-    """Accounts with their balances."""
+class AccountAdmin(AccountActions, Record):
+    """Accounts with their balances, which two operators adjust."""
+
+    actions = ("adjust",)
 
     list_display = ("public_id", "company", "kind", "balance", "held", "free", "entries")
     list_filter = ("kind",)

@@ -30,6 +30,8 @@ NAMES = {
     "resolve_contradiction": _("Book what the bank says of a refund"),
     "correct_payment": _("Book what the bank says of a payment"),
     "retry_suspense": _("Return out of suspense again"),
+    "credit_suspense": _("Give a merchant what cannot be returned"),
+    "adjust": _("Credit or debit a merchant"),
     "refund": _("Return money to a payer"),
     "retry_batch": _("Pay failed rows again"),
 }

@@ -21,6 +21,8 @@ DESCRIPTIONS = {
     "pix_in": "Pix received",
     "refund": "Refund",
     "bank_return": "Return by the bank",
+    "adjustment": "Adjustment by the platform",
+    "suspense_credit": "Pix received earlier, which could not be returned",
     "transfer": "Transfer to another account",
     "transfer_in": "Transfer of another account",
     "split_subaccount": "Split to a sub-account",

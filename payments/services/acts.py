@@ -13,8 +13,19 @@ from typing import Any
 
 from django.db.models import Model
 
-from payments.models import BankDifference, Charge, Company, Payment, PayoutBatch, Proposal, Refund, SetAsidePix
-from payments.services import batches, companies, payments, transfer_limits
+from payments.models import (
+    Account,
+    BankDifference,
+    Charge,
+    Company,
+    Payment,
+    PayoutBatch,
+    Proposal,
+    Refund,
+    SetAsidePix,
+)
+from payments.money import format_reais
+from payments.services import adjustments, batches, companies, payments, transfer_limits
 from payments.services.charges import refunds
 from payments.services.errors import Invalid
 from payments.services.reconciliation import bank_days, contradictions, set_aside, suspense
@@ -69,8 +80,7 @@ def _contradicted_payment(payment: Payment) -> dict[str, Any]:
 
 
 def _rejected(refund: Refund) -> dict[str, Any]:
-    suspense.left(refund)
-    return {"status": refund.status}
+    return {"status": refund.status, "left": suspense.left(refund)}
 
 
 def _failed_rows(batch: PayoutBatch) -> dict[str, Any]:
@@ -111,6 +121,21 @@ def _refund(charge: Charge, proposal: Proposal) -> str:
     return f"Asked for, as refund {made.public_id}."
 
 
+def _adjustable(account: Account) -> dict[str, Any]:
+    """Nothing is kept of the balance: it goes on moving, and the outcome says what it was and became."""
+    adjustments.check(account)
+    return {}
+
+
+def _adjust(account: Account, proposal: Proposal) -> str:
+    """The correlationID is the proposal's, so that it is booked once; `check_ledger` looks for both."""
+    given = proposal.after
+    before, after = adjustments.adjust(account, given["value"], f"operator-{proposal.public_id}", given.get("note", ""))
+    if before == after:
+        return "Booked before its process died."
+    return f"Booked. Available: {format_reais(before)} → {format_reais(after)}"
+
+
 ACTS: dict[str, Act] = {
     "change_terms": Act(Company, "payments.change_company", _terms, _change_terms, repeatable=True),
     "resolve_difference": Act(BankDifference, "payments.change_bankdifference", _difference, _resolve_difference),
@@ -127,6 +152,11 @@ ACTS: dict[str, Act] = {
         Refund, "payments.change_refund", _rejected,
         lambda refund, _: f"Asked for again, as refund {suspense.retry(refund).public_id}.",
     ),
+    "credit_suspense": Act(
+        Refund, "payments.change_refund", _rejected,
+        lambda refund, _: f"Booked as transaction {suspense.credit(refund).pk}.",
+    ),
+    "adjust": Act(Account, "payments.change_account", _adjustable, _adjust, repeatable=True),
     "refund": Act(Charge, "payments.change_charge", _paid, _refund, repeatable=True),
     "retry_batch": Act(
         PayoutBatch, "payments.change_payoutbatch", _failed_rows,

@@ -42,6 +42,7 @@ ROLES: dict[str, set[str]] = {
         "payments.add_company",
         "payments.change_company",
         "payments.export_records",
+        "payments.change_account",  # to credit or debit a merchant
         "payments.change_charge",  # to return money of one
         "payments.change_receivedpix",  # to read one again
         "payments.change_bankcursor",

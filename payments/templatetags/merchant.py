@@ -106,6 +106,8 @@ MOVEMENTS = {
     "bank_return": _("Return by the bank"),
     "refund_correction": _("Correction of a refund"),
     "debt_collected": _("Debt collected"),
+    "adjustment": _("Adjustment by the platform"),
+    "suspense_credit": _("Pix that could not be returned"),
 }
 
 

@@ -28,6 +28,7 @@ ALLOWED = {
     "payments/services/charges/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
     "one at a time, inside the transaction of the refund that is locked",
     "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
+    "payments/services/reconciliation/suspense.py::credit": "as above",
     "payments/services/payments/correcting.py::correct": "a payment that has ended, under its batch's lock: an operator's click, one "
     "short transaction",
     "payments/services/batches/lifecycle.py::locked": "a person's click, one short transaction; workers that book wait for it",

@@ -69,7 +69,7 @@ def _correct(refund: Refund, truth: str, now: datetime) -> None:
         return
     bank_returns.add_to_charge(refund, -refund.value, now)
     accounts = ledger.accounts(refund.company_id)
-    source = accounts[Account.Kind.MERCHANT if refund.received.credited else Account.Kind.SUSPENSE]
+    source = accounts[bank_returns.source(refund.received)]
     lines = (Line(accounts[Account.Kind.CLEARING], -refund.value), Line(source, refund.value))
     ended = refunds.event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
     key = f"{refund.received.end_to_end_id}/{refund.return_id}"

@@ -87,6 +87,38 @@ def test_without_the_right_there_are_no_such_actions(client: Client, stuck: Refu
     assert Refund.objects.count() == 1
 
 
+def test_money_that_cannot_be_returned_becomes_the_merchants_and_is_not_returned_too(
+    operator: Client, stuck: Refund
+) -> None:
+    before = making.balances(stuck.company)
+    act(operator, "refund", "credit_suspense", stuck.pk, answered="1", reason="the payer's account is closed")
+    assert making.balances(stuck.company) == before, "nothing before another operator has approved"
+    approve_all()
+
+    after = making.balances(stuck.company)
+    assert (after["SUSPENSE"], after["MERCHANT"] - before["MERCHANT"]) == (0, 1000)
+    assert failed() == []
+    for action in ("retry_suspense", "credit_suspense"):
+        said = act(operator, "refund", action, stuck.pk, answered="1", reason="again")
+        assert "é do lojista" in said
+    for direct in (suspense.retry, suspense.credit):
+        with pytest.raises(Invalid, match="it is the merchant's"):
+            direct(stuck)
+    # The bank takes it back by itself: from the merchant by now, not from other payers' money in suspense.
+    pix = stuck.received.end_to_end_id
+    returning.note_returns(pix, (BankReturn("MED0001", "", 1000, ReturnStatus.DONE),))
+    last = making.balances(stuck.company)
+    assert (last["SUSPENSE"], last["MERCHANT"]) == (0, before["MERCHANT"])
+    assert failed() == []
+
+
+def test_control_a_pix_that_is_the_merchants_and_goes_back_as_well_is_found(stuck: Refund) -> None:
+    suspense.credit(stuck)
+    assert failed() == []
+    Refund.objects.filter(pk=stuck.pk).update(status="CONFIRMED")
+    assert "a Pix that was given to its merchant out of suspense came in, and did not go back by us as well" in failed()
+
+
 @pytest.fixture
 def contradicted(bank: BankProcess) -> Refund:
     """Refused here, though the bank has paid it."""

@@ -88,6 +88,7 @@ DOES: dict[str, set[str]] = {
     "Support": set(),
     "Finance": {
         *(f"payments.{model}:export" for model in ("charge", "receivedpix", "refund", "payment")),
+        *("payments.account:adjust", "payments.refund:credit_suspense"),
         *("payments.charge:refund", "payments.receivedpix:read_again"),
         *("payments.proposal:approve", "payments.proposal:refuse"),
         *("payments.company:add", "payments.company:change", "payments.bankcursor:set_back"),
