@@ -19,6 +19,7 @@ REFUSALS = [
     ("The charge was paid more than 90 days ago", _("This charge was paid more than 90 days ago.")),
     ("Only a merchant's own balance is adjusted", _("Only a merchant's own balance is adjusted.")),
     ("Nothing of this Pix is left to return: it is the merchant's", _("Nothing of this Pix is left to return: it is the merchant's.")),
+    (r"The limit would make no sense: (?P<why>.+)", _("The limit would make no sense: %(why)s")),
     ("value is more than the balance has available", _("Your balance is lower than this value.")),
     (
         r"value must be from 1 to what is left of the charge, (?P<left>\d+) centavos",

@@ -25,10 +25,11 @@ from payments.models import (
     SetAsidePix,
 )
 from payments.money import format_reais
-from payments.services import adjustments, batches, companies, payments, transfer_limits
+from payments.services import adjustments, batches, companies, payments, rate_limits, transfer_limits
 from payments.services.charges import refunds
 from payments.services.errors import Invalid
 from payments.services.reconciliation import bank_days, contradictions, set_aside, suspense
+from woovi.ratelimit.models import LimitEntry, LimitPlan, LimitPolicy
 
 FEES_AND_LIMITS = ("fee_basis_points", "fee_minimum", "fee_maximum", *transfer_limits.LIMITS)
 
@@ -107,6 +108,11 @@ def _change_terms(company: Company, proposal: Proposal) -> str:
     return "Changed."
 
 
+def _change_limit(row: rate_limits.Limit, proposal: Proposal) -> str:
+    rate_limits.change(row, **proposal.after)
+    return f"In force within two seconds: {row}" if row.in_force else "Out of force within two seconds."
+
+
 def _paid(charge: Charge) -> dict[str, Any]:
     if charge.status != Charge.Status.COMPLETED:
         raise Invalid("The charge is not paid")
@@ -158,6 +164,14 @@ ACTS: dict[str, Act] = {
     ),
     "adjust": Act(Account, "payments.change_account", _adjustable, _adjust, repeatable=True),
     "refund": Act(Charge, "payments.change_charge", _paid, _refund, repeatable=True),
+    **{
+        act: Act(model, f"ratelimit.change_{model._meta.model_name}", rate_limits.values, _change_limit, repeatable=True)
+        for act, model in (
+            ("change_limit_policy", LimitPolicy),
+            ("change_limit_plan", LimitPlan),
+            ("change_limit_entry", LimitEntry),
+        )
+    },
     "retry_batch": Act(
         PayoutBatch, "payments.change_payoutbatch", _failed_rows,
         lambda batch, proposal: f"Now {batches.retry(batch, proposal.before['rows'], proposal.before['value'])}.",

@@ -61,6 +61,7 @@ ROLES: dict[str, set[str]] = {
     | {
         "payments.change_application",  # its scopes and addresses, and to revoke one
         "payments.freeze_company",
+        "payments.change_proposal",  # of others: of rate limits
         "payments.view_rowlock",
         "payments.release_rowlock",
         "payments.view_cache",

@@ -98,12 +98,16 @@ class LimitPolicyAdmin(Audited):
         if request.method != "POST" or not self.has_change_permission(request) or who is None:
             raise PermissionDenied
         policy, digest, label = (request.POST.get(name, "")[:200] for name in ("policy", "digest", "label"))
+        reason = request.POST.get("reason", "").strip()[:200]
+        if not reason:
+            messages.error(request, _("Say why, for the log."))
+            return redirect("admin:ratelimit_now")
         try:
             seen.unblock(policy, digest)
         except (RedisError, OSError):
             messages.error(request, _("Redis does not answer: try again."))
         else:
-            told = _("Unblocked %(label)s.") % {"label": label}
+            told = _("Unblocked %(label)s. Reason: %(reason)s") % {"label": label, "reason": reason}
             LogEntry.objects.create(user_id=who, action_flag=CHANGE, object_repr=policy, change_message=told)
             free = _("%(label)s is free again for %(policy)s, everywhere within two seconds.")
             messages.success(request, free % {"label": label, "policy": policy})

@@ -100,7 +100,9 @@ DOES: dict[str, set[str]] = {
     },
     "Risk": {
         *("payments.application:change", "payments.application:revoke", "payments.company:freeze", "payments.company:release"),
+        *("payments.proposal:approve", "payments.proposal:refuse"),
         *(f"{limit}:{act}" for limit in LIMITS for act in ("add", "change", "delete", "delete_selected")),
+        *(f"{limit}:{act}" for limit in LIMITS for act in ("put_in_force", "take_out")),
     },
     "People": {
         *("payments.user:add", "payments.user:change", "payments.user:mail_link", "payments.user:switch_off"),
