@@ -125,6 +125,7 @@ REFUSALS = [
     ("allowed_ips may hold", _("These are too many addresses.")),
     ("The second factor is off already", _("The second factor is off already.")),
     ("The second factor is on already", _("The second factor is on already.")),
+    (r"\w+ are switched off for now", _("The operators have switched this off for everybody, for now.")),
     ("The company's payments are frozen", _("The operators have frozen payments of this company.")),
     ("The company's refunds are frozen", _("The operators have frozen refunds of this company.")),
     ("The company's charges are frozen", _("The operators have frozen new charges of this company.")),

@@ -91,6 +91,15 @@ def _counted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     store._store._looked = float("inf")  # never reads the database
 
 
+@pytest.fixture(autouse=True)
+def _all_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process looks at operators' switches, or a query a second would be counted somewhere. Their own tests do."""
+    from payments.services import switches
+
+    monkeypatch.setattr(switches, "known", switches._Known())
+    switches.known.looked = float("inf")
+
+
 def pytest_unconfigure() -> None:
     bank.disconnect()
     embedded.release()  # before the directory goes from under the engines

@@ -27,6 +27,7 @@ from payments.admin import (
     proposals,
     qr_codes,
     subaccounts,
+    switches,
     webhooks,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "proposals",
     "qr_codes",
     "subaccounts",
+    "switches",
     "webhooks",
 ]
 

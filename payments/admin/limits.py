@@ -126,18 +126,12 @@ admin.site.unregister([LimitPolicy, LimitPlan, LimitEntry])
 class PolicyAdmin(FourEyes, room.LimitPolicyAdmin):
     """Policies, changed by two."""
 
-    list_display = (*room.LimitPolicyAdmin.list_display, "in_force")
-
 
 @admin.register(LimitPlan)
 class PlanAdmin(FourEyes, room.LimitPlanAdmin):
     """Plans of subjects, changed by two."""
 
-    list_display = (*room.LimitPlanAdmin.list_display, "in_force")
-
 
 @admin.register(LimitEntry)
 class EntryAdmin(FourEyes, room.LimitEntryAdmin):
     """Allowed entries by two, denied ones by one."""
-
-    list_display = (*room.LimitEntryAdmin.list_display, "in_force")

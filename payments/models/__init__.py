@@ -13,6 +13,7 @@ from payments.models.proposal import Proposal
 from payments.models.qr_code import QrCode
 from payments.models.reconciliation import BankDay, BankDifference, LedgerCheck, SetAsidePix
 from payments.models.subaccount import MovementNote, Subaccount
+from payments.models.switch import Switch
 from payments.models.transfer_period import TransferPeriod
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -44,6 +45,7 @@ __all__ = [
     "RowLock",
     "SetAsidePix",
     "Subaccount",
+    "Switch",
     "TransferPeriod",
     "User",
     "WebhookAttempt",

@@ -33,8 +33,9 @@ def written(value: Any) -> Any:
 
 def change(row: Limit, **after: Any) -> None:
     """Give the row these values, everywhere within two seconds. Raises Invalid where they make no sense."""
+    fields = {field.name: field for field in row._meta.concrete_fields}
     for name, value in after.items():
-        setattr(row, name, row._meta.get_field(name).to_python(value))
+        setattr(row, name, fields[name].to_python(value))
     try:
         row.full_clean()
     except ValidationError as error:

@@ -30,7 +30,7 @@ RECORDS = {
         ),
         *("ledgercheck", "ledgertransaction", "payment", "payoutbatch", "payoutchunk", "payoutproblem", "payoutrow"),
         *("pixkeymovement", "receivedpix", "refund", "setasidepix", "user", "webhookattempt", "webhookdelivery"),
-        *("webhookendpoint", "proposal", "subaccount", "movementnote", "qrcode", "transferperiod"),
+        *("webhookendpoint", "proposal", "subaccount", "movementnote", "qrcode", "switch", "transferperiod"),
     )
 } | {"outbox.view_outboxevent", "queue.view_periodicjob"}
 LOG = {"admin.view_logentry"}
@@ -61,6 +61,7 @@ ROLES: dict[str, set[str]] = {
     | {
         "payments.change_application",  # its scopes and addresses, and to revoke one
         "payments.freeze_company",
+        "payments.change_switch",
         "payments.change_proposal",  # of others: of rate limits
         "payments.view_rowlock",
         "payments.release_rowlock",

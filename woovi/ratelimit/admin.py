@@ -37,7 +37,7 @@ class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
 class LimitPolicyAdmin(Audited):
     """Policies by plan and subject, with who is limited now."""
 
-    list_display = ("name", "plan", "subject", "limit", "per", "burst", "mode", "without_redis")
+    list_display = ("name", "plan", "subject", "limit", "per", "burst", "mode", "without_redis", "in_force")
     list_filter = ("mode", "plan")
     search_fields = ("name", "plan", "subject")
     change_list_template = "ratelimit/policies.html"
@@ -144,7 +144,7 @@ def _row(policy: Policy, counts: dict[str, int]) -> dict[str, Any]:
 class LimitPlanAdmin(Audited):
     """Which subjects are on which plan."""
 
-    list_display = ("subject", "plan")
+    list_display = ("subject", "plan", "in_force")
     list_filter = ("plan",)
     search_fields = ("subject",)
 
@@ -153,6 +153,6 @@ class LimitPlanAdmin(Audited):
 class LimitEntryAdmin(Audited):
     """Allowed and denied subjects and networks."""
 
-    list_display = ("kind", "who", "until", "reason", "created_at")
+    list_display = ("kind", "who", "until", "reason", "created_at", "in_force")
     list_filter = ("kind",)
     search_fields = ("who", "reason")

@@ -19,6 +19,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.services import switches
 from payments.services.errors import Invalid
 from payments.services.webhooks import breaker
 from payments.services.webhooks.events import event_names, payload
@@ -156,6 +157,8 @@ def _idle(now: datetime) -> QuerySet[WebhookDelivery]:
 
     Deleted endpoints are included: an event at the moment of deletion may leave a delivery, which its try marks FAILED.
     """
+    if switches.is_off(switches.Name.WEBHOOKS):
+        return WebhookDelivery.objects.none()
     due = WebhookDelivery.objects.filter(status=Status.PENDING, next_attempt_at__lte=now)
     due = due.filter(breaker.may_try(now, "endpoint__"))
     return due.filter(Q(leased_until=None) | Q(leased_until__lte=now + HINT))
@@ -164,8 +167,10 @@ def _idle(now: datetime) -> QuerySet[WebhookDelivery]:
 def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None:
     """Claim the try and record it, committed before the merchant is called.
 
-    None where it is not due or was claimed, or its endpoint is paused.
+    None where it is not due or was claimed, its endpoint is paused, or webhooks are switched off.
     """
+    if switches.is_off(switches.Name.WEBHOOKS):
+        return None
     lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT) + MARGIN
     with transaction.atomic():
         if not breaker.enter(delivery_id, now, lease):

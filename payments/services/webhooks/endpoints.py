@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from payments.models import Company, WebhookDelivery, WebhookEndpoint
+from payments.services import switches
 from payments.services.errors import Invalid, NotFound
 from payments.services.webhooks.events import DEFAULT_EVENT, EVENTS, NEVER
 from payments.services.webhooks.signing import headers
@@ -147,6 +148,8 @@ def _check_room(company: Company) -> None:
 
 
 def _test(endpoint: WebhookEndpoint, now: datetime) -> None:
+    if switches.is_off(switches.Name.WEBHOOKS):
+        raise Invalid("Webhooks are switched off for now")
     body = json.dumps(
         {"data_criacao": now.astimezone(UTC).isoformat(), "evento": "teste_webhook", "event": endpoint.event}
     ).encode()

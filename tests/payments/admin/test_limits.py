@@ -135,9 +135,7 @@ def test_nonsense_is_refused_when_it_is_approved(finance: tuple[User, User]) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_operator_changes_a_rate_limit_and_sees_it_bite(
-    operator: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_operator_changes_a_rate_limit_and_sees_it_bite(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_store", store.Store())  # one that looks at the database, as in a process of its own
     shop, other = making.company(), making.company()
 

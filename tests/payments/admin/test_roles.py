@@ -73,7 +73,7 @@ RECORDS = {
     *("payments.ledgercheck", "payments.ledgertransaction", "payments.payment", "payments.payoutbatch"),
     *("payments.payoutchunk", "payments.payoutproblem", "payments.payoutrow", "payments.pixkeymovement", "payments.proposal"),
     *("payments.receivedpix", "payments.refund", "payments.setasidepix", "payments.user", "payments.webhookattempt"),
-    *("payments.webhookdelivery", "payments.webhookendpoint", "queue.periodicjob", "payments.subaccount", "payments.movementnote", "payments.qrcode", "payments.transferperiod"),
+    *("payments.webhookdelivery", "payments.webhookendpoint", "queue.periodicjob", "payments.subaccount", "payments.movementnote", "payments.qrcode", "payments.switch", "payments.transferperiod"),
 }  # fmt: skip
 LIMITS = ("ratelimit.limitentry", "ratelimit.limitplan", "ratelimit.limitpolicy")
 SEES: dict[str, set[str]] = {
