@@ -16,6 +16,9 @@ from payments.services.errors import ServiceError, Unavailable
 # The pattern of a service's message, and the sentence for pages. Named groups are filled in, centavos as reais.
 REFUSALS = [
     ("The charge is not paid", _("This charge is not paid.")),
+    ("The charge is paid$", _("This charge is paid already.")),
+    ("The charge is not active", _("This charge cannot be changed any more.")),
+    ("Another change of this charge is under way", _("Another change of this charge is under way. Send it again.")),
     ("The charge was paid more than 90 days ago", _("This charge was paid more than 90 days ago.")),
     ("value is more than the balance has available", _("Your balance is lower than this value.")),
     (

@@ -1,4 +1,4 @@
-"""Pages of charges: the list, the form of a new one, one charge."""
+"""Pages of charges: the form of a new one, one charge, its print, and its end before it is paid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,14 +18,13 @@ from payments.money import format_reais
 from payments.refusals import translated
 from payments.rights import CHARGE
 from payments.selectors import charges as select
-from payments.selectors import search
 from payments.services import charges as service
+from payments.services.charges import changing
 from payments.services.errors import ServiceError, Unavailable
 from payments.web.access import MerchantRequest, merchant, needs
-from payments.web.forms import ChargeFilter, ChargeForm
+from payments.web.forms import ChargeForm
 from payments.web.pay import simulated_bank_url
 
-PAGE = 25  # charges
 # A service names the contract's field that is wrong; these are the form's fields for them.
 FIELDS = {
     "value": "value",
@@ -36,63 +34,6 @@ FIELDS = {
     "customer.name": "customer_name",
     "customer.taxID": "customer_tax_id",
 }
-
-
-@require_safe
-@merchant
-def listing(request: MerchantRequest) -> HttpResponse:
-    """The list, filtered by state, days and value, and searched by text."""
-    state = request.GET.get("status", "")
-    state = state if state in select.STATES else ""
-    text = request.GET.get("q", "").replace("\0", "").strip()[:255]
-    found = select.with_returned(select.listing(request.company))
-    if state:
-        found = search.in_state(found, state)
-    if text:
-        found = search.matching(found, text)
-    form = ChargeFilter(request.GET)
-    wanted = form.cleaned_data if form.is_valid() else {}
-    found = search.created_on(found, wanted.get("first"), wanted.get("last"))
-    if wanted.get("least"):
-        found = found.filter(value__gte=wanted["least"])
-    if wanted.get("most"):
-        found = found.filter(value__lte=wanted["most"])
-    rows, older = _slice(found, request.GET.get("before", ""))
-    context = {
-        "charges": rows,
-        "older": older,
-        "paged": "before" in request.GET,
-        "status": state,
-        "statuses": ["", *select.STATES],
-        "q": text,
-        "form": form,
-        "sieved": any(wanted.values()) or bool(form.errors),
-        "query": _without(request, "before"),
-        "others": _without(request, "before", "status"),
-        "filtered": bool(state or text or any(wanted.values())),
-    }
-    template = "web/parts/charges.html" if request.htmx else "web/charges.html"
-    return render(request, template, context, status=422 if form.errors else 200)
-
-
-def _without(request: MerchantRequest, *names: str) -> str:
-    """The query of the request without these parts, to be continued."""
-    query = request.GET.copy()
-    for name in names:
-        query.pop(name, None)
-    return f"{encoded}&" if (encoded := query.urlencode()) else ""
-
-
-def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
-    """The page of charges older than `before` (a public id; empty for the newest), and the next page's `before`.
-
-    By position, not by page number, because new charges come in at the top while somebody reads.
-    """
-    last = found.filter(public_id=before).first() if before.isalnum() else None
-    if last:
-        found = found.filter(created_at__lte=last.created_at).exclude(created_at=last.created_at, id__gte=last.pk)
-    rows = list(found[: PAGE + 1])
-    return rows[:PAGE], rows[PAGE - 1].public_id if len(rows) > PAGE else ""
 
 
 @require_safe
@@ -159,7 +100,7 @@ def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeReq
 @merchant
 def show(request: MerchantRequest, public_id: str) -> HttpResponse:
     """One charge with its timeline."""
-    charge = get_object_or_404(select.with_returned(select.listing(request.company)), public_id=public_id)
+    charge = _find(request, public_id)
     received = select.settled_by(charge)
     fee = received.fee if received else charge.fee
     context = {
@@ -175,3 +116,40 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
         "link": payment_link_url(charge),
     }
     return render(request, "web/parts/charge.html" if request.htmx else "web/charge.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@merchant
+@needs(CHARGE)
+def cancel(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """Ask whether to cancel the charge; a POST does. It is gone then, so a second click only leads to the list."""
+    if select.is_deleted(request.company, public_id):
+        return redirect("web:charges")
+    charge = _find(request, public_id)
+    if charge.status != Charge.Status.ACTIVE:
+        messages.error(request, _("Only a charge that waits for its payment can be cancelled."))
+        return redirect("web:charge", public_id)
+    if request.method != "POST":
+        return render(request, "web/charge_cancel.html", {"charge": charge})
+    try:
+        changing.delete(charge)
+    except ServiceError as error:
+        messages.error(request, translated(error))
+        return redirect("web:charge", public_id)
+    messages.success(request, _("The charge of %(value)s is cancelled.") % {"value": format_reais(charge.value)})
+    return redirect("web:charges")
+
+
+@require_safe
+@merchant
+def poster(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """The code of a charge that can be paid, to be printed."""
+    charge = _find(request, public_id)
+    if charge.status != Charge.Status.ACTIVE:
+        return redirect("web:charge", public_id)
+    context = {"code": charge, "back": reverse("web:charge", args=[public_id]), "link": payment_link_url(charge)}
+    return render(request, "web/poster.html", context)
+
+
+def _find(request: MerchantRequest, public_id: str) -> Charge:
+    return get_object_or_404(select.with_returned(select.listing(request.company)), public_id=public_id)

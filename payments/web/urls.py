@@ -10,6 +10,7 @@ from django.views.i18n import set_language
 
 from payments.web import (
     batches,
+    charge_list,
     charges,
     dashboard,
     developers,
@@ -28,10 +29,13 @@ app_name = "web"
 urlpatterns = [
     path("", dashboard.show, name="dashboard"),
     path("balance", dashboard.balance, name="balance"),
-    path("charges", charges.listing, name="charges"),
+    path("charges", charge_list.listing, name="charges"),
+    path("charges.csv", charge_list.export, name="charges-file"),
     path("charges/new", charges.blank, name="charge-new"),
     path("charges/new/<uuid:correlation_id>", charges.new, name="charge-form"),
     path("charges/<slug:public_id>", charges.show, name="charge"),
+    path("charges/<slug:public_id>/cancel", charges.cancel, name="charge-cancel"),
+    path("charges/<slug:public_id>/print", charges.poster, name="charge-print"),
     path("charges/<slug:public_id>/refund", refunds.new, name="refund"),
     path("developers", developers.show, name="developers"),
     path("developers/webhooks/new", developers.new, name="webhook-new"),

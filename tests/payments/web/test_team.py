@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +165,7 @@ def test_a_company_has_so_many_people(company: Company, user: User, monkeypatch:
 def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
     """(name, method, path, form, right) of every page and action of the company's people."""
     receiving.receive(making.pix(paid := making.charge(company, 10_000)))
+    waiting = making.charge(company, 5_000, expires_at=timezone.now() + timedelta(hours=1))
     payment = payments.create(company, PaymentOrder(str(uuid.uuid4()), 100, pix_key="ana@exemplo.com"))
     batch = PayoutBatch.objects.create(
         company=company, name="a.csv", maker=User.objects.create_user(f"maker{company.pk}@example.com", company=company)
@@ -178,6 +180,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
     person = User.objects.create_user(f"other{company.pk}@example.com", company=company, role="VIEWER")
     pix = paid.received.get()
     charge, pay, web = {"public_id": paid.public_id}, {"public_id": payment.public_id}, {"public_id": hook.public_id}
+    open_charge = {"public_id": waiting.public_id}
     form = {"correlation_id": uuid.uuid4()}
     found = [
         *[(name, "get", {}, {}, LOOK) for name in ("dashboard", "balance", "charges", "payments", "batches")],
@@ -186,6 +189,10 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("charge-new", "get", {}, {}, CHARGE),
         ("charge-form", "get", form, {}, CHARGE),
         ("charge-form", "post", form, {"value": ""}, CHARGE),
+        ("charge-cancel", "get", open_charge, {}, CHARGE),
+        ("charge-cancel", "post", charge, {}, CHARGE),
+        ("charge-print", "get", open_charge, {}, LOOK),
+        ("charges-file", "get", {}, {}, LOOK),
         ("refund", "get", charge, {}, CHARGE),
         ("refund", "post", charge, {"part": "part"}, CHARGE),
         *[("statement-file", "get", {"form": kind}, {}, LOOK) for kind in ("csv", "ofx")],
