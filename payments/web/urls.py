@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from payments.web import (
+    applications,
     batches,
     charge_list,
     charges,
@@ -47,6 +48,10 @@ urlpatterns = [
         developers.act,
         name="webhook-act",
     ),
+    path("developers/applications/new", applications.new, name="application-new"),
+    path("developers/applications/<slug:client_id>", applications.show, name="application"),
+    path("developers/applications/<slug:client_id>/rotate", applications.rotate, name="application-rotate"),
+    path("developers/applications/<slug:client_id>/disable", applications.disable, name="application-disable"),
     path("team", team.show, name="team"),
     re_path(rf"^team/(?P<user_id>\d{{1,18}})/(?P<action>{'|'.join(team.ACTIONS)})$", team.act, name="team-act"),
     path("statement", statement.show, name="statement"),
@@ -62,6 +67,7 @@ urlpatterns = [
     path("batches", batches.listing, name="batches"),
     path("batches/template.csv", batches.template, name="batch-template"),
     path("batches/<slug:public_id>", batches.show, name="batch"),
+    path("batches/<slug:public_id>/leave", batches.leave, name="batch-leave"),
     path("batches/<slug:public_id>/result.csv", batches.export, name="batch-export"),
     re_path(rf"^batches/(?P<public_id>\w+)/(?P<action>{'|'.join(batches.ACTIONS)})$", batches.act, name="batch-act"),
     path("pay/<uuid:payment_link_id>", pay.show, name="pay"),

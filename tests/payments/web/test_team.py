@@ -19,7 +19,7 @@ from django.utils import timezone
 from payments import tasks
 from payments.models import Company, PayoutBatch, User, WebhookDelivery, WebhookEndpoint
 from payments.rights import APPROVE, CHARGE, MANAGE, PAY, RIGHTS
-from payments.services import payments, people
+from payments.services import companies, payments, people
 from payments.services.charges import receiving
 from payments.services.errors import Invalid, ServiceError
 from payments.services.payments import PaymentOrder
@@ -181,6 +181,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
     pix = paid.received.get()
     charge, pay, web = {"public_id": paid.public_id}, {"public_id": payment.public_id}, {"public_id": hook.public_id}
     open_charge = {"public_id": waiting.public_id}
+    app = {"client_id": companies.issue_application(company, "shop", scopes=["CHARGE_POST"])[0].client_id}
     form = {"correlation_id": uuid.uuid4()}
     found = [
         *[(name, "get", {}, {}, LOOK) for name in ("dashboard", "balance", "charges", "payments", "batches")],
@@ -205,6 +206,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
           for action in payments_page.ACTIONS],
         ("batches", "post", {}, {"file": SimpleUploadedFile("x.csv", b"a;b\n")}, PAY),
         ("batch", "get", {"public_id": batch.public_id}, {}, LOOK),
+        ("batch-leave", "get", {"public_id": batch.public_id}, {}, PAY),
         ("batch-export", "get", {"public_id": batch.public_id}, {}, LOOK),
         *[("batch-act", "post", {"public_id": batch.public_id, "action": action}, {}, APPROVE if action == "approve" else PAY)
           for action in batches_page.ACTIONS],
@@ -216,6 +218,14 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("delivery", "post", {**web, "event_id": event.event_id}, {}, MANAGE),
         *[("webhook-act", "post", {**web, "action": action}, {}, MANAGE)
           for action in sorted(developers.ACTIONS, key="delete".__eq__)],  # the last
+        ("application-new", "get", {}, {}, MANAGE),
+        ("application-new", "post", {}, {}, MANAGE),
+        ("application", "get", app, {}, LOOK),
+        ("application", "post", app, {}, MANAGE),
+        ("application-rotate", "get", app, {}, MANAGE),
+        ("application-rotate", "post", app, {}, MANAGE),
+        ("application-disable", "get", app, {}, MANAGE),
+        ("application-disable", "post", app, {}, MANAGE),
         ("team", "get", {}, {}, MANAGE),
         ("team", "post", {}, {}, MANAGE),
         *[("team-act", "post", {"user_id": person.pk, "action": action}, {}, MANAGE) for action in team.ACTIONS],
