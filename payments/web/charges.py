@@ -18,6 +18,7 @@ from payments.money import format_reais
 from payments.refusals import translated
 from payments.rights import CHARGE
 from payments.selectors import charges as select
+from payments.selectors import customers
 from payments.services import charges as service
 from payments.services.charges import changing
 from payments.services.errors import ServiceError, Unavailable
@@ -41,9 +42,12 @@ FIELDS = {
 @needs(CHARGE)
 def blank(request: MerchantRequest) -> HttpResponse:
     """Redirect to a form with a correlationID in its address, so that sending it twice makes one charge."""
-    like = request.GET.get("like", "")  # of which charge it is a copy, by its public id
     form = reverse("web:charge-form", args=[uuid.uuid4()])
-    return redirect(f"{form}?like={like}" if like.isalnum() and like.isascii() else form)
+    for name in ("like", "customer"):  # of which charge it is a copy, or for whom it is; by the public id
+        given = request.GET.get(name, "")
+        if given.isalnum() and given.isascii():
+            return redirect(f"{form}?{name}={given}")
+    return redirect(form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,11 +74,13 @@ def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
 
 
 def _copied(request: MerchantRequest) -> dict[str, Any]:
-    """What the form begins with: nothing, or what the charge in `like` has."""
+    """What the form begins with: nothing, what the charge in `like` has, or whom `customer` names."""
     like = request.GET.get("like", "").replace("\0", "")
     charge = select.listing(request.company).filter(public_id=like).first() if like else None
     if charge is None:
-        return {}
+        whom = request.GET.get("customer", "").replace("\0", "")
+        found = customers.listing(request.company).filter(public_id=whom).first() if whom else None
+        return {"customer_name": found.name, "customer_tax_id": found.tax_id} if found else {}
     customer = charge.customer or {}
     return {
         "value": format_reais(charge.value).removeprefix("R$").strip(),

@@ -17,9 +17,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments import tasks
-from payments.models import Company, PayoutBatch, User, WebhookDelivery, WebhookEndpoint
+from payments.models import Company, PayoutBatch, QrCode, User, WebhookDelivery, WebhookEndpoint
 from payments.rights import APPROVE, CHARGE, MANAGE, PAY, RIGHTS
-from payments.services import companies, payments, people
+from payments.services import companies, customers, payments, people
 from payments.services.charges import receiving
 from payments.services.errors import Invalid, ServiceError
 from payments.services.payments import PaymentOrder
@@ -181,6 +181,11 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
     pix = paid.received.get()
     charge, pay, web = {"public_id": paid.public_id}, {"public_id": payment.public_id}, {"public_id": hook.public_id}
     open_charge = {"public_id": waiting.public_id}
+    customer = customers.create(company, customers.CustomerRequest("Bia", tax_id=making.BIA))
+    code = QrCode.objects.create(
+        company=company, name="Balcão", identifier="balcao", pix_key=company.pix_key, br_code="00"
+    )
+    static = {"public_id": code.public_id}
     app = {"client_id": companies.issue_application(company, "shop", scopes=["CHARGE_POST"])[0].client_id}
     form = {"correlation_id": uuid.uuid4()}
     found = [
@@ -198,6 +203,18 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("refund", "post", charge, {"part": "part"}, CHARGE),
         *[("statement-file", "get", {"form": kind}, {}, LOOK) for kind in ("csv", "ofx")],
         ("receipt", "get", {"kind": "pix", "public_id": pix.public_id}, {}, LOOK),
+        ("customers", "get", {}, {}, LOOK),
+        ("customer", "get", {"public_id": customer.public_id}, {}, LOOK),
+        ("customer-new", "get", {}, {}, CHARGE),
+        ("customer-form", "get", form, {}, CHARGE),
+        ("customer-form", "post", form, {"name": ""}, CHARGE),
+        ("qr-codes", "get", {}, {}, LOOK),
+        *[(name, "get", static, {}, LOOK) for name in ("qr-code", "qr-code-print")],
+        ("qr-code-new", "get", {}, {}, CHARGE),
+        ("qr-code-form", "get", form, {}, CHARGE),
+        ("qr-code-form", "post", form, {"name": ""}, CHARGE),
+        ("qr-code-delete", "get", static, {}, CHARGE),
+        ("qr-code-delete", "post", static, {}, CHARGE),
         ("payment", "get", pay, {}, LOOK),
         ("payment-new", "get", {}, {}, PAY),
         ("payment-form", "get", form, {}, PAY),
