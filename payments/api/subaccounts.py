@@ -15,6 +15,7 @@ from payments.api.fields import CAPITALS, Body, Cents, Once, Text, Text140, Text
 from payments.api.pages import Page, paginate
 from payments.api.transactions import Period
 from payments.models import Account, Subaccount
+from payments.selectors import subaccounts as listed
 from payments.selectors import transactions as selectors
 from payments.services import subaccounts
 from payments.services.payments.creating import read_key
@@ -96,8 +97,7 @@ def create(request: HttpRequest, body: SubAccountBody) -> Json:
 )
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's sub-accounts, newest first."""
-    mine = Subaccount.objects.filter(company=company(request), closed_at=None).select_related("account")
-    rows, info = paginate(request, mine.order_by("-id"), page)
+    rows, info = paginate(request, listed.listing(company(request)), page)
     shown = [contract.subaccount(row) for row in rows]
     return {"subAccounts": shown, "subaccounts": shown, "pageInfo": info}
 

@@ -48,13 +48,11 @@ def by_payment_link(payment_link_id: UUID) -> QrCode | None:
 def with_received(codes: QuerySet[QrCode]) -> QuerySet[QrCode]:
     """The codes, each annotated with `times` and `total`: how many Pix it received, and their centavos."""
     paid = ReceivedPix.objects.filter(qr_code=OuterRef("pk")).order_by().values("qr_code")
+    times, total = paid.annotate(found=Count("pk")).values("found"), paid.annotate(found=Sum("value")).values("found")
+    number = BigIntegerField()
     return codes.annotate(
-        times=_or_zero(paid.annotate(found=Count("pk"))), total=_or_zero(paid.annotate(found=Sum("value")))
+        times=Coalesce(Subquery(times), 0, output_field=number), total=Coalesce(Subquery(total), 0, output_field=number)
     )
-
-
-def _or_zero(found: QuerySet[ReceivedPix, dict[str, int]]) -> Coalesce:
-    return Coalesce(Subquery(found.values("found")), 0, output_field=BigIntegerField())
 
 
 def received_by(code: QrCode) -> QuerySet[ReceivedPix]:

@@ -45,6 +45,7 @@ class StatementLine:
     balance: int
     reference: str  # the end-to-end id, or the refund's id at the bank
     kind: str  # of the ledger's transaction
+    note: str = ""  # what the company wrote about it
 
 
 def keys(
@@ -153,13 +154,16 @@ def statement_of(
             balance=balances[row.pk],
             reference=row.transaction.correlation_id,
             kind=row.transaction.kind,
+            note=_note(row.transaction),
         )
         for row in rows
     ]
 
 
 def _description(transaction: LedgerTransaction) -> str:
+    return _note(transaction) or DESCRIPTIONS.get(transaction.kind, transaction.kind.replace("_", " ").capitalize())
+
+
+def _note(transaction: LedgerTransaction) -> str:
     note: MovementNote | None = getattr(transaction, "note", None)
-    if note:
-        return note.text
-    return DESCRIPTIONS.get(transaction.kind, transaction.kind.replace("_", " ").capitalize())
+    return note.text if note else ""

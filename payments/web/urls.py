@@ -25,6 +25,7 @@ from payments.web import (
     sessions,
     sign_up,
     statement,
+    subaccounts,
     team,
 )
 
@@ -76,6 +77,10 @@ urlpatterns = [
     re_path(
         rf"^payments/(?P<public_id>\w+)/(?P<action>{'|'.join(payments.ACTIONS)})$", payments.act, name="payment-act"
     ),
+    path("subaccounts", subaccounts.listing, name="subaccounts"),
+    path("subaccounts/new", subaccounts.new, name="subaccount-new"),
+    path("subaccounts/<int:pk>", subaccounts.show, name="subaccount"),
+    path("subaccounts/<int:pk>/move", subaccounts.move, name="subaccount-move"),
     path("batches", batches.listing, name="batches"),
     path("batches/template.csv", batches.template, name="batch-template"),
     path("batches/<slug:public_id>", batches.show, name="batch"),

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments import tasks
-from payments.models import Company, PayoutBatch, QrCode, User, WebhookDelivery, WebhookEndpoint
+from payments.models import Account, Company, PayoutBatch, QrCode, Subaccount, User, WebhookDelivery, WebhookEndpoint
 from payments.rights import APPROVE, CHARGE, MANAGE, PAY, RIGHTS
 from payments.services import companies, customers, payments, people
 from payments.services.charges import receiving
@@ -185,6 +185,8 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
     code = QrCode.objects.create(
         company=company, name="Balcão", identifier="balcao", pix_key=company.pix_key, br_code="00"
     )
+    account = Account.objects.create(company=company, kind="SUBACCOUNT", is_default=False, name="Ana")
+    aside = Subaccount.objects.create(company=company, pix_key="ana@exemplo.com", name="Ana", account=account)
     static = {"public_id": code.public_id}
     app = {"client_id": companies.issue_application(company, "shop", scopes=["CHARGE_POST"])[0].client_id}
     form = {"correlation_id": uuid.uuid4()}
@@ -215,6 +217,12 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("qr-code-form", "post", form, {"name": ""}, CHARGE),
         ("qr-code-delete", "get", static, {}, CHARGE),
         ("qr-code-delete", "post", static, {}, CHARGE),
+        ("subaccounts", "get", {}, {}, LOOK),
+        ("subaccount", "get", {"pk": aside.pk}, {}, LOOK),
+        ("subaccount-new", "get", {}, {}, PAY),
+        ("subaccount-new", "post", {}, {}, PAY),
+        ("subaccount-move", "get", {"pk": aside.pk}, {}, PAY),
+        ("subaccount-move", "post", {"pk": aside.pk}, {}, PAY),
         ("payment", "get", pay, {}, LOOK),
         ("payment-new", "get", {}, {}, PAY),
         ("payment-form", "get", form, {}, PAY),
