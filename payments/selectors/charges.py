@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import BigIntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from payments.models import Charge, Company, ReceivedPix, Refund
+from payments.models import Charge, Company, ReceivedPix, Refund, User
 from payments.selectors.ids import bare_id
 from payments.selectors.periods import between
 
@@ -25,6 +25,7 @@ class TimelineEntry(NamedTuple):
     value: int | None = None
     reason: str = ""
     reference: str = ""
+    by: User | None = None  # who asked for it; somebody without a company is an operator
 
 
 def _visible(company: Company) -> QuerySet[Charge]:
@@ -107,11 +108,11 @@ def timeline(charge: Charge) -> list[TimelineEntry]:
         moments.append(TimelineEntry(charge.expires_at, "expired"))
     for pix in charge.received.all():
         moments.append(TimelineEntry(pix.paid_at, f"received:{pix.outcome}", pix.value, reference=pix.end_to_end_id))
-    for refund in Refund.objects.filter(received__charge=charge):  # the automatic ones too
+    for refund in Refund.objects.filter(received__charge=charge).select_related("maker"):  # the automatic ones too
         kind = "bank_return" if refund.by_bank else "refund"
         # An automatic refund's comment only repeats, in English, what the entry of its Pix says.
         why = "" if refund.automatic else refund.comment
-        moments.append(TimelineEntry(refund.created_at, f"{kind}:IN_PROCESSING", refund.value, why))
+        moments.append(TimelineEntry(refund.created_at, f"{kind}:IN_PROCESSING", refund.value, why, by=refund.maker))
         if refund.resolved_at:
             end = refund.resolved_at, f"{kind}:{refund.status}", refund.value, refund.reason, refund.end_to_end_id
             moments.append(TimelineEntry(*end))

@@ -107,7 +107,9 @@ def _paid(charge: Charge) -> dict[str, Any]:
 
 def _refund(charge: Charge, proposal: Proposal) -> str:
     """The correlationID is the proposal's, so that it is asked for once."""
-    made = refunds.request(charge.company, charge, f"operator-{proposal.public_id}", proposal.after["value"])
+    made = refunds.request(
+        charge.company, charge, f"operator-{proposal.public_id}", proposal.after["value"], maker=proposal.proposer
+    )
     return f"Asked for, as refund {made.public_id}."
 
 

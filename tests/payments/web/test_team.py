@@ -205,6 +205,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("refund", "post", charge, {"part": "part"}, CHARGE),
         *[("statement-file", "get", {"form": kind}, {}, LOOK) for kind in ("csv", "ofx")],
         ("receipt", "get", {"kind": "pix", "public_id": pix.public_id}, {}, LOOK),
+        ("limits", "get", {}, {}, LOOK),
         ("customers", "get", {}, {}, LOOK),
         ("customer", "get", {"public_id": customer.public_id}, {}, LOOK),
         ("customer-new", "get", {}, {}, CHARGE),
