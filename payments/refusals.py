@@ -37,6 +37,7 @@ REFUSALS = [
     ("Subaccount not found", _("This sub-account is not there any more.")),
     ("pixKey is the key of the account itself", _("This is your own key.")),
     ("There is already another customer with this", _("There is another customer with this CPF or CNPJ.")),
+    ("value must be more than the fee", _("The value must be more than the fee.")),
     ("customer.taxID", _("This is not a valid CPF or CNPJ.")),
     ("There is .*charge .*with this correlationID", _("This form was sent before with other values. Open a new form for a new charge.")),
     (r"The bank refused the charge: (?P<code>.+)", _("The bank refused the charge (%(code)s).")),

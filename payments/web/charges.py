@@ -34,6 +34,7 @@ FIELDS = {
     "customer": "customer_name",
     "customer.name": "customer_name",
     "customer.taxID": "customer_tax_id",
+    "subaccount": "subaccount",
 }
 
 
@@ -55,7 +56,8 @@ def blank(request: MerchantRequest) -> HttpResponse:
 @needs(CHARGE)
 def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     """The form of a new charge."""
-    form = ChargeForm(request.POST if request.method == "POST" else None, initial=_copied(request))
+    sent = request.POST if request.method == "POST" else None
+    form = ChargeForm(sent, initial=_copied(request), company=request.company)
     made = select.listing(request.company).filter(correlation_id=str(correlation_id)).first()
     status = 200
     if made is None and form.is_valid():
@@ -99,6 +101,7 @@ def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeReq
         comment=data["comment"],
         expires_in=data["expires_in"],
         customer={key: value for key, value in customer.items() if value} or None,
+        subaccount=data["subaccount"].pix_key if data["subaccount"] else "",
     )
 
 

@@ -76,6 +76,6 @@ def _rates(company: Company) -> list[Rate]:
         for ask in limits.asks([name], who, cost=0):
             policy = ask.policy
             found.append(
-                Rate(words, policy.limit * 60 // policy.per, policy.burst or policy.limit, take(ask).remaining)
+                Rate(words, int(policy.limit * 60 // policy.per), policy.burst or policy.limit, take(ask).remaining)
             )
     return found

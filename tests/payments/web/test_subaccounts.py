@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from payments.models import Account, Company, Subaccount
+from payments.models import Account, Charge, Company, Subaccount
 from payments.services import subaccounts
 from payments.services.charges import receiving
 from tests.payments import making
@@ -101,6 +101,23 @@ def test_money_moves_once_after_both_sides_were_shown(merchant: Client, rich: Co
     ]
     assert rows[2][1] == "Aula"
     assert "Set aside in all: R$ 35,00" in text(merchant, "/subaccounts")
+
+
+def test_a_charge_goes_to_one(merchant: Client, bank: Any, rich: Company) -> None:
+    form = merchant.get("/charges/new")["Location"]
+    assert "Goes to" not in text(merchant, form), "there is none to choose"
+    ana, theirs = opened(rich, "Ana"), opened(making.company(), "Secret")
+    assert "Secret" not in text(merchant, form)
+    wanted = {"value": "50,00", "expires_in": "3600", "subaccount": ana.pk}
+    assert merchant.post(form, {**wanted, "subaccount": theirs.pk}).status_code == 422
+    answer = merchant.post(form, {**wanted, "value": "0,50"})
+    assert "more than the fee" in answer.content.decode().split('id="id_value_error"')[1].split("</p>")[0]
+    made = merchant.post(form, wanted)["Location"]
+    page = text(merchant, made)
+    assert re.search(r"Goes to Ana</dt><dd[^>]*>R\$ 49,50<", page)
+    charge = Charge.objects.get(public_id=made.rsplit("/")[-1])
+    receiving.receive(making.pix(charge, paid_at=charge.created_at))
+    assert money(rich) == {"": 9_920, "Ana": 4_950}
 
 
 @pytest.mark.parametrize(
