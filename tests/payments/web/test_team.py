@@ -220,6 +220,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
 
 # Pages of whoever is or is not logged in, and what redirects to another.
 OUTER = {"sign-up", "login", "login-code", "logout", "language", "password", "password-choose", "second-factor", "pay"}
+OUTER |= {"docs", "doc"}
 
 
 @pytest.mark.parametrize("role", RIGHTS)
