@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from payments.models import BankDifference, Charge, Payment, Proposal, User
+from payments.models import BankDifference, Charge, Payment, Proposal, ReceivedPix, User
 from tests.browser.conftest import PASSWORD, PHONE, shoot
 from tests.payments import making
 from tests.payments.admin.test_admin import world
@@ -57,6 +57,10 @@ def test_the_operators_own_pages(
     page.goto("/admin/payments/charge/?created_at_from=2026-01-01")
     expect(page.locator("#total")).to_be_visible()
     shoot(page, f"admin-charges-{name}")
+    page.goto("/admin/ratelimit/limitpolicy/now/")
+    shoot(page, f"admin-limited-{name}")
+    page.goto(f"/admin/payments/receivedpix/{one[ReceivedPix].pk}/history/")
+    shoot(page, f"admin-history-{name}")
     page.goto("/admin/payments/company/")
     page.locator("input.action-select").first.check()
     page.select_option("select[name=action]", "freeze")
