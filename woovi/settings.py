@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "payments.api.middleware.api_front_door",
     "woovi.ratelimit.middleware.rate_limits",
     "django.middleware.security.SecurityMiddleware",
+    "woovi.http.compress.compressed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
