@@ -8,11 +8,11 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install -q -p $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint bench screenshots clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 run: $(BIN)/.installed $(BIN)/.embedded  ## everything, on embedded engines, with the bank simulator and a demo merchant
 	@$(BIN)/python manage.py up
@@ -31,6 +31,10 @@ lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down
 
 bench: $(BIN)/.installed-dev $(BIN)/.embedded  ## measurements against peers; ROOM=ledger, flow, ... for one
 	@$(BIN)/python -m benchmarks $(ROOM)
+
+screenshots: $(BIN)/.installed-dev $(BIN)/.embedded  ## every page, both languages and themes, three sizes; PAGES=charge for some
+	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m tests.screenshots $(PAGES)
 
 clean:  ## remove the environment and all data, unless something runs on them
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m woovi.local.embedded.idle

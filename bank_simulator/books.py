@@ -13,7 +13,7 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from bank_simulator import faults
-from bank_simulator.models import Charge, Movement, Pix, Webhook
+from bank_simulator.models import Charge, Entry, Movement, Pix, Webhook
 from bank_simulator.problems import Problem
 from payments.pix import brcode, ids, keys
 
@@ -183,11 +183,13 @@ def _inserted(pix: Pix, target: Target, force: bool, callback: str) -> bool:
 
 
 def owned(pix_key: str) -> bool:
-    """Whether the key exists here: it has a webhook or a charge, or a company of the platform has it.
+    """Whether the key exists here: it is registered, has a webhook or a charge, or a company of the platform has it.
 
     A real bank registers its customers' keys in the DICT. The Pix API has no call for that, so the key of a company
     without a charge is looked up in the platform's own table, if that is in the same database.
     """
+    if Entry.objects.filter(pk=pix_key).exists():
+        return True
     if Webhook.objects.filter(pk=pix_key).exists() or Charge.objects.filter(pix_key=pix_key).exists():
         return True
     with connection.cursor() as cursor:

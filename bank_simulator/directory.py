@@ -1,18 +1,20 @@
 """The key directory (DICT) and the list of participants, as the bank tells them.
 
-Nobody registers keys here: the owner of a key is invented from the key's hash, so that every key that can be typed has
-one, and always the same. Some keys have none or are blocked, for tests; `docs/bank.md` lists them.
+The owner of a key is invented from the key's hash, so that every key that can be typed has one, and always the same. Some keys
+have none or are blocked, for tests; `docs/bank.md` lists them. The platform registers random keys and its companies' tax ids.
 """
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
+from django.utils import timezone
 
-from bank_simulator import books
+from bank_simulator import books, models
 from bank_simulator.problems import DictProblem
 from payments.pix import keys
 from payments.pix.keys import KeyType, PixKey
@@ -69,6 +71,26 @@ def find(text: str) -> Entry:
     if books.owned(key.value):
         raise DictProblem("EntryCannotBeQueriedForBookTransfer", 400, "A conta desta chave é deste banco.")
     return _invented(key)
+
+
+def register(request_id: str, key_type: str, text: str, tax_id: str) -> str:
+    """Register a key, once for each request. Returns it. Raises DictProblem."""
+    if known := models.Entry.objects.filter(request_id=request_id).first():
+        return known.key
+    key = text or str(uuid.uuid4())
+    if (key_type == KeyType.EVP) == bool(text) or (text and text != tax_id):
+        raise DictProblem("EntryInvalid", 400, "A chave não pode ser registrada para este dono.", "Key")
+    made = {"request_id": request_id, "tax_id": tax_id, "created_at": timezone.now()}
+    entry, _ = models.Entry.objects.get_or_create(key=key, defaults=made)
+    if entry.request_id != request_id:
+        raise DictProblem("EntryAlreadyExists", 400, "A chave já está registrada.", "Key")
+    return key
+
+
+def remove(key: str) -> None:
+    """Take a key out. Raises DictProblem where it is not there."""
+    if not models.Entry.objects.filter(pk=key).delete()[0]:
+        raise DictProblem("NotFound", 404, "A chave não está registrada aqui.")
 
 
 def _invented(key: PixKey) -> Entry:

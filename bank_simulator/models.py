@@ -135,6 +135,15 @@ class Webhook(models.Model):
     created_at = models.DateTimeField()
 
 
+class Entry(models.Model):
+    """A Pix key of this bank's customer, in the directory."""
+
+    key = models.CharField(max_length=77, primary_key=True)
+    request_id = models.CharField(max_length=36, unique=True)
+    tax_id = models.CharField(max_length=14)
+    created_at = models.DateTimeField()
+
+
 class Callback(models.Model):
     """A callback about a Pix, due until the platform has answered it with 200."""
 

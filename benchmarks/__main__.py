@@ -11,7 +11,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-ROOMS = ["api", "batches", "cache", "flow", "ledger", "locks", "ratelimit", "realtime"]
+ROOMS = ["api", "batches", "cache", "flow", "ledger", "locks", "ratelimit", "realtime", "web"]
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """GET and POST of a charge: our web process beside bare Django with the same statements, script and call to the bank.
 
-Each is one uvicorn process, on the same engines and the same simulated bank. The client's processes share the cores.
+Bare Django is served by uvicorn, as ours is, and by gunicorn's sync worker; the floor is the faster of the two. Each is one
+process, on the same engines and the same simulated bank. The client's processes share the cores.
 """
 
 from __future__ import annotations
@@ -29,24 +30,31 @@ CALLERS = 2  # processes, each with one connection
 READS, CREATIONS = 600, 200  # requests of a round: more would meet the company's limits
 ROUNDS = 5
 KNOWN = "bench"  # the charge that is read
+QUIET = ("--log-level", "warning", "--no-access-log")
+ALONE = ("--workers", "1", "--log-level", "warning", "--no-control-socket")
 
 
 def run() -> list[Row]:
     """The rows of the table."""
     data = Path(os.environ["WOOVI_DATA_DIR"])
-    with running.started(data, PORT="18300") as system, _bare(data, system["bank"]) as bare:
+    with (
+        running.started(data, PORT="18300") as system,
+        _bare(data, system["bank"], "uvicorn", "benchmarks.bare_api:application", *QUIET, "--port") as uvicorn,
+        _bare(data, system["bank"], "gunicorn", "benchmarks.bare_api:wsgi", *ALONE, "--bind") as gunicorn,
+    ):
         httpx.put(f"{system['bank']}/sim/faults", json={"latency_ms": 0, "latency_spread_ms": 0}).raise_for_status()
         web, app_id = urlsplit(system["web"]).netloc, system["app_id"]
         _creations(web, app_id, 1, KNOWN)
+        servers = {"ours": web, "uvicorn": uvicorn, "gunicorn": gunicorn}
         return [
-            *_rows("GET charge", 0.8, partial(_reads, web, app_id), partial(_reads, bare, app_id)),
-            *_rows("POST charge", 0.7, partial(_all_creations, web, app_id), partial(_all_creations, bare, app_id)),
+            *_rows("GET charge", 0.8, {name: partial(_reads, at, app_id) for name, at in servers.items()}),
+            *_rows("POST charge", 0.7, {name: partial(_all_creations, at, app_id) for name, at in servers.items()}),
         ]
 
 
-def _rows(name: str, least: float, ours: partial[list[float]], floor: partial[list[float]]) -> list[Row]:
+def _rows(name: str, least: float, acts: dict[str, partial[list[float]]]) -> list[Row]:
     """Requests a second, and the 99th percentile, of interleaved rounds."""
-    slow: dict[str, list[float]] = {"ours": [], "floor": []}
+    slow: dict[str, list[float]] = {which: [] for which in acts}
 
     def measured(which: str, act: partial[list[float]]) -> float:
         start = time.perf_counter()
@@ -54,12 +62,14 @@ def _rows(name: str, least: float, ours: partial[list[float]], floor: partial[li
         slow[which].append(1000 * seen[int(0.99 * (len(seen) - 1))])
         return len(seen) / (time.perf_counter() - start)
 
-    rates = medians(ROUNDS, ours=partial(measured, "ours", ours), floor=partial(measured, "floor", floor))
-    what = f"{name}, {CALLERS} connections (floor: bare Django, same statements, script and bank)"
+    rates = medians(ROUNDS, **{which: partial(measured, which, act) for which, act in acts.items()})
+    what = f"{name}, {CALLERS} connections (floor: bare Django, same statements, script and bank, its better server)"
     late = {which: sorted(values)[ROUNDS // 2] for which, values in slow.items()}
+    best = max("uvicorn", "gunicorn", key=lambda server: rates[server])
+    peers = {f"bare on {server}": rates[server] for server in ("uvicorn", "gunicorn")}
     return [
-        Row.against_floor(what, "requests/s", rates["ours"], rates["floor"], least),
-        Row(f"{name}, p99", "ms", late["ours"], late["floor"]),
+        Row.against_floor(what, "requests/s", rates["ours"], rates[best], least, **peers),
+        Row(f"{name}, p99 (floor: bare Django on {best})", "ms", late["ours"], late[best]),
     ]
 
 
@@ -98,8 +108,8 @@ def _ask(address: str, app_id: str, method: str, path: str, bodies: list[bytes])
 
 
 @contextmanager
-def _bare(data: Path, bank: str) -> Iterator[str]:
-    """Bare Django in a uvicorn of its own; its host and port."""
+def _bare(data: Path, bank: str, *server: str) -> Iterator[str]:
+    """Bare Django in a server of its own, whose command ends with the address; its host and port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -109,8 +119,8 @@ def _bare(data: Path, bank: str) -> Iterator[str]:
         "DJANGO_SETTINGS_MODULE": "benchmarks.bare_settings",
         "BANK_URL": bank,
     }
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare_api:application", "--port", str(port)]
-    process = subprocess.Popen([*command, "--log-level", "warning", "--no-access-log"], env=env)
+    address = f"127.0.0.1:{port}" if server[0] == "gunicorn" else str(port)
+    process = subprocess.Popen([sys.executable, "-m", *server, address], env=env)
     try:
         _wait(port, process)
         yield f"127.0.0.1:{port}"

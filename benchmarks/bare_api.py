@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
 from django.db import connection, transaction
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
@@ -38,12 +39,11 @@ VALUES (%s, 'bare', '0', %s, %s, 0)
 
 
 def read(request: HttpRequest, correlation_id: str) -> JsonResponse:
-    """GET: the company, the charge, its Pix."""
+    """GET: the company, the charge. Only a paid one has a Pix to read."""
     limit()
     (company_id, _), *_ = rows(COMPANY)
     found = "SELECT * FROM payments_charge WHERE company_id = %s AND correlation_id = %s AND registered_at IS NOT NULL"
     (charge, *_) = rows(found, company_id, correlation_id)
-    rows("SELECT * FROM payments_receivedpix WHERE charge_id = %s AND outcome = 'SETTLED'", charge[0])
     return JsonResponse({"charge": {"id": charge[0], "all": [str(value) for value in charge]}})
 
 
@@ -84,4 +84,5 @@ def run(sql: str, *values: Any) -> None:
 
 urlpatterns = [path("api/v1/charge", create), path("api/v1/charge/<str:correlation_id>", read)]
 application = get_asgi_application()
+wsgi = get_wsgi_application()
 _script = client("limits").register_script(SCRIPT)

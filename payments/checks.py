@@ -147,8 +147,8 @@ LEDGER = [
         "SELECT id FROM payments_account WHERE pending_out < 0 OR (posted < pending_out AND NOT may_go_negative)",
     ),
     Check(
-        "only clearing and what a company owes may be negative",
-        "SELECT id FROM payments_account WHERE may_go_negative <> (kind IN ('CLEARING', 'RECEIVABLE'))",
+        "only clearing, what a company owes and what it was given may be negative",
+        "SELECT id FROM payments_account WHERE may_go_negative <> (kind IN ('CLEARING', 'RECEIVABLE', 'ADJUSTMENT'))",
     ),
     Check(
         "a hold is resolved once",
@@ -402,6 +402,37 @@ PAYMENTS = [
     ),
 ]
 
+BY_HAND = [
+    Check(
+        "an adjustment is what two operators decided, once, and the reverse",
+        """
+        SELECT coalesce(t.id::text, p.public_id) FROM (
+            SELECT t.id, t.company_id, substr(t.correlation_id, 10) AS proposal, sum(e.amount) AS value, count(*) AS lines,
+                   bool_or(a.kind NOT IN ('MERCHANT', 'ADJUSTMENT')) AS others
+            FROM payments_ledgertransaction t
+            JOIN payments_entry e ON e.transaction_id = t.id JOIN payments_account a ON a.id = e.account_id
+            WHERE t.kind = 'adjustment' GROUP BY t.id
+        ) t
+        FULL JOIN (SELECT * FROM payments_proposal WHERE act = 'adjust' AND status <> 'PROPOSED') p
+            ON p.public_id = t.proposal AND p.company_id = t.company_id
+        WHERE CASE WHEN t.id IS NULL THEN p.status = 'DONE' ELSE
+            p.id IS NULL OR p.status IN ('REFUSED', 'WITHDRAWN') OR t.others OR t.lines <> 2 OR p.decider_id = p.proposer_id
+            OR (SELECT sum(e.amount) FROM payments_entry e JOIN payments_account a ON a.id = e.account_id
+                WHERE e.transaction_id = t.id AND a.kind = 'MERCHANT') IS DISTINCT FROM (p.after ->> 'value')::bigint END""",
+    ),
+    Check(
+        "a Pix that was given to its merchant out of suspense came in, and did not go back by us as well",
+        """
+        SELECT t.id FROM payments_ledgertransaction t
+        JOIN payments_entry e ON e.transaction_id = t.id AND e.amount > 0
+        LEFT JOIN payments_receivedpix p ON p.end_to_end_id = t.correlation_id AND p.company_id = t.company_id
+        LEFT JOIN payments_refund r ON r.received_id = p.id AND r.status <> 'REJECTED' AND NOT r.by_bank
+        WHERE t.kind = 'suspense_credit'
+        GROUP BY t.id, p.id, p.value, p.outcome
+        HAVING p.id IS NULL OR p.outcome IN ('SETTLED', 'LOOSE') OR min(e.amount) + coalesce(sum(r.value), 0) > p.value""",
+    ),
+]
+
 SUBACCOUNTS = [
     Check(
         "a sub-account has a ledger account of its own, of its company, and the reverse",
@@ -482,4 +513,4 @@ SPLITS = [
     ),
 ]
 
-ALL = [*LEDGER, *CHARGES, *PAYMENTS, *SUBACCOUNTS, *SPLITS]
+ALL = [*LEDGER, *CHARGES, *PAYMENTS, *BY_HAND, *SUBACCOUNTS, *SPLITS]

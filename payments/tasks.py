@@ -42,9 +42,11 @@ def check_refunds() -> None:
 
 
 @shared_task(name="payments.send_payment", ignore_result=True)
-def send_payment(payment_id: int) -> None:
-    """Ask the bank for one payment. Started by the outbox."""
-    payments.send(payment_id)
+def send_payment(payment_id: int, look: int = 0) -> None:
+    """Ask the bank for one payment. Started by the outbox, and by itself while the bank carries it out."""
+    payment = payments.send(payment_id)
+    if (wait := payments.next_look(payment, look)) is not None:
+        queue.send([("send_payment", {"payment_id": payment_id, "look": look + 1})], countdown=wait)
 
 
 @shared_task(name="payments.check_payments", ignore_result=True)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+import psycopg
 import pytest
 from django.db import connection
 
@@ -80,6 +81,12 @@ class BankProcess:
         paid: dict[str, Any] = answer.json()
         return paid
 
+    def forget_callbacks(self) -> None:
+        """Of those that nobody took: they would be sent for as long as the simulator runs, whosever turn it is."""
+        waiting = "SELECT id FROM bank_sim.simulator_callback WHERE delivered_at IS NULL FOR UPDATE SKIP LOCKED"
+        with psycopg.connect(_test_database_url(), autocommit=True) as database:
+            database.execute(f"DELETE FROM bank_sim.simulator_callback WHERE id IN ({waiting})")
+
 
 def _test_database_url() -> str:
     own = connection.settings_dict
@@ -108,3 +115,4 @@ def bank_process(_bank_server: BankProcess, settings: Any) -> Iterator[BankProce
     yield _bank_server
     if _bank_server.process is not None:
         _bank_server.faults()
+    _bank_server.forget_callbacks()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 
 data = tempfile.TemporaryDirectory(prefix="woovi-test-")
@@ -10,3 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # has its starter's variables, and need
     os.environ["WOOVI_DATA_DIR"] = data.name
 os.environ.setdefault("WOOVI_DATA_DIR", data.name)
 os.environ.setdefault("WOOVI_ENV", "test")
+
+# Else every worker and each of the hundreds of processes that tests start would compile the same 700 files anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False

@@ -72,7 +72,9 @@ def serve() -> Iterator[Receiver]:
         known.url = f"http://127.0.0.1:{server.server_port}/hook"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield known
-        known.release.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield known
+        finally:  # also after a test that failed: the thread would keep pytest from ending
+            known.release.set()
+            server.shutdown()
+            thread.join()

@@ -158,7 +158,7 @@ def database(url: str) -> dict[str, object]:
         return fault("DATABASE_URL must be a postgresql://user:password@host:port/name URL", {"OPTIONS": {}})
     options = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "woovi.postgres",
         "NAME": unquote(parts.path.lstrip("/")) or "postgres",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

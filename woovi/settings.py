@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "payments.api.middleware.api_front_door",
     "woovi.ratelimit.middleware.rate_limits",
     "django.middleware.security.SecurityMiddleware",
+    "woovi.http.compress.compressed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -95,13 +96,13 @@ TEMPLATES = [
 
 DATABASES = {"default": env.database(env.text("DATABASE_URL", embedded.database_url()))}
 # Under ASGI a thread a request would open a connection each and keep it; the pool bounds and shares them.
-# A thread that gets none in five seconds answers 503 (payments/web/errors.py), before its client gives up.
+# A thread that gets none in five seconds answers 503 (payments/web/errors.py), before its client gives up. `woovi.postgres`
+# gives no request a connection that died with PostgreSQL.
 DATABASES["default"]["OPTIONS"]["pool"] = {  # type: ignore[index]
     "min_size": 0,
     "max_size": env.integer("DATABASE_POOL", 20, 1, 500),
     "timeout": 5,
 }
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool gives no request a connection that died with PostgreSQL
 # Nobody may sleep in a transaction for longer than the balances' write intents live (woovi.cache).
 _given = DATABASES["default"]["OPTIONS"].get("options", "")  # type: ignore[attr-defined]
 DATABASES["default"]["OPTIONS"]["options"] = f"{_given} -c idle_in_transaction_session_timeout=45s".strip()  # type: ignore[index]

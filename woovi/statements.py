@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -9,10 +10,11 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import Model
+from django.db.models import Field, Model
 from psycopg import pq
 from psycopg.adapt import Transformer
 from psycopg.pq.abc import PGresult
+from psycopg.types.json import Jsonb
 
 # Names of each session's prepared statements.
 _prepared: WeakKeyDictionary[psycopg.Connection[Any], dict[str, bytes]] = WeakKeyDictionary()
@@ -52,7 +54,17 @@ def execute(sql: str, *values: Any) -> PGresult:
 def _text(value: Any) -> bytes | None:
     if value is None:
         return None
-    return ("{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else str(value)).encode()
+    if isinstance(value, psycopg.Binary):
+        return b"\\x" + bytes(value.obj).hex().encode()
+    if isinstance(value, Jsonb):
+        text = json.dumps(value.obj)
+    elif isinstance(value, list):
+        text = "{" + ",".join(map(str, value)) + "}"
+    else:
+        text = str(value)
+    if "\0" in text:  # libpq would take it for the end
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return text.encode()
 
 
 def _checked(session: psycopg.Connection[Any], result: PGresult) -> PGresult:
@@ -77,6 +89,30 @@ def rows(models: Sequence[type[Model]], sql: str, *values: Any) -> list[tuple[An
     Django takes a millisecond of CPU time to compile a query of forty columns, `Model.objects.raw` half of that.
     """
     return [tuple(_made(models, row)) for row in fetch(sql, *values)]
+
+
+def insert(row: Model, unless: str) -> bool:
+    """Insert a new row and set its id, unless there is one with the same `unless`: columns of a unique constraint.
+
+    Returns whether it was inserted. Of a model without arrays.
+    """
+    sql, fields = _insertion(type(row), unless)
+    values = (field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields)
+    for (row.pk,) in fetch(sql, *values):
+        row._state.adding, row._state.db = False, connection.alias
+        return True
+    return False
+
+
+@cache
+def _insertion(model: type[Model], unless: str) -> tuple[str, list[Field[Any, Any]]]:
+    """The statement, and the fields of its values."""
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    names = ", ".join(str(field.column) for field in fields)
+    places = ", ".join(f"${number + 1}" for number in range(len(fields)))
+    table = model._meta.db_table
+    values = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 (names of our own)
+    return f"{values} ON CONFLICT ({unless}) DO NOTHING RETURNING id", fields
 
 
 def _made(models: Sequence[type[Model]], row: Sequence[Any]) -> list[Model]:

@@ -34,7 +34,7 @@ def gives_back(act: Callable[P, T]) -> Callable[P, T]:
 
 
 def one_thread(get_response: View) -> View:
-    """Do nothing, synchronously. It must be the last of MIDDLEWARE.
+    """Do nothing, synchronously. It must be the last of MIDDLEWARE. For pages: what programs call has `woovi.http.in_threads`.
 
     Under ASGI Django runs each middleware that can be either as asynchronous, and hands its synchronous parts to a
     thread and back: some twenty times a request. It decides from the last middleware outwards; behind one that is

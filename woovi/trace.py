@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from django.http import HttpRequest, HttpResponseBase
 
 HEADER = "traceparent"
+REQUEST_ID = "X-Request-Id"  # of an answer: the trace, by which its log lines are found
 # A later version may have more fields behind these; `ff` is no version, and zeros are no ids.
 _FORM = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
 _now: ContextVar[str] = ContextVar(HEADER, default="")
@@ -26,6 +27,11 @@ _now: ContextVar[str] = ContextVar(HEADER, default="")
 def current() -> str:
     """What to hand on: the traceparent of the request or task that runs in this thread, or an empty text."""
     return _now.get()
+
+
+def request_id() -> str:
+    """The trace that runs in this thread, 32 hex digits, or an empty text."""
+    return current()[3:35]
 
 
 @contextmanager
@@ -42,11 +48,13 @@ def following(given: str | None) -> Iterator[None]:
 
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Follow the trace of each request."""
+    """Follow the trace of each request, and name it in the answer."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         with following(request.headers.get(HEADER)):
-            return get_response(request)
+            response = get_response(request)
+            response[REQUEST_ID] = request_id()
+            return response
 
     return answer
 
@@ -55,6 +63,6 @@ class WithTrace(logging.Filter):
     """Gives each record `trace`, the end of its line: ` trace=4bf9…`, or nothing outside of requests and tasks."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        here = current()
-        record.trace = f" trace={here[3:35]}" if here else ""
+        here = request_id()
+        record.trace = f" trace={here}" if here else ""
         return True

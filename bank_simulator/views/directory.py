@@ -5,6 +5,8 @@ The DICT itself speaks XML over the banks' own network; banks pass it on to thei
 
 from __future__ import annotations
 
+import json
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
@@ -48,6 +50,27 @@ def _payer(request: HttpRequest) -> str:
     if request.headers.get("PI-RequestingParticipant") != for_payment.ispb:
         raise DictProblem("ParticipantInvalid", 400, "O participante não é o do EndToEndId.")
     return payer
+
+
+@api
+def post_entry(request: HttpRequest) -> Answer:
+    """Register a key of the platform's account."""
+    try:
+        body = json.loads(request.body)
+        entry = body["Entry"]
+        made = directory.register(
+            str(body["RequestId"]), str(entry["KeyType"]), str(entry.get("Key", "")), str(entry["Owner"]["TaxIdNumber"])
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DictProblem("BadRequest", 400, "O corpo não tem o formato do DICT.") from None
+    return 201, {"Entry": {"Key": made, "KeyType": entry["KeyType"]}}
+
+
+@api
+def delete_entry(request: HttpRequest, key: str) -> Answer:
+    """Take a key of the platform's account out."""
+    directory.remove(key)
+    return {"Key": key}
 
 
 @api

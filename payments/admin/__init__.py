@@ -15,6 +15,7 @@ from payments.admin import (
     health,
     jobs,
     ledger,
+    limits,
     locks,
     log,
     model_names,
@@ -26,6 +27,7 @@ from payments.admin import (
     proposals,
     qr_codes,
     subaccounts,
+    switches,
     webhooks,
 )
 
@@ -39,6 +41,7 @@ __all__ = [
     "health",
     "jobs",
     "ledger",
+    "limits",
     "locks",
     "log",
     "model_names",
@@ -50,6 +53,7 @@ __all__ = [
     "proposals",
     "qr_codes",
     "subaccounts",
+    "switches",
     "webhooks",
 ]
 

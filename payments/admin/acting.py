@@ -1,4 +1,4 @@
-"""What operators do for a merchant: return money of a charge, and read a Pix at the bank again."""
+"""What operators do for a merchant: return money of a charge, adjust a balance, and read a Pix at the bank again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from payments.admin.confirm import on_each
 from payments.admin.proposals import propose
 from payments.admin.reason import Reason, asked, refused
-from payments.models import Charge, ReceivedPix
+from payments.models import Account, Charge, ReceivedPix
 from payments.money import parse_reais
 from payments.services.errors import ServiceError
 from payments.services.reconciliation import rereading
+
+MOST = 10**13  # centavos of one adjustment: more is a slip
 
 if TYPE_CHECKING:
     _Page = admin.ModelAdmin[Any]
@@ -62,6 +64,55 @@ class ChargeActions(_Page):
                 propose(self, request, charge, "refund", given["reason"], {"value": value})
             except ServiceError as error:
                 refused(request, charge, error)
+        return None
+
+
+class Adjustment(Reason):
+    """How much more or less each merchant is to have, what it reads of it, and why."""
+
+    direction = forms.ChoiceField(
+        label=_("What"),
+        choices=[("1", _("Credit: the merchant has more")), ("-1", _("Debit: the merchant has less"))],
+        widget=forms.RadioSelect,
+    )
+    value = forms.CharField(label=_("Value"), max_length=30, help_text=_("In reais."))
+    note = forms.CharField(
+        label=_("What the merchant's statement says"),
+        max_length=140,
+        required=False,
+        help_text=_("Empty: that it is an adjustment."),
+    )
+    field_order = ("direction", "value", "note", "reason")
+
+    def clean_value(self) -> int:
+        """Centavos, not 0."""
+        try:
+            value = parse_reais(self.cleaned_data["value"])
+        except ValueError:
+            value = 0
+        if not 0 < value <= MOST:
+            raise forms.ValidationError(_("A value in reais, such as 12,34."))
+        return value
+
+
+class AccountActions(_Page):
+    """Actions on accounts."""
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("payments.change_account")
+
+    @admin.action(description=_("Credit or debit the merchant"), permissions=["act"])
+    def adjust(self: Any, request: HttpRequest, accounts: QuerySet[Account]) -> HttpResponse | None:
+        question = str(_("What are these merchants to have more or less?"))
+        page, given = asked(self, request, accounts, "adjust", question, Adjustment)
+        if page:
+            return page
+        after = {"value": given["value"] * int(given["direction"]), "note": given["note"]}
+        for account in accounts:
+            try:
+                propose(self, request, account, "adjust", given["reason"], after)
+            except ServiceError as error:
+                refused(request, account, error)
         return None
 
 

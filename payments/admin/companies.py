@@ -34,7 +34,10 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
         return self._read("tax_id", keys.parse_tax_id)
 
     def clean_pix_key(self) -> str:
-        return self._read("pix_key", keys.parse)
+        key = self._read("pix_key", keys.parse)
+        if companies.by_key(key):
+            raise forms.ValidationError(_("Another company has this Pix key."))
+        return key
 
     def clean(self) -> dict[str, Any]:
         """Have the service check the terms here, so that its refusal is shown at the field."""

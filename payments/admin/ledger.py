@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -11,14 +12,19 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from payments.admin.acting import AccountActions
+from payments.admin.lists import MoneyList, Period
 from payments.admin.records import Record, link, reais, rows_link
 from payments.models import Account, Charge, Entry, LedgerTransaction, ReceivedPix, Refund
 from payments.money import format_reais
+from payments.selectors.statement import balances_after
 
 
 @admin.register(Account)
-class AccountAdmin(Record):
-    """Accounts with their balances."""
+class AccountAdmin(AccountActions, Record):
+    """Accounts with their balances, which two operators adjust."""
+
+    actions = ("adjust",)
 
     list_display = ("public_id", "company", "kind", "balance", "held", "free", "entries")
     list_filter = ("kind",)
@@ -57,8 +63,11 @@ class EntryList(ChangeList):
 
 
 @admin.register(Entry)
-class EntryAdmin(Record):
-    """Entries; those of one account with its running balance."""
+class EntryAdmin(MoneyList):
+    """Entries; those of one account with its running balance, a period, and their sum: its statement, also as a file."""
+
+    summed = "amount"
+    in_reais: ClassVar[dict[str, str]] = {"moved": "amount", "held": "pending", "running_balance": "running"}
 
     list_display = ("id", "at", "moved", "held", "running_balance", "account_link", "transaction_link")
     list_select_related = ("transaction", "account__company")
@@ -73,6 +82,17 @@ class EntryAdmin(Record):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return EntryList
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """Of one account: of all of them no index helps."""
+        return (("transaction__created_at", Period),) if "account__id__exact" in request.GET else ()
+
+    def exported(self, rows: QuerySet[Entry]) -> Iterator[Entry]:
+        """With the balance after each, as the list of one account shows it."""
+        balances = balances_after(list(rows.values_list("pk", flat=True))) if _of_one_account(rows) else {}
+        for entry in super().exported(rows):
+            entry.running = balances.get(entry.pk)
+            yield entry
 
     @admin.display(description=_("Balance after"))
     def running_balance(self, entry: Entry) -> str:
@@ -90,6 +110,10 @@ class EntryAdmin(Record):
     @admin.display(description=_("Account"))
     def account_link(self, entry: Entry) -> SafeString | str:
         return link(entry.account, f"{entry.account.company}: {entry.account.get_kind_display()}")
+
+
+def _of_one_account(rows: QuerySet[Entry]) -> bool:
+    return len(set(rows.order_by().values_list("account", flat=True).distinct()[:2])) == 1
 
 
 class EntriesOfTransaction(admin.TabularInline):  # type: ignore[type-arg]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.admin.records import Record
 from payments.money import format_reais
+from payments.services.csv_lines import reais
 
 MOST = 100_000  # rows of a file: more is a report's work
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would begin to reckon
@@ -72,9 +73,14 @@ class Period(admin.FieldListFilter):
 
 
 class MoneyList(Record):
-    """A list with a period, totals of `value`, and export. The total is told of a period or a search: of all would cost."""
+    """A list with a period, totals, and export. The total is told of a period or a search: of all would cost.
+
+    `summed` is the field that totals add up; `in_reais` names the columns that show one, by its field.
+    """
 
     actions: Any = ("export",)
+    summed = "value"
+    in_reais: ClassVar[dict[str, str]] = {"worth": "value"}
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("payments.export_records")
@@ -83,7 +89,7 @@ class MoneyList(Record):
         found: Any = super().get_changelist_instance(request)
         flat = [(name, value) for name, values in request.GET.lists() for value in values]
         if found.query or any(name.endswith(("_from", "_to")) and value for name, value in flat):
-            total = found.queryset.order_by().aggregate(count=Count("pk"), value=Sum("value"))
+            total = found.queryset.order_by().aggregate(count=Count("pk"), value=Sum(self.summed))
             found.total = {"count": total["count"], "value": format_reais(total["value"] or 0)}
         return found
 
@@ -100,7 +106,7 @@ class MoneyList(Record):
         answer["Cache-Control"] = "no-store, private"
         writer = csv.writer(answer)
         writer.writerow(columns)
-        for row in rows.select_related(*(self.list_select_related or ())).iterator(chunk_size=1_000):  # type: ignore[misc]
+        for row in self.exported(rows):
             writer.writerow([_cell(self, row, column) for column in columns])
         LogEntry.objects.create(
             user_id=cast(int, request.user.pk),
@@ -111,12 +117,16 @@ class MoneyList(Record):
         )
         return answer
 
+    def exported(self, rows: QuerySet[Any]) -> Iterator[Any]:
+        """The rows of a file, with what its columns look up."""
+        return rows.select_related(*(self.list_select_related or ())).iterator(chunk_size=1_000)  # type: ignore[misc]
+
 
 def _cell(page: MoneyList, row: Model, column: str) -> str:
     """A cell as programs read it: values with a point, times in ISO 8601, no tags, nothing that a spreadsheet reckons."""
-    if column == "worth":
-        whole, cents = divmod(row.value, 100)  # type: ignore[attr-defined]
-        return f"{whole}.{cents:02d}"
+    if column in page.in_reais:
+        centavos: int | None = getattr(row, page.in_reais[column])
+        return "" if centavos is None else reais(centavos)
     value = lookup_field(column, row, page)[2]
     if value is None:
         return ""

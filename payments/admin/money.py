@@ -48,11 +48,16 @@ class _ActionsWithReason(_Page):
 class RefundActions(_ActionsWithReason):
     """Actions on refunds."""
 
-    actions: Any = ("retry_suspense", "resolve_contradiction")
+    actions: Any = ("retry_suspense", "credit_suspense", "resolve_contradiction")
 
     @admin.action(description=_("Return out of suspense again"), permissions=["act"])
     def retry_suspense(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:
         return self.propose(request, refunds, "retry_suspense", str(_("Return this money to its payers again?")))
+
+    @admin.action(description=_("Give the merchant what cannot be returned"), permissions=["act"])
+    def credit_suspense(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:
+        question = _("Give the merchants this money, which the bank has refused to return to its payers?")
+        return self.propose(request, refunds, "credit_suspense", str(question))
 
     @admin.action(description=_("Resolve a contradiction: book what the bank says"), permissions=["act"])
     def resolve_contradiction(self, request: HttpRequest, refunds: QuerySet[Refund]) -> HttpResponse | None:

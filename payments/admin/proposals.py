@@ -30,8 +30,13 @@ NAMES = {
     "resolve_contradiction": _("Book what the bank says of a refund"),
     "correct_payment": _("Book what the bank says of a payment"),
     "retry_suspense": _("Return out of suspense again"),
+    "credit_suspense": _("Give a merchant what cannot be returned"),
+    "adjust": _("Credit or debit a merchant"),
     "refund": _("Return money to a payer"),
     "retry_batch": _("Pay failed rows again"),
+    "change_limit_policy": _("Change a rate limit"),
+    "change_limit_plan": _("Change a plan of rate limits"),
+    "change_limit_entry": _("Change who is never counted"),
 }
 CENTAVOS = {"value", "left", "fee_minimum", "fee_maximum", "bank_value", "our_value", *LIMITS}
 
@@ -48,11 +53,13 @@ def propose(
 
 
 def changes(proposal: Proposal) -> str:
-    """Old and new values in words: `fee_minimum: R$ 0,50 → R$ 0,10`."""
+    """Old and new values in words: `fee_minimum: R$ 0,50 → R$ 0,10`, and those that only count with them: `limit: 100`."""
     if not proposal.after:
         return "; ".join(f"{field}: {_value(field, value)}" for field, value in proposal.before.items())
     return "; ".join(
-        f"{field}: {_value(field, proposal.before.get(field))} → {_value(field, value)}"
+        f"{field}: {_value(field, value)}"
+        if field in proposal.before and proposal.before[field] == value
+        else f"{field}: {_value(field, proposal.before.get(field))} → {_value(field, value)}"
         for field, value in proposal.after.items()
     )
 

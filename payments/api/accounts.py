@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import P, PathEx, Query, Router
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from payments import contract
 from payments.api import answers
 from payments.api.auth import company, needs
-from payments.api.fields import Body, Cents, Once
+from payments.api.fields import Body, Cents, Once, Text255
 from payments.api.middleware import error
 from payments.api.pages import Page, paginate
 from payments.models import Account, Company
@@ -24,6 +24,12 @@ from payments.services.errors import Invalid, NotFound
 router = Router(tags=["account"])
 Json = dict[str, Any]
 AccountId = PathEx[str, P(description="The account's id.")]
+
+
+class AccountFilter(Page):
+    """The query of the list of accounts."""
+
+    email: Annotated[Text255 | None, Field(description="Of a person of the company.")] = None
 
 
 class AccountWithdrawBody(Body):
@@ -42,10 +48,13 @@ def read_company(request: HttpRequest) -> Json:
 
 
 @router.get("/account", **needs("ACCOUNT_GET_LIST"), summary="List accounts", response=answers.of(answers.Accounts))
-def listing(request: HttpRequest, page: Query[Page]) -> Json:
+def listing(request: HttpRequest, filters: Query[AccountFilter]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
-    rows, info = paginate(request, _merchants(owner).order_by("id"), page)
+    found = _merchants(owner).order_by("id")
+    if filters.email and not owner.users.filter(email__iexact=filters.email, is_active=True).exists():
+        found = found.none()
+    rows, info = paginate(request, found, filters)
     return {
         "accounts": [contract.account(row, owner, balances.of_account(row, owner)) for row in rows],
         "pageInfo": info,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -69,11 +70,17 @@ def unauthorized(request: HttpRequest, message: str = "appID inválido") -> Http
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
-    """Answer with the first field that is wrong, and why."""
-    first = problem.errors[0]
-    place = first["loc"]  # ("body", parameter, field, …) or ("query", field)
-    _, message = complaint({**first, "loc": place[2 if place[0] == "body" else 1 :]})
-    return error(HTTPStatus.BAD_REQUEST, message)
+    """Answer with the first field that is wrong, and why; about applications with all, as Woovi does there."""
+    found = [complaint({**each, "loc": _place(each["loc"])}) for each in problem.errors]
+    body: dict[str, Any] = {"error": found[0][1]}
+    if request.path_info.partition("/v1/")[2].startswith("application"):
+        body["details"] = [{"field": field, "message": words.removeprefix(f"{field}: ")} for field, words in found]
+    return api.create_response(request, body, status=HTTPStatus.BAD_REQUEST)
+
+
+def _place(loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The field alone, of ("body", parameter, field, …) or ("query", field)."""
+    return loc[2 if loc[0] == "body" else 1 :]
 
 
 @api.exception_handler(HttpError)

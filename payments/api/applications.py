@@ -60,7 +60,7 @@ class ClientBody(Body):
     "/application",
     **needs("APPLICATION_POST", master=True),
     summary="Create an application",
-    response={HTTPStatus.CREATED: answers.OneApplication, **answers.WITH_BODY},
+    response={HTTPStatus.CREATED: answers.OneApplication, **answers.APPLICATION},
 )
 def create(request: HttpRequest, body: ApplicationBody) -> Status[Json]:
     """Create credentials. `clientSecret` and `appID` are in this answer and never again. Needs an AppID of type MASTER."""
@@ -73,7 +73,7 @@ def create(request: HttpRequest, body: ApplicationBody) -> Status[Json]:
     "/application",
     **needs("APPLICATION_DELETE", master=True),
     summary="Delete an application",
-    response=answers.of(answers.ApplicationDeleted, answers.WITH_BODY_OR_NOT_FOUND),
+    response=answers.of(answers.ApplicationDeleted, answers.APPLICATION_OR_NOT_FOUND),
 )
 def delete(request: HttpRequest, body: ClientBody) -> Json | HttpResponse:
     """Refuse the application's AppID from now on."""
@@ -88,7 +88,7 @@ def delete(request: HttpRequest, body: ClientBody) -> Json | HttpResponse:
     "/application/rotate-secret",
     **needs("APPLICATION_ROTATE_POST", master=True),
     summary="Change an application's secret",
-    response=answers.of(answers.OneApplication, answers.WITH_BODY_OR_NOT_FOUND),
+    response=answers.of(answers.OneApplication, answers.APPLICATION_OR_NOT_FOUND),
 )
 def rotate_secret(request: HttpRequest, body: ClientBody) -> Json | HttpResponse:
     """Give an application of the company another secret. The former AppID is refused at once."""

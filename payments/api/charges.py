@@ -202,7 +202,7 @@ class RefundBody(Body):
 def create(request: HttpRequest, body: ChargeBody, return_existing: Flag = False) -> Json:
     """Create a charge. A used correlationID is refused, or answered with its charge under `?return_existing=true`."""
     charge = charges.create(company(request), order(body), return_existing=return_existing)
-    return {"charge": _as_json(charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
+    return {"charge": _as_json(request, charge), "correlationID": charge.correlation_id, "brCode": charge.br_code}
 
 
 def order(body: ChargeBody) -> ChargeRequest:
@@ -232,8 +232,8 @@ def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
         found = found.none()
     if filters.customer:
         found = found.filter(customer__correlationID=filters.customer)
-    rows, info = paginate(request, found.select_related("company"), filters)
-    return {"charges": [_as_json(charge) for charge in rows], "pageInfo": info}
+    rows, info = paginate(request, found, filters)
+    return {"charges": [_as_json(request, charge) for charge in rows], "pageInfo": info}
 
 
 @router.get(
@@ -241,7 +241,7 @@ def listing(request: HttpRequest, filters: Query[ChargeFilter]) -> Json:
 )
 def read(request: HttpRequest, identifier: Identifier) -> Json:
     """A charge by its id or correlationID (URI-encoded)."""
-    return {"charge": _as_json(_find(request, identifier))}
+    return {"charge": _as_json(request, _find(request, identifier))}
 
 
 @router.patch(
@@ -254,7 +254,7 @@ def change(request: HttpRequest, identifier: Identifier, body: ChargeChange) -> 
     """Let an active charge end earlier or later, here and at the bank."""
     charge = changing.reschedule(_find(request, identifier), body.expiresDate)
     until = contract.time(charge.expires_at)
-    return {"status": "OK", "id": decoded(identifier), "expiresDate": until, "charge": _as_json(charge)}
+    return {"status": "OK", "id": decoded(identifier), "expiresDate": until, "charge": _as_json(request, charge)}
 
 
 @router.delete(
@@ -321,5 +321,5 @@ def _find(request: HttpRequest, identifier: str) -> Charge:
     return charge
 
 
-def _as_json(charge: Charge) -> Json:
-    return contract.charge(charge, charge.company, selectors.settled_by(charge))
+def _as_json(request: HttpRequest, charge: Charge) -> Json:
+    return contract.charge(charge, company(request), selectors.settled_by(charge))

@@ -1,14 +1,17 @@
 """How the API reads input: strictly, with exceptions for what plugins really send.
 
 Plugins in PHP send 1990 as "1990", and null, "", [] or {} for a field they leave out. So a string of digits is accepted
-as a number, a whole number as text, and empty values count as absent. `true`, 19.9 and "1990.0" are refused as numbers:
-a sender of decimals may mean reais. Text with NUL is refused.
+as a number, a whole number as text, and empty values count as absent. `true`, 19.9, 1990.0 and "1990.0" are refused as
+numbers: a sender of decimals may mean reais. Text with NUL is refused.
+
+Shops that multiply reais by a hundred send 19.99 as 1998.9999999999998. Nobody writes that for reais: it is 1999.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from math import isfinite
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -87,8 +90,13 @@ def _without_nul(text: str) -> str:
     return text
 
 
+RESIDUE = 1e-6  # what a multiplication of doubles leaves over of a whole number
+
+
 def _digits(value: object) -> object:
-    """A string of digits as a number."""
+    """A string of digits as a number, and a number that is whole but for the residue of a multiplication."""
+    if isinstance(value, float) and isfinite(value) and 0 < abs(value - round(value)) < RESIDUE:
+        return round(value)
     if not isinstance(value, str):
         return value
     digits = value.strip()

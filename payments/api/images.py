@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from payments.api.fields import decoded
+from payments.api.fields import JAVASCRIPT_NOTHING, decoded
 from payments.models import Charge, QrCode
 from payments.selectors.ids import bare_id
 
@@ -78,8 +78,10 @@ def png(text: str, size: int) -> bytes:
 
 
 def _size(request: HttpRequest) -> int | None:
-    """Pixels a side, or None where `?size=` is out of range."""
-    size = request.GET.get("size", str(DEFAULT_SIZE))
+    """Pixels a side, or None where `?size=` is out of range. What JavaScript writes for nothing is no size."""
+    size = request.GET.get("size", "undefined")
+    if size in JAVASCRIPT_NOTHING:
+        return DEFAULT_SIZE
     fits = size.isascii() and size.isdecimal() and len(size) < 5 and MIN_SIZE <= int(size) <= MAX_SIZE
     return int(size) if fits else None
 

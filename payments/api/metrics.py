@@ -1,4 +1,7 @@
-"""`/metrics/work` for Prometheus, which shows METRICS_TOKEN as its bearer token: what waits and what is in doubt."""
+"""`/metrics/work` and `/metrics/api` for Prometheus, which shows METRICS_TOKEN as its bearer token.
+
+What waits and what is in doubt; and how each route of the API ends, and how long it takes.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,36 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
 
+from payments.api import routes
 from payments.selectors import work
+
+TEXT = "text/plain; version=0.0.4"
 
 
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """Gauges in Prometheus' text format. 404 to who has no token."""
-    expected = f"Bearer {settings.METRICS_TOKEN}"
-    if not settings.METRICS_TOKEN or not constant_time_compare(request.headers.get("Authorization", ""), expected):
-        raise Http404
+    _check_token(request)
     lines = []
     for name, value in work.read().items():
         lines += [f"# HELP woovi_{name} {work.FIGURES[name]}", f"# TYPE woovi_{name} gauge", f"woovi_{name} {value:g}"]
-    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
+    return HttpResponse("\n".join(lines) + "\n", content_type=TEXT)
+
+
+@require_safe
+def api(request: HttpRequest) -> HttpResponse:
+    """A histogram by route, method and status, of all processes. 404 to who has no token, 503 while Redis is away."""
+    _check_token(request)
+    try:
+        routes.flush()
+        return HttpResponse(routes.exposition(), content_type=TEXT)
+    except (RedisError, OSError):
+        return HttpResponse("Redis does not answer\n", status=503, content_type=TEXT)
+
+
+def _check_token(request: HttpRequest) -> None:
+    expected = f"Bearer {settings.METRICS_TOKEN}"
+    if not settings.METRICS_TOKEN or not constant_time_compare(request.headers.get("Authorization", ""), expected):
+        raise Http404

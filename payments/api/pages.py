@@ -10,12 +10,28 @@ from pydantic import Field
 
 from payments import limits
 from payments.api.auth import company
-from payments.api.fields import Filters
+from payments.api.fields import Filters, Text255
+from payments.models import Account
+from payments.services.errors import Invalid
 
 MAX_LIMIT = 100
 MAX_SKIP = 100_000  # rows. Woovi has a maximum and does not publish it; to go further back, use `start` and `end`
 
 Row = TypeVar("Row", bound=Model)
+
+
+class OfAccount(Filters):
+    """A query about one account, which is the company's default one: it has no other."""
+
+    companyBankAccount: Annotated[Text255 | None, Field(description="The account's id: your default one's.")] = None
+
+
+def check_account(request: HttpRequest, given: OfAccount) -> None:
+    """Raise Invalid where another account than the company's default one is asked for."""
+    default = Account.objects.filter(company=company(request), kind=Account.Kind.MERCHANT, is_default=True)
+    wanted = given.companyBankAccount
+    if wanted and not default.filter(public_id=wanted).exists():
+        raise Invalid("companyBankAccount is no account of the company", "companyBankAccount")
 
 
 class Page(Filters):

@@ -1,8 +1,7 @@
 """GET /pix-keys/{pixKey}/check, POST /pix-keys/check; GET /pix-keys/tokens, /pix-keys/tokens/logs;
 GET, POST /pix-keys; DELETE /pix-keys/{pixKey}; PUT /pix-keys/{pixKey}/default.
 
-Who has a Pix key, the company's tokens for asking that, and its own key. A company has one key, which the bank has registered:
-no bank's Pix API registers keys, so an operator enters it, and a second one cannot be made here.
+Who has a Pix key, the company's tokens for asking that, and its own keys.
 """
 
 from __future__ import annotations
@@ -19,16 +18,19 @@ from payments import contract
 from payments.api import answers
 from payments.api.auth import company, needs
 from payments.api.fields import CAPITALS, Body, Text255, decoded
-from payments.api.pages import Page, paginate
+from payments.api.middleware import error
+from payments.api.pages import OfAccount, Page, check_account, paginate
 from payments.models import Account, Company, PixKeyMovement
 from payments.pix import keys
 from payments.selectors import balances
-from payments.services import companies, pix_key_tokens, pix_keys
-from payments.services.errors import Invalid
+from payments.services import own_keys as keys_of
+from payments.services import pix_key_tokens, pix_keys
+from payments.services.errors import NotFound
 from payments.services.pix_keys import KeyNotFound, KeyRefused
 
 router = Router(tags=["pix-key"])
 Json = dict[str, Any]
+OwnKey = PathEx[str, P(description="The key (URI-encoded).")]
 
 
 class CheckBody(Body):
@@ -42,7 +44,7 @@ class CheckBody(Body):
 class NewKeyBody(Body):
     """A Pix key to create."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"key": "11222333000181", "type": "CNPJ"}})
+    model_config = ConfigDict(json_schema_extra={"example": {"type": "EVP"}})
 
     key: Annotated[Text255 | None, Field(validation_alias=AliasChoices("key", "pixKey"))] = None
     type: Annotated[Literal["CPF", "CNPJ", "EMAIL", "PHONE", "EVP"] | None, CAPITALS] = None
@@ -54,7 +56,7 @@ class NewKeyBody(Body):
     summary="Get the owner of a Pix key",
     response=answers.of(answers.KeyCheck, answers.KEY),
 )
-def check(request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI-encoded).")]) -> Json | HttpResponse:
+def check(request: HttpRequest, pix_key: OwnKey) -> Json | HttpResponse:
     """Who has a key, from the DICT or from its answer a moment ago. Only a look-up in the DICT costs tokens."""
     try:
         return _checked(request, unquote(pix_key))
@@ -100,8 +102,9 @@ def tokens(request: HttpRequest) -> Json:
     summary="List where look-ups went",
     response=answers.of(answers.TokenMovements),
 )
-def logs(request: HttpRequest, page: Query[Page]) -> Json:
+def logs(request: HttpRequest, page: Query[Page], account: Query[OfAccount]) -> Json:
     """Movements, newest first."""
+    check_account(request, account)
     rows, info = paginate(request, PixKeyMovement.objects.filter(company=company(request)).order_by("-id"), page)
     return {"logs": [_as_json(row) for row in rows], "pageInfo": info}
 
@@ -110,11 +113,11 @@ def logs(request: HttpRequest, page: Query[Page]) -> Json:
     "/pix-keys", **needs("PIX_KEY_GET_LIST"), summary="List your Pix keys", response=answers.of(answers.OwnKeys)
 )
 def own_keys(request: HttpRequest) -> Json:
-    """The company's key, and the account to which it leads."""
+    """The company's keys, the default one first, and the account to which they lead."""
     owner = company(request)
     account = Account.objects.get(company=owner, kind=Account.Kind.MERCHANT, is_default=True)
     shown = contract.account(account, owner, balances.of_account(account, owner))
-    return {"pixKeys": [_own_key(owner)], "account": shown}
+    return {"pixKeys": [_own_key(owner, key) for key in keys_of.listing(owner)], "account": shown}
 
 
 @router.post(
@@ -124,21 +127,24 @@ def own_keys(request: HttpRequest) -> Json:
     response={HTTPStatus.CREATED: answers.OwnKey, **answers.WITH_BODY},
 )
 def create_key(request: HttpRequest, body: NewKeyBody) -> Status[Json]:
-    """The company's key again, if it is asked for. Any other is refused: keys are registered at the bank."""
+    """Register a random key (`EVP`, without a `key`), or your CPF or CNPJ, at the bank. It costs tokens, as a look-up does.
+
+    A key that you have is answered as it is. E-mails and phones are the bank's to confirm, and entered by an operator.
+    """
     owner = company(request)
-    if body.key and companies.dict_key(body.key) == owner.pix_key:
-        return Status(HTTPStatus.CREATED, _own_key(owner))
-    raise Invalid("key: Pix keys are registered at the bank, and entered by an operator", "key")
+    return Status(HTTPStatus.CREATED, _own_key(owner, keys_of.create(owner, body.key or "", body.type or "")))
 
 
 @router.delete(
     "/pix-keys/{pix_key}", **needs("PIX_KEY_DELETE"), summary="Delete a Pix key", response=answers.KEY_DELETED
 )
-def delete_key(request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI-encoded).")]) -> HttpResponse:
-    """Refused: the default key cannot be deleted, and there is no other."""
-    if not _is_own(request, pix_key):
-        return JsonResponse({"error": "Pix key not found"}, status=HTTPStatus.NOT_FOUND)
-    raise Invalid("You cannot delete the default pix key", "pixKey")
+def delete_key(request: HttpRequest, pix_key: OwnKey) -> HttpResponse:
+    """Take a key out of the directory; the default one is refused. A Pix on its way to it is still credited."""
+    try:
+        keys_of.remove(company(request), decoded(pix_key))
+    except NotFound as refusal:
+        return error(HTTPStatus.NOT_FOUND, refusal.message)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 @router.put(
@@ -147,21 +153,28 @@ def delete_key(request: HttpRequest, pix_key: PathEx[str, P(description="The key
     summary="Change the default Pix key",
     response=answers.of(answers.OwnKey, answers.KEY),
 )
-def default_key(
-    request: HttpRequest, pix_key: PathEx[str, P(description="The key (URI-encoded).")]
-) -> Json | HttpResponse:
-    """The company's one key is the default already."""
-    if not _is_own(request, pix_key):
-        return JsonResponse({"error": "Pix key not found"}, status=HTTPStatus.NOT_FOUND)
-    return _own_key(company(request))
+def default_key(request: HttpRequest, pix_key: OwnKey) -> Json | HttpResponse:
+    """Let new charges and codes have this key of yours. Those that are there keep theirs, and are credited."""
+    owner = company(request)
+    try:
+        return _own_key(owner, keys_of.make_default(owner, decoded(pix_key)))
+    except NotFound as refusal:
+        return error(HTTPStatus.NOT_FOUND, refusal.message)
 
 
-def _is_own(request: HttpRequest, pix_key: str) -> bool:
-    return companies.dict_key(decoded(pix_key)) == company(request).pix_key
+@router.post(
+    "/pix-keys/{pix_key}/default",
+    **needs("PIX_KEY_DEFAULT_PUT"),
+    summary="Change the default Pix key, as Woovi's node for n8n asks for it",
+    response=answers.of(answers.OwnKey, answers.KEY),
+)
+def default_key_as_n8n(request: HttpRequest, pix_key: OwnKey) -> Json | HttpResponse:
+    """The same."""
+    return default_key(request, pix_key)
 
 
-def _own_key(owner: Company) -> Json:
-    return {"key": owner.pix_key, "type": keys.parse(owner.pix_key).type.value, "isDefault": True}
+def _own_key(owner: Company, key: str) -> Json:
+    return {"key": key, "type": keys.parse(key).type.value, "isDefault": key == owner.pix_key}
 
 
 def _as_json(row: PixKeyMovement) -> Json:

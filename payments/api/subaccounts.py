@@ -15,6 +15,7 @@ from payments.api.fields import CAPITALS, Body, Cents, Once, Text, Text140, Text
 from payments.api.pages import Page, paginate
 from payments.api.transactions import Period
 from payments.models import Account, Subaccount
+from payments.selectors import subaccounts as listed
 from payments.selectors import transactions as selectors
 from payments.services import subaccounts
 from payments.services.payments.creating import read_key
@@ -61,10 +62,11 @@ class TransferBody(Body):
     )
 
     value: Cents
+    # Woovi's description demands the types. Its node for n8n and an SDK for Go leave them out: the key tells its own.
     fromPixKey: Text255
-    fromPixKeyType: KeyType
+    fromPixKeyType: KeyType | None = None
     toPixKey: Text255
-    toPixKeyType: KeyType
+    toPixKeyType: KeyType | None = None
     correlationID: Once = None
 
 
@@ -75,6 +77,9 @@ class WithdrawBody(Body):
 
     value: Annotated[Cents | None, Field(description="Centavos; all there is, if absent.")] = None
     correlationID: Once = None
+
+
+ALL = WithdrawBody()
 
 
 @router.post(
@@ -96,8 +101,7 @@ def create(request: HttpRequest, body: SubAccountBody) -> Json:
 )
 def listing(request: HttpRequest, page: Query[Page]) -> Json:
     """The company's sub-accounts, newest first."""
-    mine = Subaccount.objects.filter(company=company(request), closed_at=None).select_related("account")
-    rows, info = paginate(request, mine.order_by("-id"), page)
+    rows, info = paginate(request, listed.listing(company(request)), page)
     shown = [contract.subaccount(row) for row in rows]
     return {"subAccounts": shown, "subaccounts": shown, "pageInfo": info}
 
@@ -110,8 +114,8 @@ def listing(request: HttpRequest, page: Query[Page]) -> Json:
 )
 def transfer(request: HttpRequest, body: TransferBody) -> Json:
     """Move money from one sub-account to another. The same correlationID and body have no further effect."""
-    source = read_key(body.fromPixKey, body.fromPixKeyType, "fromPixKey").value
-    target = read_key(body.toPixKey, body.toPixKeyType, "toPixKey").value
+    source = read_key(body.fromPixKey, body.fromPixKeyType or "", "fromPixKey").value
+    target = read_key(body.toPixKey, body.toPixKeyType or "", "toPixKey").value
     moved = subaccounts.transfer(company(request), source, target, body.value, body.correlationID or "")
     origin, destination = map(contract.subaccount, moved)
     return {"value": body.value, "originSubaccount": origin, "destinationSubaccount": destination}
@@ -167,8 +171,8 @@ def debit(request: HttpRequest, pix_key: Key, body: MoveBody) -> Json:
     summary="Withdraw from a sub-account",
     response=answers.of(answers.SubAccountWithdrawn, answers.WITH_BODY),
 )
-def withdraw(request: HttpRequest, pix_key: Key, body: WithdrawBody) -> Json:
-    """Pay all or part of the sub-account's money to its Pix key."""
+def withdraw(request: HttpRequest, pix_key: Key, body: WithdrawBody = ALL) -> Json:
+    """Pay all or part of the sub-account's money to its Pix key. Without a body it is all."""
     made = subaccounts.withdraw(company(request), decoded(pix_key), body.value, body.correlationID or "")
     shown = contract.withdrawal(made)
     return {"transaction": shown, "withdraw": {"account": shown}}

@@ -12,8 +12,7 @@ from payments import contract, limits
 from payments.api import answers
 from payments.api.auth import company, needs
 from payments.api.fields import CAPITALS, Text255, Timestamp, decoded
-from payments.api.pages import Page, paginate
-from payments.models import Company, ReceivedPix, Refund
+from payments.api.pages import OfAccount, Page, check_account, paginate
 from payments.selectors import transactions as selectors
 from payments.services.errors import NotFound
 
@@ -22,6 +21,7 @@ Json = dict[str, Any]
 Kind = Literal[
     "PAYMENT", "WITHDRAW", "REFUND", "FEE", "INTERNAL_TRANSFER", "BALANCE_BLOCK", "BALANCE_UNBLOCK", "REVERSAL"
 ]
+KINDS = (*selectors.RECEIVED, selectors.WITHDRAW, selectors.TRANSFER)
 
 
 class Period(Page):
@@ -35,13 +35,15 @@ class TransactionFilter(Period):
     """The query of the list of transactions."""
 
     charge: Annotated[Text255 | None, Field(description="The correlationID or txid of a charge.")] = None
-    type: Annotated[Kind | None, CAPITALS, Field(description="Other types than PAYMENT and REFUND find nothing.")] = (
-        None
-    )
+    type: Annotated[
+        Kind | None,
+        CAPITALS,
+        Field(description="PAYMENT, REFUND, WITHDRAW (a Pix sent) or INTERNAL_TRANSFER; the others find nothing."),
+    ] = None
     pixQrCode: Annotated[
         Text255 | None, Field(description="The correlationID, identifier or id of a static QR code.")
     ] = None
-    withdrawal: Annotated[Text255 | None, Field(description="Of a withdrawal. There are none yet.")] = None
+    withdrawal: Annotated[Text255 | None, Field(description="The correlationID or end-to-end id of a Pix sent.")] = None
 
 
 @router.get(
@@ -51,20 +53,20 @@ class TransactionFilter(Period):
     response=answers.of(answers.Transactions),
 )
 def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
-    """Received Pix and refunds, newest first."""
+    """Pix received, returned and sent, and transfers here, newest first."""
     owner = company(request)
     found = selectors.keys(
         owner,
+        kinds=KINDS,
         kind=filters.type or "",
         charge=filters.charge or "",
         qr_code=filters.pixQrCode or "",
+        withdrawal=filters.withdrawal or "",
         start=filters.start,
         end=filters.end,
     )
-    if filters.withdrawal:
-        found = found.none()
     rows, info = paginate(request, found, filters)
-    shown = [_as_json(row, owner) for row in selectors.load(rows)]
+    shown = [contract.transaction(row, owner) for row in selectors.load(owner, rows)]
     return {"status": "OK", "transactions": shown, "pageInfo": info}
 
 
@@ -75,16 +77,19 @@ def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
     response=answers.of(answers.OneTransaction),
 )
 def read(
-    request: HttpRequest, identifier: PathEx[str, P(description="An end-to-end id, txid, refund id or id.")]
+    request: HttpRequest,
+    identifier: PathEx[str, P(description="An end-to-end id, txid, refund id, correlationID or id.")],
+    account: Query[OfAccount],
 ) -> Json:
-    """One received Pix or refund."""
+    """One Pix received, returned or sent, or one transfer here."""
     owner = company(request)
+    check_account(request, account)
     with limits.lookup(request, str(owner.pk)) as looked_up:
-        found = selectors.find(owner, decoded(identifier))
+        found = selectors.find(owner, decoded(identifier), KINDS)
         if found is None:
             raise NotFound("Transaction not found")
         looked_up.settle(1)
-    return {"transaction": _as_json(found, owner)}
+    return {"transaction": contract.transaction(found, owner)}
 
 
 @router.get(
@@ -93,18 +98,11 @@ def read(
     summary="List movements of the account",
     response=answers.of(list[answers.StatementLine]),
 )
-def statement(request: HttpRequest, period: Query[Period]) -> list[Json]:
+def statement(request: HttpRequest, period: Query[Period], account: Query[OfAccount]) -> list[Json]:
     """Movements of the default account with the balance after each, newest first, as a bare array."""
     owner = company(request)
+    check_account(request, account)
     with limits.rows(request, str(owner.pk), period.limit) as charged:
         lines = selectors.statement(owner, period.start, period.end, period.skip, period.limit)
         charged.settle(len(lines))
     return [contract.statement_line(line) for line in lines]
-
-
-def _as_json(row: ReceivedPix | Refund, owner: Company) -> Json:
-    return (
-        contract.pix_transaction(row, owner)
-        if isinstance(row, ReceivedPix)
-        else contract.refund_transaction(row, owner)
-    )

@@ -21,6 +21,8 @@ urlpatterns = [
     path("openpix/charge/brcode/image/<uuid:payment_link_id>.png", images.png_image, name="qr-png"),
     path("openpix/charge/brcode/image/<uuid:payment_link_id>.svg", images.svg_image, name="qr-svg"),
     path("openpix/testing", testing.pay),
+    path("woovi/testing", testing.pay),  # as Woovi's documentation prints it
     path("metrics/work", metrics.show),
+    path("metrics/api", metrics.api),
     path("bank/pix", bank_callback.receive, name="bank-callback"),
 ]

@@ -115,6 +115,13 @@ class Connector:
         answer, cache_control = self._session.read(f"/dict/entries/{_part(pix_key)}", headers)
         return _understood(lambda body: directory_wire.key_owner(body, cache_control), answer)
 
+    def register_key(self, request_id: str, key_type: str, pix_key: str, tax_id: str, name: str) -> str:
+        body = directory_wire.new_entry(request_id, key_type, pix_key, tax_id, name)
+        return self._read(directory_wire.entry_key, "POST", "/dict/entries", body)
+
+    def remove_key(self, pix_key: str) -> None:
+        self._session.call("DELETE", f"/dict/entries/{_part(pix_key)}")
+
     def list_participants(self) -> list[Participant]:
         return self._read(directory_wire.participants, "GET", "/sim/participants")
 

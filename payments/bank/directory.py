@@ -66,5 +66,22 @@ class Directory(Protocol):
         """
         ...
 
+    def register_key(self, request_id: str, key_type: str, pix_key: str, tax_id: str, name: str) -> str:
+        """Register a key of our account for the company with this CPF or CNPJ and name. Returns it.
+
+        Args:
+            request_id: ours; the same one again is the same key.
+            key_type: CPF, CNPJ or EVP.
+            pix_key: empty for EVP: then the directory chooses it.
+
+        Raises:
+            BankRefused: somebody has the key, or it may not be this company's.
+        """
+        ...
+
+    def remove_key(self, pix_key: str) -> None:
+        """Take a key of our account out of the directory. Raises BankNotFound where it is not there."""
+        ...
+
     def list_participants(self) -> list[Participant]: ...
     def read_account(self) -> BankAccount: ...

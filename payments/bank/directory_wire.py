@@ -43,6 +43,22 @@ def fresh_for(cache_control: str) -> float:
     return float(min(int(age[1]), LONGEST))
 
 
+def new_entry(request_id: str, key_type: str, pix_key: str, tax_id: str, name: str) -> dict[str, Any]:
+    """The DICT's `CreateEntryRequest` as JSON. The bank adds its account."""
+    owner = {
+        "Type": "NATURAL_PERSON" if len(tax_id) == 11 else "LEGAL_PERSON",
+        "TaxIdNumber": tax_id,
+        "Name": name[:120],
+    }
+    key = {"Key": pix_key} if pix_key else {}
+    return {"RequestId": request_id, "Entry": {**key, "KeyType": key_type, "Owner": owner}}
+
+
+def entry_key(body: Any) -> str:
+    """The key of a `CreateEntryResponse`."""
+    return keys.parse(body["Entry"]["Key"]).value
+
+
 def participants(body: Any) -> list[Participant]:
     """The participants that can be read. Raises ValueError where there is none: no list of Pix is empty."""
     found = readable(_participant, body["participantes"], "ispb")

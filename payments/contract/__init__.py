@@ -13,7 +13,7 @@ from payments.contract.payment import destination, movement, payment
 from payments.contract.pix import pix, refund
 from payments.contract.qr_code import qr_code
 from payments.contract.subaccount import subaccount, subaccount_line, withdrawal
-from payments.contract.transaction import pix_refund, pix_transaction, refund_transaction, statement_line
+from payments.contract.transaction import pix_refund, statement_line, transaction
 
 __all__ = [
     "account",
@@ -29,13 +29,12 @@ __all__ = [
     "payment_link_url",
     "pix",
     "pix_refund",
-    "pix_transaction",
     "qr_code",
     "refund",
-    "refund_transaction",
     "statement_line",
     "subaccount",
     "subaccount_line",
     "time",
+    "transaction",
     "withdrawal",
 ]

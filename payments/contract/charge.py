@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from payments.contract.parts import Json, global_id, tax_id, time
-from payments.models import Charge, Company, ReceivedPix
+from payments.models import Charge, Company, QrCode, ReceivedPix
 from payments.pix import overdue
 from payments.pix.business_days import local_day
 
@@ -27,8 +27,8 @@ def payer(received: ReceivedPix) -> Json:
     }
 
 
-def payment_link_url(charge: Charge) -> str:
-    """The address of the page where the shopper pays the charge."""
+def payment_link_url(charge: Charge | QrCode) -> str:
+    """The address of the page where the shopper pays the charge, or by the static QR code."""
     return f"{settings.PUBLIC_URL}/pay/{charge.payment_link_id}"
 
 

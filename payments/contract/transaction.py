@@ -1,15 +1,28 @@
-"""A transaction: a received Pix, or the refund of one. And a line of the statement."""
+"""A transaction: a Pix received, returned or sent, or a transfer here. And a line of the statement."""
 
 from __future__ import annotations
 
 from payments.contract.charge import charge
-from payments.contract.parts import Json, global_id, time
+from payments.contract.parts import Json, global_id, tax_id, time
+from payments.contract.payment import movement
 from payments.contract.pix import pix
-from payments.models import Company, ReceivedPix, Refund
+from payments.models import Company, LedgerTransaction, Payment, ReceivedPix, Refund
 from payments.selectors.transactions import StatementLine
 
 # Woovi names the ends of a refund differently here than under a charge.
 REFUND_STATUS = {"IN_PROCESSING": "IN_PROCESSING", "CONFIRMED": "REFUNDED", "REJECTED": "NOT_ACCOMPLISHED"}
+
+
+SENT_STATUS = {Payment.Status.CONFIRMED: "CONFIRMED", Payment.Status.FAILED: "REJECTED"}  # the others are under way
+
+
+def transaction(row: ReceivedPix | Refund | Payment | LedgerTransaction, company: Company) -> Json:
+    """A transaction of `selectors.transactions`, of any type."""
+    if isinstance(row, ReceivedPix):
+        return pix_transaction(row, company)
+    if isinstance(row, Refund):
+        return refund_transaction(row, company)
+    return sent_transaction(row) if isinstance(row, Payment) else transfer_transaction(row, company)
 
 
 def pix_transaction(received: ReceivedPix, company: Company) -> Json:
@@ -34,6 +47,41 @@ def refund_transaction(refund: Refund, company: Company) -> Json:
         "createdAt": time(refund.created_at),
         "globalID": global_id("PixTransaction", refund.public_id),
         **({"charge": charge(refund.charge, company)} if refund.charge else {}),
+    }
+
+
+def sent_transaction(payment: Payment) -> Json:
+    """A Pix that the company sent, which the contract calls a withdrawal."""
+    shown = movement(payment) | {
+        "transactionID": payment.correlation_id,
+        "infoPagador": payment.comment,
+        "type": "WITHDRAW",
+    }
+    withdrawal = {name: shown[name] for name in ("value", "time", "endToEndId", "transactionID", "infoPagador", "type")}
+    return shown | {
+        "status": SENT_STATUS.get(Payment.Status(payment.status), "IN_PROCESSING"),
+        "createdAt": time(payment.created_at),
+        "globalID": global_id("PixTransaction", payment.public_id),
+        "withdraw": withdrawal,
+    }
+
+
+def transfer_transaction(row: LedgerTransaction, company: Company) -> Json:
+    """Money given to another company here, or got of one. No Pix was made, so its correlationID stands for one's id."""
+    moved: int = row.moved  # type: ignore[attr-defined]  # of selectors.transactions
+    return {
+        "value": abs(moved),
+        "time": time(row.created_at),
+        "endToEndId": row.correlation_id,
+        "transactionID": row.correlation_id,
+        "infoPagador": "",
+        "status": "CONFIRMED",
+        "type": "INTERNAL_TRANSFER",
+        "createdAt": time(row.created_at),
+        "globalID": global_id("PixTransaction", f"{row.pk:024x}"),
+        "creditParty" if moved > 0 else "debitParty": {
+            "holder": {"name": company.official_name, "taxID": tax_id(company.tax_id)}
+        },
     }
 
 

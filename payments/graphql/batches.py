@@ -63,6 +63,12 @@ class Batch(Node):
     async def progress(self, root: Row, info: Info) -> Any:
         return await info.context.load.progress.load(root)
 
+    @strawberry.field(
+        graphql_type=Centavos, description="Of the latest round's failed rows: what `retryBatch` would pay."
+    )
+    async def failed_total(self, root: Row, info: Info) -> Any:
+        return await info.context.load.failed_total.load(root.pk)
+
     @strawberry.field(graphql_type=list[Problem])
     async def problems(self, root: Row, info: Info, first: int = FEW) -> Any:
         checked(first)

@@ -36,6 +36,7 @@ from payments.graphql import bounds, documents
 from payments.graphql.context import Context
 from payments.graphql.errors import Refused, formatted
 from payments.graphql.schema import schema
+from payments.services import switches
 from woovi import pubsub
 
 _NUL = re.compile(r"\\u(?:0000|\{0+\})")
@@ -68,6 +69,8 @@ class Wanted:
 
 def read(request: Mapping[str, Any]) -> Wanted:
     """The operation of a request `{query | documentId, operationName, variables}`. Raises Refused."""
+    if switches.is_off(switches.Name.GRAPHQL):
+        raise Refused("GraphQL is switched off for now", "UNAVAILABLE")
     name, variables = request.get("operationName"), request.get("variables")
     variables = {} if variables is None else variables
     if not isinstance(variables, dict):

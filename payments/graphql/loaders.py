@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from django.db.models import F, QuerySet, Window
+from django.db.models import F, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 from strawberry.dataloader import DataLoader
 
-from payments.models import Charge, Company, PayoutBatch, PayoutProblem, ReceivedPix, Refund
+from payments.models import Charge, Company, Payment, PayoutBatch, PayoutProblem, ReceivedPix, Refund
 from payments.selectors import charges as select
 from payments.services import batches
 from payments.services.batches import Progress
@@ -42,6 +42,7 @@ class Loaders:
         self.pix: DataLoader[int, ReceivedPix | None] = loader(self._pix)
         self.batch: DataLoader[int, PayoutBatch | None] = loader(self._batches)
         self.progress: DataLoader[PayoutBatch, Progress] = loader(batches.progress_of)
+        self.failed_total: DataLoader[int, int] = loader(self._failed_totals)
         self.problems: DataLoader[Children, list[PayoutProblem]] = loader(self._problems)
 
     def _charges(self, ids: list[int]) -> list[Charge | None]:
@@ -63,6 +64,12 @@ class Loaders:
 
     def _received(self, keys: list[Children]) -> list[list[ReceivedPix]]:
         return _first_of_each(keys, ReceivedPix.objects.filter(company=self.company), "charge_id")
+
+    def _failed_totals(self, ids: list[int]) -> list[int]:
+        failed = Payment.objects.filter(batch__company=self.company, batch__in=ids, status=Payment.Status.FAILED)
+        of_now = failed.filter(round=F("batch__round")).values_list("batch").annotate(Sum("value"))
+        found = dict(of_now)
+        return [found.get(each, 0) for each in ids]
 
     def _problems(self, keys: list[Children]) -> list[list[PayoutProblem]]:
         return _first_of_each(keys, PayoutProblem.objects.filter(batch__company=self.company), "batch_id")

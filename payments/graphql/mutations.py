@@ -1,12 +1,13 @@
 """What can be done: each mutation calls the service that the REST API or the page calls, with the same checks.
 
-Charges and refunds are made by programs and people. Payments are made by programs alone, because pages make none; batches are
-controlled by people alone, because another person than who uploaded a batch approves it.
+Charges and refunds are made by programs and people. Payments are made by programs alone; batches are uploaded and controlled
+by people alone, because another person than who uploaded a batch approves it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Annotated, Any
 
 import strawberry
@@ -22,11 +23,13 @@ from payments.graphql.context import Context, Info
 from payments.graphql.inputs import ChargeInput, PaymentInput, RefundInput, body
 from payments.graphql.payments import Payment
 from payments.graphql.queries import charge_of
+from payments.graphql.scalars import Centavos, File
 from payments.rights import APPROVE, CHARGE, PAY, RIGHTS
 from payments.selectors import batches as found_batches
-from payments.services import batches, charges, payments
+from payments.services import batches, charges, payments, second_factor
 from payments.services.charges import refunds
-from payments.services.errors import Forbidden, NotFound
+from payments.services.errors import Forbidden, Invalid, NotFound
+from woovi.ratelimit.login import CODE, attempt
 
 CorrelationID = Annotated[str, strawberry.argument(name="correlationID")]
 
@@ -54,7 +57,8 @@ class Mutation:
             charge = charge_of(to.company, input.charge)
             if charge is None:
                 raise NotFound("Charge not found", "charge")
-            return refunds.request(to.company, charge, wanted.correlationID, wanted.value, wanted.comment or "")
+            asked = charge, wanted.correlationID, wanted.value, wanted.comment or ""
+            return refunds.request(to.company, *asked, maker=to.user)
 
         return await _done(info, act)
 
@@ -71,11 +75,39 @@ class Mutation:
         return await _done(info, lambda to: payments.approve(to.company, wanted.correlationID))
 
     @strawberry.mutation(
-        graphql_type=Batch, description="By another person than who uploaded it, with the signature that was shown."
+        graphql_type=Batch, description="A CSV or XLSX file, which is read and checked; nothing is sent. People alone."
     )
-    async def approve_batch(self, info: Info, id: strawberry.ID, signature: str) -> Any:  # noqa: A002
+    async def upload_batch(self, info: Info, name: str, file: File) -> Any:
+        person = _by_person(info, PAY)
+        return await _done(info, lambda to: batches.upload(to.company, person, name, BytesIO(file)))
+
+    @strawberry.mutation(
+        graphql_type=Batch, description="Ask for the approval of a batch without problems. People alone."
+    )
+    async def submit_batch(self, info: Info, id: strawberry.ID) -> Any:  # noqa: A002
+        _by_person(info, PAY)
+        return await _to_batch(info, id, batches.submit)
+
+    @strawberry.mutation(
+        graphql_type=Batch,
+        description="By another person than who uploaded it, with the signature that was shown and a code of the second factor.",
+    )
+    async def approve_batch(self, info: Info, id: strawberry.ID, signature: str, code: str) -> Any:  # noqa: A002
         person = _by_person(info, APPROVE)
-        return await _to_batch(info, id, lambda batch: batches.approve(batch, person, signature))
+
+        def act(batch: models.PayoutBatch) -> models.PayoutBatch:
+            _prove(info.context, person, code)
+            return batches.approve(batch, person, signature)
+
+        return await _to_batch(info, id, act)
+
+    @strawberry.mutation(
+        graphql_type=Batch,
+        description="Pay the failed rows again: `progress.failed` and `failedTotal`, as they were shown.",
+    )
+    async def retry_batch(self, info: Info, id: strawberry.ID, count: int, total: Centavos) -> Any:  # noqa: A002
+        _by_person(info, PAY)
+        return await _to_batch(info, id, lambda batch: batches.retry(batch, count, total))
 
     @strawberry.mutation(graphql_type=Batch, description="Send no further row. People alone.")
     async def pause_batch(self, info: Info, id: strawberry.ID) -> Any:  # noqa: A002
@@ -119,6 +151,17 @@ def _by_person(info: Info, right: str) -> models.User:
         raise Forbidden("Batches are controlled by a person who has logged in")
     _may(info, right)
     return info.context.user
+
+
+def _prove(to: Context, person: models.User, code: str) -> None:
+    """Raise Forbidden for a person without a second factor, Invalid for a wrong code, RateLimited for too many of these."""
+    if not second_factor.is_on(person):
+        raise Forbidden("Switch on your second factor first: who approves a batch proves it with a code")
+    with attempt(to.request, person.email, CODE) as tried:
+        if right := second_factor.check(person, code):
+            tried.succeeded()
+    if not right:
+        raise Invalid("This code is wrong, or was used before", "code")
 
 
 def _may(info: Info, right: str) -> None:

@@ -1,7 +1,9 @@
-"""Scalars: money, numbers of events, times as the API writes them."""
+"""Scalars: money, numbers of events, files, times as the API writes them."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from datetime import UTC, datetime
 from typing import NewType
 
@@ -13,6 +15,7 @@ LARGEST = 2**53 - 1  # the largest whole number that JavaScript holds
 
 Centavos = NewType("Centavos", int)
 EventNumber = NewType("EventNumber", int)
+File = NewType("File", bytes)
 
 
 def _whole(value: object) -> int:
@@ -37,6 +40,13 @@ def _moment(value: object) -> datetime:
         raise ValueError("must be an ISO 8601 time") from None
 
 
+def _file(value: object) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)  # type: ignore[arg-type]
+    except (binascii.Error, TypeError, ValueError):
+        raise ValueError("must be base64") from None
+
+
 def _scalar(name: str, description: str, serialize: object, parse: object) -> ScalarDefinition:
     return ScalarDefinition(name, description, None, serialize, parse, None)  # type: ignore[arg-type]
 
@@ -44,5 +54,6 @@ def _scalar(name: str, description: str, serialize: object, parse: object) -> Sc
 SCALARS: dict[object, ScalarDefinition] = {
     Centavos: _scalar("Centavos", "Whole centavos; more than an Int holds.", _whole, _whole),
     EventNumber: _scalar("EventNumber", "A number in the company's log of events.", _whole, _position),
+    File: _scalar("File", "A file's bytes in base64.", None, _file),
     datetime: _scalar("DateTime", "ISO 8601, in UTC with milliseconds.", contract.time, _moment),
 }

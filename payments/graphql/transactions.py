@@ -66,4 +66,4 @@ def page(company: models.Company, first: int, after: str | None, **wanted: Any) 
     keys = list(select.keys(company, after=place, **wanted)[: first + 1])
     places = [(at, pk, what) for what, pk, at in keys[:first]]
     count = select.keys(company, **wanted).count
-    return Slice(select.load(keys[:first]), places, len(keys) > first, place is not None, count)
+    return Slice(select.load(company, keys[:first]), places, len(keys) > first, place is not None, count)

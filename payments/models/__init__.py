@@ -8,11 +8,12 @@ from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
 from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
-from payments.models.pix_key import PixKeyMovement
+from payments.models.pix_key import FurtherKey, PixKeyMovement
 from payments.models.proposal import Proposal
 from payments.models.qr_code import QrCode
 from payments.models.reconciliation import BankDay, BankDifference, LedgerCheck, SetAsidePix
 from payments.models.subaccount import MovementNote, Subaccount
+from payments.models.switch import Switch
 from payments.models.transfer_period import TransferPeriod
 from payments.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -27,6 +28,7 @@ __all__ = [
     "Company",
     "Customer",
     "Entry",
+    "FurtherKey",
     "LedgerCheck",
     "LedgerTransaction",
     "MovementNote",
@@ -44,6 +46,7 @@ __all__ = [
     "RowLock",
     "SetAsidePix",
     "Subaccount",
+    "Switch",
     "TransferPeriod",
     "User",
     "WebhookAttempt",

@@ -6,6 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -234,6 +235,10 @@ class Refund(FencedModel):
     hold = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
     debit = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
     correction = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="+")
+    # The person who asked for it on the pages, or the operator who proposed it. None: a program, or the platform.
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     # When the bank was last asked. The column has its first name, since old processes run beside new ones for a while.
     asked_at = models.DateTimeField(null=True, db_column="checked_at")
     sent_at = models.DateTimeField(null=True)  # when it was last requested without an answer that ends it

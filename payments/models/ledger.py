@@ -24,11 +24,12 @@ class Account(models.Model):
         SUSPENSE = "SUSPENSE", "received, waiting to be returned"
         RECEIVABLE = "RECEIVABLE", "owed by the company (negative)"
         SUBACCOUNT = "SUBACCOUNT", "set aside for a sub-account"
+        ADJUSTMENT = "ADJUSTMENT", "given (negative) or taken back by hand"
 
-    # Every company has these. RECEIVABLE is opened with the first debt (payments/services/debts.py), a SUBACCOUNT
-    # with each sub-account; these are never default.
+    # Every company has these. RECEIVABLE is opened with the first debt (payments/services/debts.py), ADJUSTMENT with the
+    # first adjustment (payments/services/adjustments.py), a SUBACCOUNT with each sub-account; these are never default.
     OPENED_AT_ONCE = (Kind.MERCHANT, Kind.CLEARING, Kind.FEES, Kind.SUSPENSE)
-    MAY_GO_NEGATIVE = (Kind.CLEARING, Kind.RECEIVABLE)
+    MAY_GO_NEGATIVE = (Kind.CLEARING, Kind.RECEIVABLE, Kind.ADJUSTMENT)
 
     public_id = PublicIdField()
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="accounts")
@@ -50,7 +51,7 @@ class Account(models.Model):
             models.CheckConstraint(name="account_pending_out_positive", condition=Q(pending_out__gte=0)),
             models.CheckConstraint(
                 name="account_negative_by_kind",
-                condition=Q(may_go_negative=False) | Q(kind__in=["CLEARING", "RECEIVABLE"]),
+                condition=Q(may_go_negative=False) | Q(kind__in=["CLEARING", "RECEIVABLE", "ADJUSTMENT"]),
             ),
             models.CheckConstraint(
                 name="account_receivable_is_debt", condition=~Q(kind="RECEIVABLE") | Q(posted__lte=0)

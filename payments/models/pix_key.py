@@ -1,11 +1,48 @@
-"""What look-ups of Pix keys cost a company."""
+"""The Pix keys that a company has besides its default one, and what look-ups of keys cost it."""
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from payments.models.company import Company
+
+
+class FurtherKey(models.Model):
+    """A Pix key that a company has registered at the bank, besides its default one (`Company.pix_key`).
+
+    The bank registers it once for its `request_id`, however often it is asked. A removed one stays: a Pix that is on its
+    way to it is still the company's.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="further_keys")
+    request_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    key_type = models.CharField(max_length=5)  # CPF, CNPJ, EMAIL, PHONE or EVP
+    pix_key = models.CharField(max_length=77, blank=True)  # empty until the bank has chosen it
+    created_at = models.DateTimeField(default=timezone.now)
+    registered_at = models.DateTimeField(null=True)  # None while the bank has not answered
+    removed_at = models.DateTimeField(null=True)  # or refused
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "key_type"],
+                name="further_key_asked_once",
+                condition=Q(registered_at=None, removed_at=None),
+            ),
+            models.UniqueConstraint(
+                fields=["pix_key"],
+                name="further_key_once",
+                condition=Q(registered_at__isnull=False, removed_at=None),
+            ),
+        ]
+        indexes = [models.Index(fields=["pix_key"], name="further_key_by_key")]
+
+    def __str__(self) -> str:
+        return self.pix_key or str(self.request_id)
 
 
 class PixKeyMovement(models.Model):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
-from payments.models import Company, QrCode
+from payments.models import Company, QrCode, ReceivedPix
 from payments.selectors.ids import bare_id
 
 
@@ -42,3 +43,18 @@ def is_deleted(company: Company, identifier: str) -> bool:
 def by_payment_link(payment_link_id: UUID) -> QrCode | None:
     """The code of a payment link, with its company. Whoever has the link may see it."""
     return QrCode.objects.filter(payment_link_id=payment_link_id, deleted_at=None).select_related("company").first()
+
+
+def with_received(codes: QuerySet[QrCode]) -> QuerySet[QrCode]:
+    """The codes, each annotated with `times` and `total`: how many Pix it received, and their centavos."""
+    paid = ReceivedPix.objects.filter(qr_code=OuterRef("pk")).order_by().values("qr_code")
+    times, total = paid.annotate(found=Count("pk")).values("found"), paid.annotate(found=Sum("value")).values("found")
+    number = BigIntegerField()
+    return codes.annotate(
+        times=Coalesce(Subquery(times), 0, output_field=number), total=Coalesce(Subquery(total), 0, output_field=number)
+    )
+
+
+def received_by(code: QrCode) -> QuerySet[ReceivedPix]:
+    """What was paid by the code, newest first."""
+    return ReceivedPix.objects.filter(qr_code=code).order_by("-paid_at", "-id")

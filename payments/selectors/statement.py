@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Sum
 from django.utils import timezone
 
-from payments.models import Account, Charge, Company, Entry, Payment, ReceivedPix, Refund
+from payments.models import Account, Charge, Company, Entry, MovementNote, Payment, ReceivedPix, Refund
 from payments.money import parse_reais
 from payments.selectors.search import LARGEST
 
@@ -35,6 +35,7 @@ class Line(NamedTuple):
     reference: str
     value: int
     balance: int
+    note: str = ""  # what was written about it
 
     @property
     def group(self) -> str:
@@ -64,7 +65,7 @@ class Behind:
 def page(company: Company, period: Period, before: int, limit: int) -> list[Line]:
     """Up to `limit` movements, newest first; those older than the one with the id `before`, where that is not 0."""
     found = _entries(company).filter(_within(period), _wanted(company, period)).order_by("-id")
-    rows = list((found.filter(pk__lt=before) if before else found).select_related("transaction")[:limit])
+    rows = list((found.filter(pk__lt=before) if before else found).select_related("transaction__note")[:limit])
     balances = balances_after([row.pk for row in rows])
     return [_line(row, balances[row.pk]) for row in rows]
 
@@ -73,7 +74,7 @@ def lines(company: Company, period: Period) -> Iterator[Line]:
     """The movements in the order of the ledger, read as they are asked for."""
     balance = balance_before(company, period.first)
     wanted = ExpressionWrapper(_wanted(company, period), BooleanField())
-    moved = _entries(company).filter(_within(period)).select_related("transaction")
+    moved = _entries(company).filter(_within(period)).select_related("transaction__note")
     for entry in moved.annotate(wanted=wanted).order_by("id").iterator():
         balance += entry.amount
         if entry.wanted:
@@ -129,7 +130,10 @@ def behind(company: Company, found: Collection[Line]) -> dict[int, Behind]:
 
 def _line(entry: Entry, balance: int) -> Line:
     made = entry.transaction
-    return Line(made.created_at, entry.pk, made.kind, made.correlation_id, entry.amount, balance)
+    note: MovementNote | None = getattr(made, "note", None)
+    return Line(
+        made.created_at, entry.pk, made.kind, made.correlation_id, entry.amount, balance, note.text if note else ""
+    )
 
 
 def _entries(company: Company) -> QuerySet[Entry]:

@@ -1,26 +1,36 @@
-"""A company's transactions (received Pix and their refunds), and the statement of its account."""
+"""A company's transactions (Pix in and out, refunds, transfers to others here), and the statement of its account."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, CharField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import BigIntegerField, CharField, Model, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from payments.models import Account, Company, Entry, LedgerTransaction, MovementNote, ReceivedPix, Refund
+from payments.models import Account, Company, Entry, LedgerTransaction, MovementNote, Payment, ReceivedPix, Refund
+from payments.selectors import payments as payment_selectors
 from payments.selectors.ids import bare_id
 from payments.selectors.periods import between
 from payments.selectors.qr_codes import by_any_id
 from payments.selectors.statement import balances_after
 
-PAYMENT, REFUND = "PAYMENT", "REFUND"
+PAYMENT, REFUND, WITHDRAW, TRANSFER = "PAYMENT", "REFUND", "WITHDRAW", "INTERNAL_TRANSFER"
+RECEIVED = (PAYMENT, REFUND)
+NOT_APPROVED = (Payment.Status.CREATED, Payment.Status.DENIED, Payment.Status.REMOVED)
+# The ledger's kinds of what goes from one company of the platform to another.
+GIVEN = ("transfer", "split_transfer", "split_partner")
+TAKEN = tuple(f"{kind}_in" for kind in GIVEN)
 CREDITED = (ReceivedPix.Outcome.SETTLED, ReceivedPix.Outcome.LOOSE)
 DESCRIPTIONS = {
     "pix_in": "Pix received",
     "refund": "Refund",
     "bank_return": "Return by the bank",
+    "adjustment": "Adjustment by the platform",
+    "suspense_credit": "Pix received earlier, which could not be returned",
     "transfer": "Transfer to another account",
     "transfer_in": "Transfer of another account",
     "split_subaccount": "Split to a sub-account",
@@ -45,14 +55,17 @@ class StatementLine:
     balance: int
     reference: str  # the end-to-end id, or the refund's id at the bank
     kind: str  # of the ledger's transaction
+    note: str = ""  # what the company wrote about it
 
 
 def keys(
     company: Company,
     *,
+    kinds: Collection[str] = RECEIVED,
     kind: str = "",
     charge: str = "",
     qr_code: str = "",
+    withdrawal: str = "",
     start: datetime | None = None,
     end: datetime | None = None,
     after: tuple[datetime, int, str] | None = None,
@@ -60,32 +73,54 @@ def keys(
     """(type, primary key, time of creation) of the company's transactions, newest first.
 
     Args:
-        kind: PAYMENT or REFUND; "" is both.
+        kinds: which types there are for the caller: RECEIVED, or these with WITHDRAW (Pix sent) and TRANSFER.
+        kind: one of them; "" is all.
         charge: the correlationID or txid of a charge, whose transactions alone are wanted.
         qr_code: the correlationID, identifier or id of a static QR code, likewise.
+        withdrawal: the correlationID, end-to-end id or id of a Pix sent, likewise.
         start, end: creation, both included.
         after: creation, primary key and type of the one before the first.
     """
-    payments = ReceivedPix.objects.filter(company=company, outcome__in=CREDITED)
-    refunds = Refund.objects.filter(company=company, automatic=False)
-    wanted = between("created_at", start, end)
+    sources: dict[str, QuerySet[Any]] = {
+        PAYMENT: ReceivedPix.objects.filter(company=company, outcome__in=CREDITED),
+        REFUND: Refund.objects.filter(company=company, automatic=False),
+        WITHDRAW: Payment.objects.filter(company=company).exclude(status__in=NOT_APPROVED),
+        TRANSFER: _transfers(company),
+    }
     if charge:
-        wanted &= Q(charge__correlation_id=charge) | Q(charge__txid=charge)
+        of_charge = Q(charge__correlation_id=charge) | Q(charge__txid=charge)
+        sources = {what: sources[what].filter(of_charge) for what in RECEIVED}
     if qr_code:
-        payments = payments.filter(by_any_id(qr_code, "qr_code__"))
-        refunds = refunds.filter(by_any_id(qr_code, "received__qr_code__"))
+        at = {PAYMENT: "qr_code__", REFUND: "received__qr_code__"}
+        sources = {what: sources[what].filter(by_any_id(qr_code, at[what])) for what in RECEIVED}
+    if withdrawal:
+        named = _sent_by_id(company, withdrawal)
+        sources = {what: rows.filter(pk=named.pk if named else 0) for what, rows in sources.items() if what == WITHDRAW}
     found = [
-        rows.filter(wanted, _after(what, after))
+        rows.filter(between("created_at", start, end), _after(what, after))
         .annotate(what=Value(what, output_field=CharField()))
         .order_by()
         .values_list("what", "pk", "created_at")
-        for what, rows in ((PAYMENT, payments), (REFUND, refunds))
-        if kind in {"", what}
+        for what, rows in sources.items()
+        if what in kinds and kind in {"", what}
     ]
-    rows: QuerySet[Any] = (
-        found[0].union(*found[1:], all=True) if found else payments.none().values_list("pk", "pk", "created_at")
-    )
-    return rows.order_by("-created_at", "-pk", "what") if found else rows
+    if not found:
+        return ReceivedPix.objects.none().values_list("pk", "pk", "created_at")
+    rows: QuerySet[Any] = found[0].union(*found[1:], all=True)
+    return rows.order_by("-created_at", "-pk", "what")
+
+
+def _sent_by_id(company: Company, identifier: str) -> Payment | None:
+    """The company's payment with this id, if it was approved."""
+    found = payment_selectors.find(company, bare_id("PixTransaction", identifier))
+    return found if found and found.status not in NOT_APPROVED else None
+
+
+def _transfers(company: Company) -> QuerySet[LedgerTransaction]:
+    """What the company gave to others of the platform, or got of them, each with `moved`: centavos, negative if given."""
+    own = Entry.objects.filter(transaction=OuterRef("pk"), account__kind=Account.Kind.MERCHANT)
+    found = LedgerTransaction.objects.filter(company=company, kind__in=[*GIVEN, *TAKEN])
+    return found.annotate(moved=Subquery(own.values("amount")[:1]))
 
 
 def _after(what: str, place: tuple[datetime, int, str] | None) -> Q:
@@ -97,13 +132,21 @@ def _after(what: str, place: tuple[datetime, int, str] | None) -> Q:
     return Q(created_at__lte=at) & (Q(created_at__lt=at) | same_moment)
 
 
-def load(rows: list[tuple[str, int, datetime]]) -> list[ReceivedPix | Refund]:
-    """The transactions of these keys, in their order, with what their JSON shows; two queries at most."""
-    pixes = _with_given_back().in_bulk([pk for what, pk, _ in rows if what == PAYMENT])
-    refunds = Refund.objects.select_related("charge", "received").in_bulk(
-        [pk for what, pk, _ in rows if what == REFUND]
-    )
-    return [pixes[pk] if what == PAYMENT else refunds[pk] for what, pk, _ in rows]
+Transaction = ReceivedPix | Refund | Payment | LedgerTransaction
+
+
+def load(company: Company, rows: list[tuple[str, int, datetime]]) -> list[Any]:
+    """The company's transactions of these keys, in their order, with what their JSON shows; a query a type."""
+    sources: dict[str, QuerySet[Any]] = {
+        PAYMENT: _with_given_back(),
+        REFUND: Refund.objects.select_related("charge", "received"),
+        WITHDRAW: Payment.objects.select_related("company"),
+        TRANSFER: _transfers(company),
+    }
+    found: dict[str, dict[int, Model]] = {
+        what: sources[what].in_bulk([pk for each, pk, _ in rows if each == what]) for what in {row[0] for row in rows}
+    }
+    return [found[what][pk] for what, pk, _ in rows]
 
 
 def _with_given_back() -> QuerySet[ReceivedPix]:
@@ -114,17 +157,26 @@ def _with_given_back() -> QuerySet[ReceivedPix]:
     return rows.annotate(given_back=Coalesce(Subquery(total), 0, output_field=BigIntegerField()))
 
 
-def find(company: Company, identifier: str) -> ReceivedPix | Refund | None:
-    """The company's transaction by end-to-end id, txid or id (plain or global); a refund also by its id at the bank."""
+def find(company: Company, identifier: str, kinds: Collection[str] = RECEIVED) -> Transaction | None:
+    """The company's transaction, of one of these types, by end-to-end id, txid or id (plain or global).
+
+    A refund also by its id at the bank, what was sent or transferred also by its correlationID.
+    """
     if "\0" in identifier:
         return None
     payments = _with_given_back().filter(company=company, outcome__in=CREDITED)
     refunds = Refund.objects.filter(company=company, automatic=False).select_related("charge", "received")
-    by_any = Q(end_to_end_id=identifier) | Q(public_id=bare_id("PixTransaction", identifier))
+    public_id = bare_id("PixTransaction", identifier)
+    by_any = Q(end_to_end_id=identifier) | Q(public_id=public_id)
+    transfers = Q(correlation_id=identifier)
+    if re.fullmatch(r"0{8}[0-9a-f]{16}", public_id):
+        transfers |= Q(pk=int(public_id, 16))
     return (
         payments.filter(by_any).first()
         or refunds.filter(by_any | Q(return_id=identifier)).first()
         or payments.filter(txid=identifier).first()
+        or (_sent_by_id(company, identifier) if WITHDRAW in kinds else None)
+        or (_transfers(company).filter(transfers).first() if TRANSFER in kinds else None)
     )
 
 
@@ -153,13 +205,16 @@ def statement_of(
             balance=balances[row.pk],
             reference=row.transaction.correlation_id,
             kind=row.transaction.kind,
+            note=_note(row.transaction),
         )
         for row in rows
     ]
 
 
 def _description(transaction: LedgerTransaction) -> str:
+    return _note(transaction) or DESCRIPTIONS.get(transaction.kind, transaction.kind.replace("_", " ").capitalize())
+
+
+def _note(transaction: LedgerTransaction) -> str:
     note: MovementNote | None = getattr(transaction, "note", None)
-    if note:
-        return note.text
-    return DESCRIPTIONS.get(transaction.kind, transaction.kind.replace("_", " ").capitalize())
+    return note.text if note else ""

@@ -13,11 +13,23 @@ from typing import Any
 
 from django.db.models import Model
 
-from payments.models import BankDifference, Charge, Company, Payment, PayoutBatch, Proposal, Refund, SetAsidePix
-from payments.services import batches, companies, payments, transfer_limits
+from payments.models import (
+    Account,
+    BankDifference,
+    Charge,
+    Company,
+    Payment,
+    PayoutBatch,
+    Proposal,
+    Refund,
+    SetAsidePix,
+)
+from payments.money import format_reais
+from payments.services import adjustments, batches, companies, payments, rate_limits, transfer_limits
 from payments.services.charges import refunds
 from payments.services.errors import Invalid
 from payments.services.reconciliation import bank_days, contradictions, set_aside, suspense
+from woovi.ratelimit.models import LimitEntry, LimitPlan, LimitPolicy
 
 FEES_AND_LIMITS = ("fee_basis_points", "fee_minimum", "fee_maximum", *transfer_limits.LIMITS)
 
@@ -69,8 +81,7 @@ def _contradicted_payment(payment: Payment) -> dict[str, Any]:
 
 
 def _rejected(refund: Refund) -> dict[str, Any]:
-    suspense.left(refund)
-    return {"status": refund.status}
+    return {"status": refund.status, "left": suspense.left(refund)}
 
 
 def _failed_rows(batch: PayoutBatch) -> dict[str, Any]:
@@ -97,6 +108,11 @@ def _change_terms(company: Company, proposal: Proposal) -> str:
     return "Changed."
 
 
+def _change_limit(row: rate_limits.Limit, proposal: Proposal) -> str:
+    rate_limits.change(row, **proposal.after)
+    return f"In force within two seconds: {row}" if row.in_force else "Out of force within two seconds."
+
+
 def _paid(charge: Charge) -> dict[str, Any]:
     if charge.status != Charge.Status.COMPLETED:
         raise Invalid("The charge is not paid")
@@ -107,8 +123,25 @@ def _paid(charge: Charge) -> dict[str, Any]:
 
 def _refund(charge: Charge, proposal: Proposal) -> str:
     """The correlationID is the proposal's, so that it is asked for once."""
-    made = refunds.request(charge.company, charge, f"operator-{proposal.public_id}", proposal.after["value"])
+    made = refunds.request(
+        charge.company, charge, f"operator-{proposal.public_id}", proposal.after["value"], maker=proposal.proposer
+    )
     return f"Asked for, as refund {made.public_id}."
+
+
+def _adjustable(account: Account) -> dict[str, Any]:
+    """Nothing is kept of the balance: it goes on moving, and the outcome says what it was and became."""
+    adjustments.check(account)
+    return {}
+
+
+def _adjust(account: Account, proposal: Proposal) -> str:
+    """The correlationID is the proposal's, so that it is booked once; `check_ledger` looks for both."""
+    given = proposal.after
+    before, after = adjustments.adjust(account, given["value"], f"operator-{proposal.public_id}", given.get("note", ""))
+    if before == after:
+        return "Booked before its process died."
+    return f"Booked. Available: {format_reais(before)} → {format_reais(after)}"
 
 
 ACTS: dict[str, Act] = {
@@ -127,7 +160,20 @@ ACTS: dict[str, Act] = {
         Refund, "payments.change_refund", _rejected,
         lambda refund, _: f"Asked for again, as refund {suspense.retry(refund).public_id}.",
     ),
+    "credit_suspense": Act(
+        Refund, "payments.change_refund", _rejected,
+        lambda refund, _: f"Booked as transaction {suspense.credit(refund).pk}.",
+    ),
+    "adjust": Act(Account, "payments.change_account", _adjustable, _adjust, repeatable=True),
     "refund": Act(Charge, "payments.change_charge", _paid, _refund, repeatable=True),
+    **{
+        act: Act(model, f"ratelimit.change_{model._meta.model_name}", rate_limits.values, _change_limit, repeatable=True)
+        for act, model in (
+            ("change_limit_policy", LimitPolicy),
+            ("change_limit_plan", LimitPlan),
+            ("change_limit_entry", LimitEntry),
+        )
+    },
     "retry_batch": Act(
         PayoutBatch, "payments.change_payoutbatch", _failed_rows,
         lambda batch, proposal: f"Now {batches.retry(batch, proposal.before['rows'], proposal.before['value'])}.",

@@ -14,9 +14,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q, Subquery
 from django.utils import timezone
 
-from payments.models import Account, Application, Company, User
+from payments.models import Account, Application, Company, FurtherKey, User
 from payments.pix import keys
 from payments.services import transfer_limits
 from payments.services.errors import Invalid
@@ -42,8 +43,34 @@ def dict_key(text: str) -> str:
         return text.strip()
 
 
+def by_key(key: str, *, also_removed: bool = False) -> Company | None:
+    """The company that has this Pix key (in the DICT's form), as its default one or another; or had it, if `also_removed`."""
+    if not key or "\0" in key:
+        return None
+    further = FurtherKey.objects.filter(pix_key=key, registered_at__isnull=False)
+    if not also_removed:
+        further = further.filter(removed_at=None)
+    latest = further.order_by(F("removed_at").desc(nulls_first=True)).values("company")[:1]
+    # One statement: between two, a key that becomes the default one would be found in neither table.
+    found = list(Company.objects.filter(Q(pix_key=key) | Q(pk=Subquery(latest))))
+    return next((company for company in found if company.pix_key == key), found[0] if found else None)
+
+
+def has_key(company: Company, key: str, *, also_removed: bool = False) -> bool:
+    """Whether the company has this Pix key (in the DICT's form); or had it, if `also_removed`."""
+    if key == dict_key(company.pix_key):
+        return True
+    owner = by_key(key, also_removed=also_removed)
+    return owner is not None and owner.pk == company.pk
+
+
 def onboard(*, official_name: str, trade_name: str, tax_id: str, pix_key: str) -> Company:
-    """Create a company with its accounts. `tax_id`: digits only, without punctuation."""
+    """Create a company with its accounts. `tax_id`: digits only, without punctuation.
+
+    Raises Invalid where another company has the Pix key: what is paid to it would be this one's.
+    """
+    if by_key(dict_key(pix_key)):
+        raise Invalid("Another company has this Pix key", "pix_key")
     with transaction.atomic():
         company = Company.objects.create(
             official_name=official_name,
@@ -122,6 +149,13 @@ def revoke_application(application: Application) -> None:
     application.save(update_fields=["is_active"])  # not update(), which sends no post_save signal
 
 
+_APPLICATION = f"""
+SELECT {statements.columns(Application, "application")}, {statements.columns(Company, "company")}
+FROM payments_application application JOIN payments_company company ON company.id = application.company_id
+WHERE application.client_id = $1 AND application.is_active
+"""  # noqa: S608 (names of our own)
+
+
 def authenticate(credentials: str) -> Application | None:
     """The active application of an `Authorization` header (an AppID, raw or after `Basic `), or None."""
     scheme, _, rest = credentials.strip().partition(" ")
@@ -132,13 +166,20 @@ def authenticate(credentials: str) -> Application | None:
         return None
     if not client_id or not secret or "\0" in client_id:
         return None
-    application = Application.objects.select_related("company").filter(client_id=client_id, is_active=True).first()
+    application = _active(client_id)
     known = application.secret_digest if application else ""
     if hmac.compare_digest(known, _digest(secret)):
         return _used(application)
     if application and any(hmac.compare_digest(known, former) for former in _former_digests(secret)):
         Application.objects.filter(pk=application.pk, secret_digest=known).update(secret_digest=_digest(secret))
         return _used(application)
+    return None
+
+
+def _active(client_id: str) -> Application | None:
+    for application, company in statements.rows((Application, Company), _APPLICATION, client_id):
+        application.company = company
+        return application  # type: ignore[no-any-return]
     return None
 
 

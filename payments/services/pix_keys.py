@@ -18,7 +18,7 @@ from payments.models import Company
 from payments.pix import ids, keys
 from payments.pix.keys import PixKey
 from payments.selectors import bank_reads
-from payments.services import pix_key_tokens
+from payments.services import companies, pix_key_tokens
 from payments.services.errors import Invalid, NotFound, TooMany, Unavailable
 from woovi import database
 from woovi.cache import Loaded, LoadFailed, ReadThroughCache
@@ -76,8 +76,7 @@ def look_up(company: Company, text: str) -> KeyOwner:
         raise RuntimeError("the DICT must not be asked inside a database transaction")
     key = _parsed(text)
     try:
-        owner = Company.objects.filter(pix_key=key.value).first()
-        if owner:
+        if owner := companies.by_key(key.value):
             return _own(key, owner)
         return KeyOwner(**_owners.get(tenant=company.pk, pix_key=key.value))
     except LoadFailed as error:

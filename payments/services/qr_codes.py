@@ -39,19 +39,20 @@ def create(company: Company, request: QrCodeRequest, now: datetime | None = None
     """
     if request.value is not None and not 0 < request.value <= MAX_VALUE:
         raise Invalid(f"value must be from 1 to {MAX_VALUE} centavos", "value")
-    if request.pix_key and companies.dict_key(request.pix_key) != companies.dict_key(company.pix_key):
+    pix_key = companies.dict_key(request.pix_key)
+    if pix_key and not companies.has_key(company, pix_key):
         raise Invalid("pixKey: this Pix key is not yours", "pixKey")
     wanted: dict[str, Any] = {
         "name": request.name,
         "value": request.value,
         "comment": request.comment,
-        "pix_key": company.pix_key,
+        **({"pix_key": pix_key} if pix_key else {}),
         **({"correlation_id": request.correlation_id} if request.correlation_id else {}),
         **({"identifier": request.identifier} if request.identifier else {}),
     }
     if not (qr_codes.find(company, request.correlation_id) or qr_codes.find(company, request.identifier)):
         frozen.refuse(company, "charges")  # one that is there is answered
-    fresh = {"identifier": uuid.uuid4().hex[:25], **wanted}
+    fresh = {"identifier": uuid.uuid4().hex[:25], "pix_key": company.pix_key, **wanted}
     code = _br_code(company, fresh)
     now = now or timezone.now()
     try:
@@ -64,7 +65,7 @@ def create(company: Company, request: QrCodeRequest, now: datetime | None = None
         raise Duplicate(
             "There is already another code with this correlationID or identifier", "correlationID"
         ) from None
-    registering.announce_callback(company.pix_key)
+    registering.announce_callback(made.pix_key)
     return made
 
 

@@ -30,7 +30,8 @@ RECORDS = {
         ),
         *("ledgercheck", "ledgertransaction", "payment", "payoutbatch", "payoutchunk", "payoutproblem", "payoutrow"),
         *("pixkeymovement", "receivedpix", "refund", "setasidepix", "user", "webhookattempt", "webhookdelivery"),
-        *("webhookendpoint", "proposal", "subaccount", "movementnote", "qrcode", "transferperiod"),
+        *("webhookendpoint", "proposal", "subaccount", "movementnote", "qrcode", "switch", "transferperiod"),
+        "furtherkey",
     )
 } | {"outbox.view_outboxevent", "queue.view_periodicjob"}
 LOG = {"admin.view_logentry"}
@@ -42,6 +43,7 @@ ROLES: dict[str, set[str]] = {
         "payments.add_company",
         "payments.change_company",
         "payments.export_records",
+        "payments.change_account",  # to credit or debit a merchant
         "payments.change_charge",  # to return money of one
         "payments.change_receivedpix",  # to read one again
         "payments.change_bankcursor",
@@ -60,6 +62,8 @@ ROLES: dict[str, set[str]] = {
     | {
         "payments.change_application",  # its scopes and addresses, and to revoke one
         "payments.freeze_company",
+        "payments.change_switch",
+        "payments.change_proposal",  # of others: of rate limits
         "payments.view_rowlock",
         "payments.release_rowlock",
         "payments.view_cache",

@@ -5,24 +5,23 @@ No PDF: the libraries that write one (fpdf2, reportlab) bring Pillow and fonts a
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 from xml.sax.saxutils import escape
 
 from payments.models import Company
 from payments.selectors.statement import Period, balance_before, lines
+from payments.services.csv_lines import line as csv_line
+from payments.services.csv_lines import reais
 
 HEADER = ("time", "id", "kind", "reference", "value", "balance")
 
 
 def as_csv(company: Company, period: Period) -> Iterator[str]:
     """The movements of the period, values in reais with a point."""
-    yield _row(HEADER)
+    yield csv_line(HEADER)
     for line in lines(company, period):
-        yield _row(
+        yield csv_line(
             (line.at.isoformat(), line.id, line.kind, line.reference, reais(line.value), reais(line.balance)),
         )
 
@@ -48,15 +47,3 @@ def as_ofx(company: Company, period: Period) -> Iterator[str]:
 
 
 FORMATS: dict[str, Callable[[Company, Period], Iterator[str]]] = {"csv": as_csv, "ofx": as_ofx}
-
-
-def reais(centavos: int) -> str:
-    """`-123456` → `-1234.56`."""
-    whole, rest = divmod(abs(centavos), 100)
-    return f"{'-' if centavos < 0 else ''}{whole}.{rest:02d}"
-
-
-def _row(values: tuple[Any, ...]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow(values)
-    return buffer.getvalue()

@@ -66,6 +66,12 @@ def count(company_id: int, value: int, at: datetime) -> None:
     row.update(used=Greatest(F("used") + value, 0))
 
 
+def used(company_id: int, at: datetime) -> int:
+    """Centavos that the company has sent in the period of `at`."""
+    row = TransferPeriod.objects.filter(company_id=company_id, starts_at=period(at)[0])
+    return row.values_list("used", flat=True).first() or 0
+
+
 def check_one(company_id: int, value: int) -> None:
     """Raise LimitReached where one payment may not be of `value` centavos."""
     most = of_one_payment(company_id)

@@ -30,11 +30,10 @@ def transfer(
     frozen.refuse(company, "payments")
     if value <= 0:
         raise Invalid(NOT_POSITIVE, "value")
-    if companies.dict_key(from_key) != company.pix_key:
+    if not companies.has_key(company, companies.dict_key(from_key)):
         raise Invalid("fromPixKey is not the key of your account", "fromPixKey")
-    key = companies.dict_key(to_key)
-    taker = Company.objects.filter(pix_key=key).exclude(pk=company.pk).first() if "\0" not in key else None
-    if taker is None:
+    taker = companies.by_key(companies.dict_key(to_key))
+    if taker is None or taker.pk == company.pk:
         raise Invalid("toPixKey: no other account here has this key", "toPixKey")
     correlation_id = correlation_id or str(uuid.uuid4())
     # The taker's own: two companies may use one correlationID for what they give it.

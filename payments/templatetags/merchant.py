@@ -106,6 +106,12 @@ MOVEMENTS = {
     "bank_return": _("Return by the bank"),
     "refund_correction": _("Correction of a refund"),
     "debt_collected": _("Debt collected"),
+    "adjustment": _("Adjustment by the platform"),
+    "suspense_credit": _("Pix that could not be returned"),
+    "subaccount_credit": _("Set aside in a sub-account"),
+    "subaccount_debit": _("Given back from a sub-account"),
+    "subaccount_transfer": _("Between sub-accounts"),
+    "split_subaccount": _("Part of a charge for a sub-account"),
 }
 
 

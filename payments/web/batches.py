@@ -9,17 +9,20 @@ from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from payments.models import PayoutBatch
 from payments.refusals import translated
 from payments.rights import APPROVE, PAY
 from payments.selectors import batches as select
-from payments.services import batches
+from payments.services import batches, second_factor
 from payments.services.batches.columns import TEMPLATE
 from payments.services.errors import ServiceError
 from payments.web.access import MerchantRequest, merchant, needs, require
 from payments.web.downloads import streamed
+from payments.web.second_factor import code_form, right_code
+from payments.web.sessions import CodeForm
 
 PAGE = 50  # batches
 
@@ -66,7 +69,10 @@ def listing(request: MerchantRequest) -> HttpResponse:
 @merchant
 def show(request: MerchantRequest, public_id: str) -> HttpResponse:
     """One batch: its problems, or its progress, and what the reader may do."""
-    batch = _find(request, public_id)
+    return _page(request, _find(request, public_id))
+
+
+def _page(request: MerchantRequest, batch: PayoutBatch, wrong: CodeForm | None = None) -> HttpResponse:
     count, total = batches.failed_rows(batch) if batch.status == PayoutBatch.Status.PARTIAL else (0, 0)
     context = {
         "batch": batch,
@@ -74,26 +80,49 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
         "is_maker": batch.maker_id == request.user.pk,
         "failed_count": count,
         "failed_total": total,
+        "code": wrong or code_form(),
+        "has_second_factor": batch.status == PayoutBatch.Status.AWAITING_APPROVAL and second_factor.is_on(request.user),
     }
-    return render(request, "web/parts/batch.html" if request.htmx else "web/batch.html", context)
+    template = "web/parts/batch.html" if request.htmx else "web/batch.html"
+    return render(request, template, context, status=422 if wrong else 200)
+
+
+@require_safe
+@merchant
+@needs(PAY)
+def leave(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """Ask whether to cancel the batch, and say what that leaves unpaid."""
+    batch = _find(request, public_id)
+    return render(request, "web/batch_leave.html", {"batch": batch, "progress": batches.progress(batch)})
 
 
 @require_POST
 @merchant
+@sensitive_post_parameters("code")
 def act(request: MerchantRequest, public_id: str, action: str) -> HttpResponse:
     """Do one of ACTIONS to the batch. A refusal is shown on its page."""
     batch = _find(request, public_id)
     require(request, APPROVE if action == "approve" else PAY)
     try:
-        ACTIONS[action](request, batch)
+        wrong = ACTIONS[action](request, batch)
     except ServiceError as error:
         messages.error(request, translated(error))
+    else:
+        if isinstance(wrong, CodeForm):
+            return _page(request, batch, wrong)
     return redirect("web:batch", batch.public_id)
 
 
-def _approve(request: MerchantRequest, batch: PayoutBatch) -> None:
-    form = SignatureForm(request.POST)
+def _approve(request: MerchantRequest, batch: PayoutBatch) -> CodeForm | None:
+    """Approve it with a code of the second factor. Returns the form where the code is wrong."""
+    form, code = SignatureForm(request.POST), code_form(request.POST)
+    if not second_factor.is_on(request.user):
+        messages.error(request, _("Switch on your second factor first: who approves a payment proves it with a code."))
+        return None
+    if not code.is_valid() or not right_code(request, code):
+        return code
     batches.approve(batch, request.user, form.cleaned_data["signature"] if form.is_valid() else "")
+    return None
 
 
 def _retry(request: MerchantRequest, batch: PayoutBatch) -> None:

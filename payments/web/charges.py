@@ -1,4 +1,4 @@
-"""Pages of charges: the list, the form of a new one, one charge."""
+"""Pages of charges: the form of a new one, one charge, its print, and its end before it is paid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,14 +18,14 @@ from payments.money import format_reais
 from payments.refusals import translated
 from payments.rights import CHARGE
 from payments.selectors import charges as select
-from payments.selectors import search
+from payments.selectors import customers
 from payments.services import charges as service
+from payments.services.charges import changing
 from payments.services.errors import ServiceError, Unavailable
 from payments.web.access import MerchantRequest, merchant, needs
-from payments.web.forms import ChargeFilter, ChargeForm
+from payments.web.forms import ChargeForm
 from payments.web.pay import simulated_bank_url
 
-PAGE = 25  # charges
 # A service names the contract's field that is wrong; these are the form's fields for them.
 FIELDS = {
     "value": "value",
@@ -35,64 +34,8 @@ FIELDS = {
     "customer": "customer_name",
     "customer.name": "customer_name",
     "customer.taxID": "customer_tax_id",
+    "subaccount": "subaccount",
 }
-
-
-@require_safe
-@merchant
-def listing(request: MerchantRequest) -> HttpResponse:
-    """The list, filtered by state, days and value, and searched by text."""
-    state = request.GET.get("status", "")
-    state = state if state in select.STATES else ""
-    text = request.GET.get("q", "").replace("\0", "").strip()[:255]
-    found = select.with_returned(select.listing(request.company))
-    if state:
-        found = search.in_state(found, state)
-    if text:
-        found = search.matching(found, text)
-    form = ChargeFilter(request.GET)
-    wanted = form.cleaned_data if form.is_valid() else {}
-    found = search.created_on(found, wanted.get("first"), wanted.get("last"))
-    if wanted.get("least"):
-        found = found.filter(value__gte=wanted["least"])
-    if wanted.get("most"):
-        found = found.filter(value__lte=wanted["most"])
-    rows, older = _slice(found, request.GET.get("before", ""))
-    context = {
-        "charges": rows,
-        "older": older,
-        "paged": "before" in request.GET,
-        "status": state,
-        "statuses": ["", *select.STATES],
-        "q": text,
-        "form": form,
-        "sieved": any(wanted.values()) or bool(form.errors),
-        "query": _without(request, "before"),
-        "others": _without(request, "before", "status"),
-        "filtered": bool(state or text or any(wanted.values())),
-    }
-    template = "web/parts/charges.html" if request.htmx else "web/charges.html"
-    return render(request, template, context, status=422 if form.errors else 200)
-
-
-def _without(request: MerchantRequest, *names: str) -> str:
-    """The query of the request without these parts, to be continued."""
-    query = request.GET.copy()
-    for name in names:
-        query.pop(name, None)
-    return f"{encoded}&" if (encoded := query.urlencode()) else ""
-
-
-def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
-    """The page of charges older than `before` (a public id; empty for the newest), and the next page's `before`.
-
-    By position, not by page number, because new charges come in at the top while somebody reads.
-    """
-    last = found.filter(public_id=before).first() if before.isalnum() else None
-    if last:
-        found = found.filter(created_at__lte=last.created_at).exclude(created_at=last.created_at, id__gte=last.pk)
-    rows = list(found[: PAGE + 1])
-    return rows[:PAGE], rows[PAGE - 1].public_id if len(rows) > PAGE else ""
 
 
 @require_safe
@@ -100,9 +43,12 @@ def _slice(found: QuerySet[Charge], before: str) -> tuple[list[Charge], str]:
 @needs(CHARGE)
 def blank(request: MerchantRequest) -> HttpResponse:
     """Redirect to a form with a correlationID in its address, so that sending it twice makes one charge."""
-    like = request.GET.get("like", "")  # of which charge it is a copy, by its public id
     form = reverse("web:charge-form", args=[uuid.uuid4()])
-    return redirect(f"{form}?like={like}" if like.isalnum() and like.isascii() else form)
+    for name in ("like", "customer"):  # of which charge it is a copy, or for whom it is; by the public id
+        given = request.GET.get(name, "")
+        if given.isalnum() and given.isascii():
+            return redirect(f"{form}?{name}={given}")
+    return redirect(form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -110,7 +56,8 @@ def blank(request: MerchantRequest) -> HttpResponse:
 @needs(CHARGE)
 def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     """The form of a new charge."""
-    form = ChargeForm(request.POST if request.method == "POST" else None, initial=_copied(request))
+    sent = request.POST if request.method == "POST" else None
+    form = ChargeForm(sent, initial=_copied(request), company=request.company)
     made = select.listing(request.company).filter(correlation_id=str(correlation_id)).first()
     status = 200
     if made is None and form.is_valid():
@@ -129,11 +76,13 @@ def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
 
 
 def _copied(request: MerchantRequest) -> dict[str, Any]:
-    """What the form begins with: nothing, or what the charge in `like` has."""
+    """What the form begins with: nothing, what the charge in `like` has, or whom `customer` names."""
     like = request.GET.get("like", "").replace("\0", "")
     charge = select.listing(request.company).filter(public_id=like).first() if like else None
     if charge is None:
-        return {}
+        whom = request.GET.get("customer", "").replace("\0", "")
+        found = customers.listing(request.company).filter(public_id=whom).first() if whom else None
+        return {"customer_name": found.name, "customer_tax_id": found.tax_id} if found else {}
     customer = charge.customer or {}
     return {
         "value": format_reais(charge.value).removeprefix("R$").strip(),
@@ -152,6 +101,7 @@ def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeReq
         comment=data["comment"],
         expires_in=data["expires_in"],
         customer={key: value for key, value in customer.items() if value} or None,
+        subaccount=data["subaccount"].pix_key if data["subaccount"] else "",
     )
 
 
@@ -159,7 +109,7 @@ def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeReq
 @merchant
 def show(request: MerchantRequest, public_id: str) -> HttpResponse:
     """One charge with its timeline."""
-    charge = get_object_or_404(select.with_returned(select.listing(request.company)), public_id=public_id)
+    charge = _find(request, public_id)
     received = select.settled_by(charge)
     fee = received.fee if received else charge.fee
     context = {
@@ -175,3 +125,40 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
         "link": payment_link_url(charge),
     }
     return render(request, "web/parts/charge.html" if request.htmx else "web/charge.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@merchant
+@needs(CHARGE)
+def cancel(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """Ask whether to cancel the charge; a POST does. It is gone then, so a second click only leads to the list."""
+    if select.is_deleted(request.company, public_id):
+        return redirect("web:charges")
+    charge = _find(request, public_id)
+    if charge.status != Charge.Status.ACTIVE:
+        messages.error(request, _("Only a charge that waits for its payment can be cancelled."))
+        return redirect("web:charge", public_id)
+    if request.method != "POST":
+        return render(request, "web/charge_cancel.html", {"charge": charge})
+    try:
+        changing.delete(charge)
+    except ServiceError as error:
+        messages.error(request, translated(error))
+        return redirect("web:charge", public_id)
+    messages.success(request, _("The charge of %(value)s is cancelled.") % {"value": format_reais(charge.value)})
+    return redirect("web:charges")
+
+
+@require_safe
+@merchant
+def poster(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """The code of a charge that can be paid, to be printed."""
+    charge = _find(request, public_id)
+    if charge.status != Charge.Status.ACTIVE:
+        return redirect("web:charge", public_id)
+    context = {"code": charge, "back": reverse("web:charge", args=[public_id]), "link": payment_link_url(charge)}
+    return render(request, "web/poster.html", context)
+
+
+def _find(request: MerchantRequest, public_id: str) -> Charge:
+    return get_object_or_404(select.with_returned(select.listing(request.company)), public_id=public_id)

@@ -8,7 +8,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from payments.models import Company, Subaccount
 from payments.money import format_reais, parse_reais
+from payments.selectors import subaccounts
 
 HIGHEST = 99_999_999_99  # centavos: what a BR Code's 13 characters and a mistyped zero leave room for
 
@@ -57,7 +59,7 @@ class ReaisField(Text):
 
 
 class ChargeForm(forms.Form):
-    """A new charge."""
+    """A new charge. All of it but the fee may go to a sub-account of the company."""
 
     EXPIRIES = [
         (900, _("15 minutes")),
@@ -72,6 +74,13 @@ class ChargeForm(forms.Form):
     customer_name = Text(label=_("Name"), max_length=100, required=False)
     customer_tax_id = Text(label=_("CPF or CNPJ"), max_length=40, required=False)
     expires_in = forms.TypedChoiceField(label=_("Expires in"), choices=EXPIRIES, coerce=int, initial=86_400)
+    subaccount = forms.ModelChoiceField(
+        Subaccount.objects.none(), label=_("Goes to"), required=False, empty_label=_("Your balance")
+    )
+
+    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["subaccount"].queryset = subaccounts.listing(company)  # type: ignore[attr-defined]
 
     def clean_customer_tax_id(self) -> str:
         """The tax id without punctuation. The service checks its digits."""

@@ -25,8 +25,7 @@ from payments.services import pix_keys, second_factor
 from payments.services.errors import ServiceError
 from payments.web.access import MerchantRequest, merchant, needs, require
 from payments.web.forms import ReaisField, Text
-from payments.web.second_factor import right_code
-from payments.web.sessions import CodeForm
+from payments.web.second_factor import code_form, right_code
 from woovi.cache import LoadFailed
 
 PAGE = 25  # payments
@@ -140,7 +139,7 @@ def show(request: MerchantRequest, public_id: str) -> HttpResponse:
 
 
 def _page(request: MerchantRequest, payment: Payment, forms: dict[str, forms.Form] | None = None) -> HttpResponse:
-    code, deny = (forms or {}).get("approve") or _code_form(), (forms or {}).get("deny") or DenyForm()
+    code, deny = (forms or {}).get("approve") or code_form(), (forms or {}).get("deny") or DenyForm()
     waits = payment.status == Status.CREATED
     context = {
         "payment": payment,
@@ -152,12 +151,6 @@ def _page(request: MerchantRequest, payment: Payment, forms: dict[str, forms.For
     }
     template = "web/parts/payment.html" if request.htmx else "web/payment.html"
     return render(request, template, context, status=422 if forms else 200)
-
-
-def _code_form(data: Any = None) -> CodeForm:
-    form = CodeForm(data)
-    form.fields["code"].widget.attrs.pop("autofocus")
-    return form
 
 
 @require_POST
@@ -182,7 +175,7 @@ def act(request: MerchantRequest, public_id: str, action: str) -> HttpResponse:
 
 def _approve(request: MerchantRequest, payment: Payment) -> forms.Form | None:
     """Approve it with a code of the second factor. Returns the form where the code is wrong."""
-    form = _code_form(request.POST)
+    form = code_form(request.POST)
     if not second_factor.is_on(request.user):
         messages.error(request, _("Switch on your second factor first: who approves a payment proves it with a code."))
         return None

@@ -42,7 +42,8 @@ def new(request: MerchantRequest, public_id: str) -> HttpResponse:
     if valid and form.cleaned_data["confirmed"]:
         data = form.cleaned_data
         try:
-            service.request(request.company, charge, str(data["correlation_id"]), data["value"], data["comment"])
+            asked = charge, str(data["correlation_id"]), data["value"], data["comment"]
+            service.request(request.company, *asked, maker=request.user)
         except ServiceError as error:
             form.add_error(None, translated(error))
         else:

@@ -104,6 +104,21 @@ def right_code(request: HttpRequest, form: CodeForm) -> bool:
     return bool(_done(request, form, lambda code: second_factor.check(_user(request), code)))
 
 
+def proves(request: HttpRequest, form: CodeForm) -> bool:
+    """As `right_code`, and an error at the field where the person has no second factor."""
+    if not second_factor.is_on(_user(request)):
+        form.add_error("code", _("Switch on your second factor first."))
+        return False
+    return right_code(request, form)
+
+
+def code_form(data: Any = None) -> CodeForm:
+    """A form of a code on a page where it is not the first thing to type."""
+    form = CodeForm(data)
+    form.fields["code"].widget.attrs.pop("autofocus")
+    return form
+
+
 def _done(request: HttpRequest, form: CodeForm, act: Callable[[str], Any]) -> Any:
     """What `act` returns for the form's code, counted as a try. Something false, and an error at the field, if it fails."""
     done: Any = None

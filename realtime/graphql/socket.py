@@ -11,10 +11,11 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from io import BytesIO
 from typing import Any, TypeVar
 
+from django.core.handlers.asgi import ASGIRequest
 from django.db import Error as DatabaseError
 from graphql.execution import Executor
 
@@ -28,16 +29,16 @@ from realtime.admission import Admission, admitted
 from realtime.connection import AWAY, Closed, Connection, Receive, Scope, Send, compact, conversation, first_to_end
 from realtime.graphql import events, protocol
 from realtime.graphql.protocol import Message, closed, hear
+from realtime.graphql.threads import Threads
 from woovi.http.websocket import frame
 from woovi.pubsub import Entry, NoPlace, Subscription, hub
 from woovi.ratelimit import RateLimited, address
 from woovi.ratelimit.middleware import charge
-from woovi.threads import gives_back
 
 INIT = 10.0  # seconds in which connection_init must come
 AT_ONCE = 20  # operations of a connection
 # Not those that read the log; and those of mutations, which may wait for a bank, are their own.
-READERS, WRITERS = ThreadPoolExecutor(4, "graphql"), ThreadPoolExecutor(4, "graphql-mutations")
+READERS, WRITERS = Threads("graphql"), Threads("graphql-mutations")
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -189,7 +190,9 @@ class Session:
             if found is None or found.tenant != self.visitor.tenant:
                 raise closed(protocol.FORBIDDEN, "access has ended")
         user = User.objects.get(pk=self.visitor.user_id) if self.visitor.user_id else None
-        context = Context(Company.objects.get(pk=self.visitor.tenant), user)
+        # Of the handshake: limits count by its address, and by the device in its cookies.
+        request = ASGIRequest({**self.connection.scope, "method": "GET"}, BytesIO())
+        context = Context(Company.objects.get(pk=self.visitor.tenant), user, request)
         charge(context.request, "api.company", company=self.visitor.tenant)
         return wanted, context
 
@@ -213,9 +216,8 @@ class Session:
         head = protocol.next_head(operation)
         await self.connection.send((b"%b%b}" % (head, told) for told in results), frame)
 
-    async def _in_thread(self, act: Callable[..., T], *args: Any, threads: ThreadPoolExecutor = READERS) -> T:
-        async with self.turn:
-            return await asyncio.get_running_loop().run_in_executor(threads, partial(gives_back(act), *args))
+    async def _in_thread(self, act: Callable[..., T], *args: Any, threads: Threads = READERS) -> T:
+        return await threads.run(self.visitor.tenant, self.turn, act, *args)
 
 
 def _told(executor: Executor[Any], root: Any) -> bytes:

@@ -99,6 +99,7 @@ def platform(_bank_server: BankProcess) -> Iterator[Platform]:
         relay.wait_for("waiting for events")
         worker.wait_for("ready")
         yield Platform(url, _bank_server)
+    _bank_server.forget_callbacks()
 
 
 @pytest.fixture

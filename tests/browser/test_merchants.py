@@ -15,7 +15,7 @@ from tests.payments.web.test_team import pages
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast"]
-NO_PAGES = ("statement-file", "batch-template", "batch-export", "balance")
+NO_PAGES = ("charges-file", "statement-file", "batch-template", "batch-export", "balance")
 
 
 def test_from_the_sign_up_to_the_first_paid_charge(

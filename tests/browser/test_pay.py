@@ -188,6 +188,10 @@ def test_every_state_fits(
             "a, button, textarea", "nodes => nodes.filter(node => node.getBoundingClientRect().height < 44).length"
         )
         assert small == 0
+        if size == DESKTOP:
+            page.set_viewport_size({"width": 768, "height": 860})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
+            page.set_viewport_size(size)  # type: ignore[arg-type]
     page.goto("/pay/nothing")
     shoot(page, f"pay-missing-{language[:2]}-{theme}-{name}")
     faults[:] = [fault for fault in faults if "404" not in fault]

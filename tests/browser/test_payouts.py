@@ -14,6 +14,7 @@ from payments.services.charges import receiving
 from tests.browser.conftest import PASSWORD, Person, assert_never_reloaded, mark, shoot, state
 from tests.payments import making
 from tests.payments.batches.conftest import HEADER, BankInProcess, csv_of, quick_bank
+from tests.payments.web.log_in import Owner
 
 __all__ = ["quick_bank"]
 SIZES = (375, 1200)
@@ -41,12 +42,19 @@ def maker(make_person: Callable[..., Person]) -> Person:
 
 
 @pytest.fixture
-def checker(maker: Person, open_page: Callable[..., Page]) -> Page:
-    User.objects.create_user("bia@aurora.example", PASSWORD, company=maker.company)
+def phone(maker: Person) -> Owner:
+    """The checker's second factor."""
+    return Owner(User.objects.create_user("bia@aurora.example", PASSWORD, company=maker.company))
+
+
+@pytest.fixture
+def checker(phone: Owner, open_page: Callable[..., Page]) -> Page:
     page = open_page()
     page.goto("/login")
     page.fill("#id_username", "bia@aurora.example")
     page.fill("#id_password", PASSWORD)
+    page.click("form.card button")
+    page.fill("#id_code", phone.recovery[0])
     page.click("form.card button")
     page.wait_for_url("**/")
     return page
@@ -64,7 +72,7 @@ def test_wrong_rows_are_named_and_nothing_can_be_sent(maker: Person) -> None:
 
 
 def test_one_uploads_another_approves_and_both_watch(
-    maker: Person, checker: Page, quick_bank: BankInProcess, tmp_path: Path
+    maker: Person, checker: Page, phone: Owner, quick_bank: BankInProcess, tmp_path: Path
 ) -> None:
     page = maker.page
     upload(page, "folha-de-novembro.csv", csv_of(40, bad=1))
@@ -77,7 +85,9 @@ def test_one_uploads_another_approves_and_both_watch(
 
     checker.goto(page.url)
     shots(checker, "to-approve")
-    checker.click("button.primary")
+    checker.fill("#id_code", phone.recovery[1])
+    checker.click("#approve")
+    expect(checker.locator("#waiting")).to_be_visible()
     batch = PayoutBatch.objects.get()
     assert (batch.status, batch.approver) == ("RUNNING", User.objects.get(email="bia@aurora.example"))
     expect(page.locator("#waiting")).to_have_text("40")

@@ -158,3 +158,17 @@ def test_a_worker_hears_the_new_primary_within_five_seconds_of_the_old_ones_free
         wait_until(lambda: "after" in seen.noted(), 60)
         assert time.monotonic() - began < 5
     seen.sender.close()
+
+
+def test_a_worker_whose_link_is_dead_and_open_takes_another(proxied: Standalone, tmp_path: Path) -> None:
+    before, after = Seen(proxied, tmp_path), Seen(proxied, tmp_path)
+    proxy = proxied.servers[0].proxy
+    assert proxy
+    with before.worker():
+        before.send("note", "before")
+        wait_until(lambda: "before" in before.noted())
+        proxy.silence()
+        after.send("note", "after")  # the first sender's own link is dead, too
+        wait_until(lambda: "after" in after.noted(), 60)
+    before.sender.close()
+    after.sender.close()

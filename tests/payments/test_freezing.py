@@ -24,6 +24,7 @@ from payments.services.payments import PaymentOrder
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.batches.conftest import BankInProcess, csv_of, quick_bank
+from tests.payments.web.log_in import Owner
 
 __all__ = ["quick_bank"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,7 +132,10 @@ def test_the_pages_refuse_in_words(bank: BankProcess, shop: Company, paid: Charg
     refund = {"part": "part", "value": "40,00", "comment": "", "correlation_id": str(uuid.uuid4()), "confirmed": "on"}
     page = checker.post(f"/charges/{paid.public_id}/refund", refund)
     assert "have frozen refunds" in page.content.decode()
-    page = checker.post(f"/batches/{batch.public_id}/approve", {"signature": batch.signature}, follow=True)
+    phone = Owner(User.objects.get(email=f"checker{shop.pk}@example.com"))
+    checker.force_login(phone.user)
+    form = {"signature": batch.signature, "code": phone.recovery[0]}
+    page = checker.post(f"/batches/{batch.public_id}/approve", form, follow=True)
     assert "have frozen payments" in page.content.decode()
     assert (Charge.objects.count(), Refund.objects.count(), PayoutBatch.objects.get().status) == (
         1,

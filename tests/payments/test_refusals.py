@@ -17,6 +17,7 @@ from payments.services.batches import xml_parts
 from payments.services.errors import Invalid, Unavailable
 from payments.services.payments import approving
 from payments.services.payments import creating as creating_payments
+from payments.services.subaccounts import moving, opening
 
 PAYMENTS = Path(refusals.__file__).parent
 
@@ -29,6 +30,7 @@ def told() -> list[str]:
     ]
     texts += [f"The company's {kind} are frozen" for kind in frozen.KINDS]
     texts += [*approving.DECIDED.values(), approving.CONFIRMED, xml_parts.TOO_LARGE]
+    texts += [moving.MAIN_TOO_LOW, moving.TOO_LOW, moving.EMPTY, opening.BUSY]
     return [*texts, creating_payments.ALREADY, pix_key_tokens.REFUSAL]
 
 

@@ -19,6 +19,8 @@ ALLOWED = {
     "payments/services/retention.py::_batches": "a queue, as above: what somebody holds is forgotten by the next run",
     "payments/services/customers.py::change": "no money: one row of a merchant's, one short transaction",
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
+    "payments/services/own_keys.py::_marked_removed": "settings, no money: as `make_default`, one short transaction",
+    "payments/services/own_keys.py::make_default": "settings, no money: which key new charges have, one short transaction",
     "payments/services/people.py::_alone": "settings, no money: a company's owners change its people, one short transaction",
     "payments/services/second_factor.py::switch_on": "settings, no money: a person's form, one short transaction",
     "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "
@@ -28,6 +30,8 @@ ALLOWED = {
     "payments/services/charges/bank_returns.py::debit": "a Pix is a fact without a fence; what is left of it in suspense is taken by "
     "one at a time, inside the transaction of the refund that is locked",
     "payments/services/reconciliation/suspense.py::retry": "the same Pix: an operator's click, one short transaction",
+    "payments/services/reconciliation/suspense.py::credit": "as above",
+    "payments/services/reconciliation/contradictions.py::_correct": "the same Pix, inside the transaction of the refund that is locked",
     "payments/services/payments/correcting.py::correct": "a payment that has ended, under its batch's lock: an operator's click, one "
     "short transaction",
     "payments/services/batches/lifecycle.py::locked": "a person's click, one short transaction; workers that book wait for it",

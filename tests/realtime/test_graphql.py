@@ -10,6 +10,7 @@ import socket as sockets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 
 import httpx
@@ -25,6 +26,8 @@ from payments.services import batches, companies
 from payments.services.charges import receiving, refunds
 from realtime.graphql import events
 from tests.payments import making
+from tests.payments.batches.conftest import csv_of
+from tests.payments.web.log_in import Owner
 from tests.processes import own_valkey, wait_until
 from tests.realtime.conftest import Server, code_of, company, logged_in, merchant, publish, relay, session_of
 from woovi.outbox.models import OutboxEvent
@@ -382,6 +385,33 @@ def test_a_mutation_looks_again_whether_it_may(server: Server) -> None:
         subscribe(socket, 'mutation { createCharge(input: {correlationID: "x", value: 500}) { id } }')
         assert code_of(socket) == 4403
     assert not Charge.objects.exists()
+
+
+def test_a_code_of_the_second_factor_is_counted_by_the_handshakes_address(server: Server) -> None:
+    shop = company()
+    maker = User.objects.create_user("maker@example.com", company=shop)
+    batch = batches.submit(batches.upload(shop, maker, "folha.csv", BytesIO(csv_of(1).encode())))
+    receiving.receive(making.pix(pix_key=shop.pix_key, value=10_000))
+    phones = [Owner(User.objects.create_user(f"{n}@example.com", company=shop)) for n in range(3)]
+    query = "mutation M($id: ID!, $signature: String!, $code: String!) { approveBatch(id: $id, signature: $signature, code: $code) { status } }"
+
+    def approve(phone: Owner, address: str, *codes: str) -> list[Any]:
+        headers = {"Cookie": f"sessionid={session_of(phone.user)}", "X-Forwarded-For": address}
+        found = []
+        with talking(server, phone.user, additional_headers=headers) as socket:
+            for code in codes:
+                subscribe(socket, query, id=batch.public_id, signature=batch.signature, code=code)
+                result, _ = said(socket)["payload"], said(socket)
+                found.append(
+                    result["errors"][0]["extensions"]["code"] if "errors" in result else result["data"]["approveBatch"]
+                )
+        return found
+
+    for phone in phones[:2]:
+        codes = ["000000"] * 5 + phone.recovery[:1]
+        assert approve(phone, "203.0.113.77", *codes) == ["INVALID"] * 5 + ["TOO_MANY_REQUESTS"]
+    assert approve(phones[2], "203.0.113.77", phones[2].recovery[0]) == ["TOO_MANY_REQUESTS"]
+    assert approve(phones[2], "203.0.113.177", phones[2].recovery[0]) == [{"status": "RUNNING"}]
 
 
 def _batch(shop: Company) -> PayoutBatch:

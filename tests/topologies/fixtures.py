@@ -59,6 +59,12 @@ def valkey(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standa
 
 
 @pytest.fixture
+def proxied(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standalone]:
+    """A Valkey behind a proxy that a test may have lose things."""
+    yield from serving(topologies.get("valkey", proxied=True), monkeypatch)  # type: ignore[misc]
+
+
+@pytest.fixture
 def sentinel(topologies: Park, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sentinels]:
     yield from serving(topologies.get("sentinel"), monkeypatch)  # type: ignore[misc]
 

@@ -15,6 +15,7 @@ class Proxy:
         self.server_port = server_port
         self.lost: list[bytes] = []
         self.stalled = False
+        self._silenced = 0  # how often the links of that moment were
         self._doomed: list[bytes] = []  # what a request must hold for its reply to be lost, each once
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -28,6 +29,10 @@ class Proxy:
     def stall_replication(self) -> None:
         """Let no replica hear anything any more: what it has not got when its primary dies, it never gets."""
         self.stalled = True
+
+    def silence(self) -> None:
+        """Let nobody hear anything any more on the links of now, which stay open, as where a firewall forgot them."""
+        self._silenced += 1
 
     def heal(self) -> None:
         self.lost, self._doomed, self.stalled = [], [], False
@@ -58,12 +63,15 @@ class Proxy:
 
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         doomed = replica = False
+        born = self._silenced
         while True:
             readable, _, _ = select.select([client, server], [], [])
             for end in readable:
                 data = end.recv(65536)
                 if not data:
                     return
+                if born < self._silenced:
+                    continue
                 if end is client:
                     replica = replica or b"PSYNC" in data
                     doomed = doomed or self._is_doomed(data)

@@ -82,7 +82,7 @@ def test_a_text_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_a_database_url() -> None:
     assert env.database("postgresql://me:p%40ss@db.example:5433/woovi?sslmode=require") == {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "woovi.postgres",
         "NAME": "woovi",
         "USER": "me",
         "PASSWORD": "p@ss",

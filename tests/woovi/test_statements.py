@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
+from psycopg import Binary
 
 from woovi import statements
 from woovi.outbox.models import OutboxEvent
@@ -65,6 +66,30 @@ def test_refusals_are_djangos_errors() -> None:
         transaction.set_rollback(True)
         write("z")
     assert OutboxEvent.objects.count() == 1
+
+
+def test_a_row_is_inserted_once_and_is_what_django_reads() -> None:
+    first = OutboxEvent(topic="x", tenant="é", payload={"deep": [1, None, "{,}"]}, created_at=AT)
+    assert statements.insert(first, "event_id")
+    known = OutboxEvent.objects.get()
+    assert {f.attname: getattr(first, f.attname) for f in OutboxEvent._meta.fields} == {
+        f.attname: getattr(known, f.attname) for f in OutboxEvent._meta.fields
+    }
+    again = OutboxEvent(topic="y", tenant="b", payload={}, event_id=first.event_id)
+    assert not statements.insert(again, "event_id")
+    assert again.pk is None
+    assert OutboxEvent.objects.get() == first
+
+
+def test_bytes_are_bytes() -> None:
+    ((given,),) = statements.fetch("SELECT $1::bytea", Binary(b"\0\\x\xff"))
+    assert bytes(given) == b"\0\\x\xff"
+
+
+def test_nul_is_refused_and_ends_no_text() -> None:
+    with pytest.raises(DataError, match="NUL"):
+        write("x\0y")
+    assert not OutboxEvent.objects.exists()
 
 
 def test_another_connection_prepares_for_itself() -> None:

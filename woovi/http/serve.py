@@ -19,6 +19,7 @@ def main() -> None:
     config = uvicorn.Config(
         "woovi.asgi:application",
         lifespan="off",
+        access_log=False,  # paths may hold a Pix key or a tax id
         timeout_graceful_shutdown=3,
         ws=WebSocket,
         ws_max_size=65_536,  # bytes: clients send only short requests

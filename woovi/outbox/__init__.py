@@ -13,12 +13,13 @@ part of it. A `task:` remembers the trace (`woovi.trace`) in which it was writte
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from woovi import trace
+from woovi import statements, trace
 
 if TYPE_CHECKING:
     from woovi.outbox.models import OutboxEvent
@@ -38,6 +39,14 @@ def write(topic: str, tenant: str, payload: dict[str, Any]) -> OutboxEvent:
     return write_many([(topic, tenant, payload)])[0]
 
 
+_WRITE = """
+INSERT INTO outbox_outboxevent (event_id, topic, tenant, payload, created_at, attempts)
+SELECT event_id, topic, tenant, payload, created_at, 0
+FROM jsonb_to_recordset($1) AS given(event_id uuid, topic text, tenant text, payload jsonb, created_at timestamptz)
+RETURNING id
+"""
+
+
 def write_many(messages: Iterable[Message]) -> list[OutboxEvent]:
     """Write events into the running transaction with one statement. Raises RuntimeError outside of one."""
     from woovi.outbox.models import OutboxEvent  # Django imports this package before it has models
@@ -49,6 +58,19 @@ def write_many(messages: Iterable[Message]) -> list[OutboxEvent]:
     def payload(topic: str, given: dict[str, Any]) -> dict[str, Any]:
         return given | {trace.HEADER: here} if here and topic.startswith(TASK) else given
 
-    return OutboxEvent.objects.bulk_create(
+    events = [
         OutboxEvent(topic=topic, tenant=tenant, payload=payload(topic, given)) for topic, tenant, given in messages
-    )
+    ]
+    rows = [
+        {
+            "event_id": str(event.event_id),
+            "topic": event.topic,
+            "tenant": event.tenant,
+            "payload": event.payload,
+            "created_at": event.created_at.isoformat(),
+        }
+        for event in events
+    ]
+    for event, (pk,) in zip(events, statements.fetch(_WRITE, json.dumps(rows)), strict=True):
+        event.pk, event._state.adding = pk, False
+    return events

@@ -5,9 +5,12 @@ The places of a process that crashed are free when their leases end.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
+from weakref import WeakKeyDictionary
 
 from redis.exceptions import RedisError
 
@@ -55,9 +58,37 @@ class Places:
             return True
 
     async def _leave(self) -> None:
-        with contextlib.suppress(RedisError):  # their leases end
-            for subject in self.limits:
-                await aclient("channels").zrem(key(subject), self.connection)
+        await _leaving.setdefault(asyncio.get_running_loop(), Leaving()).give_back(self)
+
+
+class Leaving:
+    """Gives places back, of all connections that end in the meantime together, by one link to Redis.
+
+    When a network fails, thousands of connections end at once. If each waited for a link of its own, most would give up, and
+    their people, who are back at once, would be refused until the leases end.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, list[str]] = defaultdict(list)  # connections by key
+        self._next: asyncio.Task[None] | None = None  # gives back what waits
+        self._turn = asyncio.Lock()
+
+    async def give_back(self, held: Places) -> None:
+        """Return once they are given back, or Redis did not answer."""
+        for subject in held.limits:
+            self._waiting[key(subject)].append(held.connection)
+        self._next = self._next or asyncio.create_task(self._run())
+        await asyncio.shield(self._next)
+
+    async def _run(self) -> None:
+        async with self._turn:
+            waiting, self._waiting, self._next = self._waiting, defaultdict(list), None
+            for place, connections in waiting.items():
+                with contextlib.suppress(RedisError):  # their leases end
+                    await aclient("channels").zrem(place, *connections)
+
+
+_leaving: WeakKeyDictionary[asyncio.AbstractEventLoop, Leaving] = WeakKeyDictionary()
 
 
 @contextlib.asynccontextmanager

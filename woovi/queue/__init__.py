@@ -38,8 +38,12 @@ def _app() -> Celery:
     return app
 
 
-def send(messages: Iterable[tuple[str, dict[str, Any]]], expires: float | None = None) -> None:
-    """Queue tasks of (name without its prefix, keyword arguments). Workers skip them after `expires` seconds.
+def send(
+    messages: Iterable[tuple[str, dict[str, Any]]], expires: float | None = None, countdown: float | None = None
+) -> None:
+    """Queue tasks of (name without its prefix, keyword arguments).
+
+    Workers begin them after `countdown` seconds, a minute at most, and skip them after `expires` seconds.
 
     A task runs in the trace of the argument `traceparent`, which it does not get itself, or else in that of the caller.
 
@@ -56,7 +60,9 @@ def send(messages: Iterable[tuple[str, dict[str, Any]]], expires: float | None =
                 kwargs = dict(given)
                 headers = {trace.HEADER: kwargs.pop(trace.HEADER, trace.current())}
                 name = f"{settings.QUEUE_PREFIX}{name}"
-                app.send_task(name, kwargs=kwargs, producer=producer, expires=expires, headers=headers)
+                app.send_task(
+                    name, kwargs=kwargs, producer=producer, expires=expires, countdown=countdown, headers=headers
+                )
     except (OperationalError, OSError) as error:
         if isinstance(error.__cause__, OutOfMemoryError):
             logger.error("the broker is full: no task is queued until it has room (redis_doctor says how much)")

@@ -37,7 +37,7 @@ class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
 class LimitPolicyAdmin(Audited):
     """Policies by plan and subject, with who is limited now."""
 
-    list_display = ("name", "plan", "subject", "limit", "per", "burst", "mode", "without_redis")
+    list_display = ("name", "plan", "subject", "limit", "per", "burst", "mode", "without_redis", "in_force")
     list_filter = ("mode", "plan")
     search_fields = ("name", "plan", "subject")
     change_list_template = "ratelimit/policies.html"
@@ -98,12 +98,16 @@ class LimitPolicyAdmin(Audited):
         if request.method != "POST" or not self.has_change_permission(request) or who is None:
             raise PermissionDenied
         policy, digest, label = (request.POST.get(name, "")[:200] for name in ("policy", "digest", "label"))
+        reason = request.POST.get("reason", "").strip()[:200]
+        if not reason:
+            messages.error(request, _("Say why, for the log."))
+            return redirect("admin:ratelimit_now")
         try:
             seen.unblock(policy, digest)
         except (RedisError, OSError):
             messages.error(request, _("Redis does not answer: try again."))
         else:
-            told = _("Unblocked %(label)s.") % {"label": label}
+            told = _("Unblocked %(label)s. Reason: %(reason)s") % {"label": label, "reason": reason}
             LogEntry.objects.create(user_id=who, action_flag=CHANGE, object_repr=policy, change_message=told)
             free = _("%(label)s is free again for %(policy)s, everywhere within two seconds.")
             messages.success(request, free % {"label": label, "policy": policy})
@@ -140,7 +144,7 @@ def _row(policy: Policy, counts: dict[str, int]) -> dict[str, Any]:
 class LimitPlanAdmin(Audited):
     """Which subjects are on which plan."""
 
-    list_display = ("subject", "plan")
+    list_display = ("subject", "plan", "in_force")
     list_filter = ("plan",)
     search_fields = ("subject",)
 
@@ -149,6 +153,6 @@ class LimitPlanAdmin(Audited):
 class LimitEntryAdmin(Audited):
     """Allowed and denied subjects and networks."""
 
-    list_display = ("kind", "who", "until", "reason", "created_at")
+    list_display = ("kind", "who", "until", "reason", "created_at", "in_force")
     list_filter = ("kind",)
     search_fields = ("who", "reason")

@@ -21,7 +21,9 @@ NAME = RegexValidator(r"^[a-z0-9.-]+$", _("must be lower-case letters, digits, d
 
 
 class Live(models.Model):
-    """A row that every process reads anew soon after it was changed."""
+    """A row that every process reads anew soon after it was changed. What is not in force is kept, and counts for nobody."""
+
+    in_force = models.BooleanField(default=True, db_default=True, editable=False)
 
     class Meta:
         abstract = True

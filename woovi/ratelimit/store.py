@@ -124,18 +124,18 @@ def read() -> Limits:
     from woovi.ratelimit.models import LimitEntry, LimitPlan, LimitPolicy
 
     defaults, rows = dict(shipped()), {}
-    for row in LimitPolicy.objects.all():
+    for row in LimitPolicy.objects.filter(in_force=True):
         if row.plan or row.subject:
             rows[row.name, row.subject or f"plan:{row.plan}"] = row.policy()
         else:
             defaults[row.name] = row.policy()
     entries: dict[tuple[str, bool], list[str]] = {}
-    for entry in LimitEntry.objects.filter(models.Q(until=None) | models.Q(until__gt=timezone.now())):
+    for entry in LimitEntry.objects.filter(models.Q(until=None) | models.Q(until__gt=timezone.now()), in_force=True):
         entries.setdefault((entry.kind, entry.is_network), []).append(entry.who)
     return Limits(
         defaults=defaults,
         rows=rows,
-        plans=dict(LimitPlan.objects.values_list("subject", "plan")),
+        plans=dict(LimitPlan.objects.filter(in_force=True).values_list("subject", "plan")),
         allow=Networks([*settings.RATE_LIMIT_ALLOW, *entries.get(("allow", True), [])]),
         deny=Networks(entries.get(("deny", True), [])),
         allowed=frozenset(entries.get(("allow", False), [])),

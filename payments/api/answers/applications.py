@@ -42,4 +42,16 @@ class Scopes(TypedDict):
     scopeGroups: list[ScopeGroup]
 
 
-WITH_BODY_OR_NOT_FOUND = {**WITH_BODY, HTTPStatus.NOT_FOUND: Error}
+class WrongField(TypedDict):
+    field: Annotated[str, Field(examples=["application.name"])]
+    message: Annotated[str, Field(examples=["Field required"])]
+
+
+class ApplicationError(Error):
+    """What is wrong; of a body, with each of its wrong fields."""
+
+    details: NotRequired[list[WrongField]]
+
+
+APPLICATION = {**WITH_BODY, HTTPStatus.BAD_REQUEST: ApplicationError}
+APPLICATION_OR_NOT_FOUND = {**APPLICATION, HTTPStatus.NOT_FOUND: Error}

@@ -44,16 +44,27 @@ class Party(TypedDict, total=False):
     holder: Payer
 
 
-class Transaction(TypedDict):
-    """A received Pix (PAYMENT) or the refund of one (REFUND)."""
+class SentPix(TypedDict):
+    """The Pix that was sent."""
 
     value: Cents
     time: Time
     endToEndId: str
-    transactionID: Annotated[str, Field(description="The Pix txid, or the refund's id at the bank.")]
+    transactionID: str
+    infoPagador: str
+    type: Literal["WITHDRAW"]
+
+
+class Transaction(TypedDict):
+    """A Pix received (PAYMENT), returned (REFUND) or sent (WITHDRAW), or an INTERNAL_TRANSFER."""
+
+    value: Cents
+    time: Time
+    endToEndId: str
+    transactionID: Annotated[str, Field(description="The Pix txid, the refund's id at the bank, or a correlationID.")]
     infoPagador: str
     status: Literal["CONFIRMED", "IN_PROCESSING", "REJECTED", "PARTIAL_REFUND", "REFUNDED"]
-    type: Literal["PAYMENT", "REFUND"]
+    type: Literal["PAYMENT", "REFUND", "WITHDRAW", "INTERNAL_TRANSFER"]
     createdAt: Time
     globalID: str
     creditParty: NotRequired[Party]
@@ -62,6 +73,9 @@ class Transaction(TypedDict):
     customer: NotRequired[ChargeCustomer]
     charge: NotRequired[Charge]
     pixQrCode: NotRequired[QrCode]
+    withdraw: NotRequired[SentPix]
+    providerErrorCode: NotRequired[Annotated[str, Field(description="The network's code, where a Pix sent failed.")]]
+    providerRejectedReason: NotRequired[str]
 
 
 class OneTransaction(TypedDict):

@@ -54,7 +54,7 @@ class Columns:
             raise Invalid("The file's first row holds a line break", "file")
         found: dict[str, int] = {}
         for place, title in enumerate(header):
-            field = _field(title)
+            field = field_of(title)
             if field in found:
                 raise Invalid(f"The file has two columns for {TITLES[field]}", "file")
             if field:
@@ -100,7 +100,8 @@ def _broken(cells: list[str]) -> int | None:
     return next((place for place, cell in enumerate(cells) if "\n" in cell or "\r" in cell), None)
 
 
-def _field(title: str) -> str:
+def field_of(title: str) -> str:
+    """The field whose column has this title; empty for a column that is not read."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z]", "", plain)
     return next((field for field, names in NAMES.items() if plain in names), "")

@@ -56,7 +56,7 @@ def approve(batch: PayoutBatch, approver: User, signature: str, now: datetime | 
             frozen.refuse(row.company, "payments")
             if approver.pk == row.maker_id:
                 raise Invalid("Who uploaded a batch does not approve it")
-            if approver.company_id not in {None, row.company_id}:
+            if approver.company_id != row.company_id:  # an operator has none, and approves nothing of a merchant's
                 raise Invalid("The approver is of another company")
             if not signature == row.signature == rows.signature(row):
                 raise Invalid("The batch is not the one that was shown")

@@ -23,7 +23,7 @@ from django.utils import timezone
 from payments.bank import pace
 from payments.bank.port import BankError, BankSent, BankUnavailable, SendOrder, SendStatus
 from payments.models import Payment, PayoutBatch
-from payments.services import instructions
+from payments.services import instructions, switches
 from payments.services.batches import leases, lifecycle, rows
 from payments.services.batches.columns import Row
 from payments.services.batches.leases import Chunk, LeaseLost
@@ -56,7 +56,7 @@ def pay(batch_id: int | None = None, seconds: float = TURN) -> bool:
 
 def _pay(batch_id: int | None, seconds: float, pool: ThreadPoolExecutor) -> bool:
     end = time.monotonic() + seconds
-    while not leaving.is_set() and (chunk := leases.claim(batch_id)):
+    while not _must_stop() and (chunk := leases.claim(batch_id)):
         batch = PayoutBatch.objects.select_related("company").get(pk=chunk.batch_id)
         if batch.company.payments_frozen:  # approved in the moment of the freeze, which pauses those that run
             _pause(batch, "The company's payments are frozen")
@@ -75,6 +75,11 @@ def _pay(batch_id: int | None, seconds: float, pool: ThreadPoolExecutor) -> bool
         if time.monotonic() > end:
             return True
     return False
+
+
+def _must_stop() -> bool:
+    """Whether this process ends, or payments are off for everybody. Batches stay as they are, and go on by themselves."""
+    return leaving.is_set() or switches.is_off(switches.Name.PAYMENTS)
 
 
 def _wait_for_the_bank(batch: PayoutBatch, error: BankUnavailable) -> None:
@@ -135,7 +140,7 @@ def _book_as_they_come(batch: PayoutBatch, chunk: Chunk, crew: _Crew, running: l
             batch, renewed = settle(batch, results, timezone.now(), chunk), time.monotonic()
         else:
             batch.refresh_from_db(fields=["status"])
-        if batch.status != PayoutBatch.Status.RUNNING or leaving.is_set():
+        if batch.status != PayoutBatch.Status.RUNNING or _must_stop():
             crew.stop.set()
 
 
@@ -232,7 +237,7 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> bool:
             result = Result(row, batch.round, Status.PROCESSING, is_unknown=True)
         if result:
             batch = settle(batch, [result], timezone.now(), chunk)
-        if leaving.is_set() or batch.status not in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.CANCELLED}:
+        if _must_stop() or batch.status not in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.CANCELLED}:
             return False
     return True
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +11,7 @@ from django.db import connection
 
 from payments.contract import time
 from payments.models import PayoutBatch
+from payments.services.csv_lines import line as csv_line
 
 HEADER = ("line", "reference", "pix_key", "value", "status", "endToEndId", "errorCode", "reason", "round", "time")
 # The latest round's payment of each row. Rows without one wait, or will never be paid where the batch is cancelled.
@@ -81,11 +80,11 @@ def _progress(batch: PayoutBatch, unknown: int, quarantined: int) -> Progress:
 def export(batch: PayoutBatch) -> Iterator[str]:
     """A CSV of every row and what came of it, a line at a time. Once the batch is over it is the same each time."""
     none = "CANCELLED" if batch.status == PayoutBatch.Status.CANCELLED else "WAITING"
-    yield _line(HEADER)
+    yield csv_line(HEADER)
     with connection.chunked_cursor() as cursor:
         cursor.execute(_ROWS, {"batch": batch.pk, "none": none})
         for *values, at in cursor:
-            yield _line((*values, time(at) if at else ""))
+            yield csv_line((*values, time(at) if at else ""))
 
 
 def export_digest(batch: PayoutBatch) -> str:
@@ -94,14 +93,3 @@ def export_digest(batch: PayoutBatch) -> str:
     for line in export(batch):
         made.update(line.encode())
     return made.hexdigest()
-
-
-def _line(values: tuple[Any, ...]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow("" if value is None else _harmless(str(value)) for value in values)
-    return buffer.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(("=", "@", "\t", "\r")) else text

@@ -19,7 +19,9 @@ def set_to(batch: PayoutBatch, value: int, paid: int = 0) -> None:
     assert began
     if (more := value + paid - batch.reserved) > 0:
         transfer_limits.take(batch.company_id, more, began)
-    elif more < 0:
+    elif more < 0 or batch.status == PayoutBatch.Status.CANCELLED:
+        # A cancelled batch releases later, in the transaction that books its last rows, what was not sent: by then the
+        # account is locked, and an approval that has the period wants it. For all others that would be a lock for nothing.
         transfer_limits.count(batch.company_id, more, began)
     postings: list[Posting] = []
     if batch.hold_id:

@@ -6,7 +6,7 @@ import re
 from array import array
 from decimal import Decimal, InvalidOperation
 
-from payments.services.batches.columns import TITLES, Problem
+from payments.services.batches.columns import TITLES, Problem, field_of
 from payments.services.batches.tables import LONGEST
 from payments.services.errors import Invalid
 
@@ -70,14 +70,15 @@ class Strings(Reader):
 
 class Sheet(Reader):
     """Collects whole rows in `rows`, which whoever parses takes away. One that is hidden is a Problem: a filter that
-    was left on hides rows from whoever looks the file over, and a reader would pay them.
+    was left on hides rows from whoever looks the file over, and a reader would pay them. A hidden column that would be
+    read is refused for the same reason: people would see other keys or values than those that are paid.
     """
 
     def __init__(self, strings: Strings) -> None:
         super().__init__()
         self.rows: list[tuple[int, list[str] | Problem]] = []
         self._strings, self._number, self._cells, self._kind = strings, 0, list[str](), "n"
-        self._hidden = False
+        self._hidden, self._hidden_columns = False, set[int]()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "row":
@@ -85,6 +86,9 @@ class Sheet(Reader):
             self._hidden = attributes.get("hidden") in {"1", "true"}
         elif tag == "c":
             self._begin_cell(attributes)
+        elif tag == "col" and attributes.get("hidden") in {"1", "true"}:
+            first, last = int(attributes["min"]), int(attributes["max"])
+            self._hidden_columns.update(range(max(first - 1, 0), min(last, CELLS)))
         elif tag == ("t" if self._kind == "inlineStr" else "v"):
             self.is_text = True
 
@@ -94,11 +98,20 @@ class Sheet(Reader):
         elif tag == "c":
             self._cells.append(self._value(self.take()))
         elif tag == "row" and any(cell.strip() for cell in self._cells):
+            if self._hidden_columns:
+                self._refuse_hidden()
             hidden = Problem(
                 self._number, TITLES["reference"], "the row is hidden: show it in the spreadsheet, or delete it"
             )
             self.rows.append((self._number, hidden if self._hidden else self._cells))
             self._cells = []
+
+    def _refuse_hidden(self) -> None:
+        """Of the first row: raise Invalid where a title is that of a column to be read, and hidden."""
+        for place, title in enumerate(self._cells):
+            if place in self._hidden_columns and field_of(title):
+                raise Invalid(f"The column {title[:20]} is hidden", "file")
+        self._hidden_columns.clear()
 
     def _begin_row(self, given: str | None) -> None:
         before = self._number

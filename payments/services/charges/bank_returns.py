@@ -15,12 +15,14 @@ from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 
 from payments.bank.port import BankReturn
-from payments.models import Account, Charge, ReceivedPix, Refund
+from payments.models import Account, Charge, LedgerTransaction, ReceivedPix, Refund
 from payments.services import debts, ledger
 from payments.services.ledger import Event, Line, Posting
 from woovi import outbox
 
 log = logging.getLogger(__name__)
+
+CREDITED_LATER = "suspense_credit"  # the ledger's kind: an operator gave the merchant what could not be returned
 
 
 def record(received: ReceivedPix, reported: BankReturn, now: datetime) -> Refund:
@@ -79,19 +81,28 @@ def debit(refund: Refund, kind: str, event: Event) -> int:
     received = ReceivedPix.objects.select_for_update(no_key=True).get(pk=refund.received_id)
     accounts = ledger.accounts(refund.company_id)
     clearing = accounts[Account.Kind.CLEARING]
-    source = accounts[Account.Kind.MERCHANT if received.credited else Account.Kind.SUSPENSE]
-    available = debts.locked([clearing, source])[source].available
-    if not received.credited:  # the rest of suspense belongs to other payers
+    kind_of_source = source(received)
+    taken_from = accounts[kind_of_source]
+    available = debts.locked([clearing, taken_from])[taken_from].available
+    if kind_of_source == Account.Kind.SUSPENSE:  # the rest of suspense belongs to other payers
         gone = _others(refund).filter(status=Refund.Status.CONFIRMED).aggregate(sum=Sum("value"))["sum"] or 0
         available = min(available, received.value - gone)
     taken = max(min(refund.value, available), 0)
     lines = [Line(clearing, refund.value)]
     if taken:
-        lines.append(Line(source, -taken))
+        lines.append(Line(taken_from, -taken))
     if taken < refund.value:
         lines.append(Line(debts.receivable(refund.company_id), taken - refund.value))
     key = f"{received.end_to_end_id}/{refund.return_id}"
     return ledger.post(Posting(refund.company_id, kind, key, tuple(lines), events=(event,)))[0].transaction_id
+
+
+def source(received: ReceivedPix) -> Account.Kind:
+    """The account that was credited with the Pix: the merchant's, at once or later by an operator, or suspense."""
+    later = LedgerTransaction.objects.filter(
+        company_id=received.company_id, kind=CREDITED_LATER, correlation_id=received.end_to_end_id
+    )
+    return Account.Kind.MERCHANT if received.credited or later.exists() else Account.Kind.SUSPENSE
 
 
 def _others(refund: Refund) -> QuerySet[Refund]:

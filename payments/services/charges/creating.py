@@ -28,6 +28,7 @@ from payments.services.charges import due_dates, registering
 from payments.services.charges.due_dates import DueRequest
 from payments.services.charges.splits import Split, resolved
 from payments.services.errors import Duplicate, Invalid, Unavailable
+from woovi import statements
 
 MAX_VALUE = 999_999_999_999  # centavos: API Pix has ten digits of reais
 MIN_EXPIRES_IN, MAX_EXPIRES_IN = 300, 31_536_000  # seconds: five minutes (Woovi's), a year (ours)
@@ -133,9 +134,25 @@ def _existing(company: Company, request: ChargeRequest, now: datetime) -> Charge
 
     Setting `updated_at` keeps reconciliation from deleting it while this request works on it.
     """
-    same = Charge.objects.filter(company=company, correlation_id=request.correlation_id)
-    same.filter(registered_at=None, request_hash=request.digest()).update(updated_at=now)
-    return same.select_related("company").first()
+    found = _find(company, request.correlation_id)
+    if found and not found.registered_at:
+        same = Charge.objects.filter(pk=found.pk, registered_at=None, request_hash=request.digest())
+        same.update(updated_at=now)
+        found = _find(company, request.correlation_id)
+    return found
+
+
+_FIND = f"""
+SELECT {statements.columns(Charge, "charge")} FROM payments_charge charge
+WHERE charge.company_id = $1 AND charge.correlation_id = $2
+"""  # noqa: S608 (names of our own)
+
+
+def _find(company: Company, correlation_id: str) -> Charge | None:
+    for (charge,) in statements.rows((Charge,), _FIND, company.pk, correlation_id):
+        charge.company = company
+        return charge  # type: ignore[no-any-return]
+    return None
 
 
 def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge:
@@ -149,29 +166,27 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
         seconds = _checked_expiry(company, request, now)
         ends = {"expires_in": seconds, "expires_at": now + timedelta(seconds=seconds)}
     share = request.value - fee(company, request.value)
-    Charge.objects.bulk_create(
-        [
-            Charge(
-                company=company,
-                correlation_id=request.correlation_id,
-                request_hash=request.digest(),
-                value=request.value,
-                fee=fee(company, request.value),
-                comment=request.comment,
-                customer=customer,
-                additional_info=list(request.additional_info),
-                splits=resolved(company, request.splits, request.subaccount, share),
-                ensure_same_tax_id=request.ensure_same_tax_id,
-                txid=uuid.uuid4().hex,
-                created_at=now,
-                updated_at=now,
-                **ends,
-            )
-        ],
-        ignore_conflicts=True,
+    charge = Charge(
+        company=company,
+        correlation_id=request.correlation_id,
+        request_hash=request.digest(),
+        value=request.value,
+        fee=fee(company, request.value),
+        comment=request.comment,
+        customer=customer,
+        additional_info=list(request.additional_info),
+        splits=resolved(company, request.splits, request.subaccount, share),
+        ensure_same_tax_id=request.ensure_same_tax_id,
+        txid=uuid.uuid4().hex,
+        created_at=now,
+        updated_at=now,
+        **ends,
     )
+    inserted = statements.insert(charge, "company_id, correlation_id")
     if customer:
         customers.remember(company, customer, now)
+    if inserted:
+        return charge
     return Charge.objects.select_related("company").get(company=company, correlation_id=request.correlation_id)
 
 

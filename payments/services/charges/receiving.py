@@ -94,7 +94,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
     with transaction.atomic():
         key = companies.dict_key(received.pix_key)  # some banks pass on the key as the payer's code has it
         charge = _locked_charge(received.txid, key)
-        company = charge.company if charge else Company.objects.filter(pix_key__in={key, received.pix_key}).first()
+        company = charge.company if charge else _owner(key, received.pix_key)
         if company is None and not received.pix_key:
             raise _CompanyUnknown
         if company is None:
@@ -135,6 +135,13 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
         return pix
 
 
+def _owner(key: str, as_sent: str) -> Company | None:
+    """The company that has the key, in the DICT's form or as it was sent; or that had it when the Pix was on its way."""
+    if found := Company.objects.filter(pix_key__in={key, as_sent}).first():
+        return found
+    return companies.by_key(key, also_removed=True)
+
+
 _LOCKED_CHARGE = f"""
 SELECT {statements.columns(Charge, "charge")}, {statements.columns(Company, "company")}
 FROM payments_charge charge JOIN payments_company company ON company.id = charge.company_id
@@ -148,7 +155,7 @@ def _locked_charge(txid: str, key: str) -> Charge | None:
         return None
     for charge, company in statements.rows((Charge, Company), _LOCKED_CHARGE, txid):
         charge.company = company
-        if key in {"", companies.dict_key(company.pix_key)}:
+        if not key or companies.has_key(company, key, also_removed=True):
             return charge  # type: ignore[no-any-return]
     return None
 

@@ -17,7 +17,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from payments import contract
-from payments.models import Account, Charge, Company, ReceivedPix, Refund
+from payments.models import Account, Charge, Company, ReceivedPix, Refund, User
 from payments.services import frozen, ledger
 from payments.services.errors import Duplicate, Invalid, Unavailable
 from payments.services.ledger import Event, Posting
@@ -36,10 +36,15 @@ def request(
     value: int | None = None,
     comment: str = "",
     now: datetime | None = None,
+    *,
+    maker: User | None = None,
 ) -> Refund:
     """Refund `value` centavos (default: all that is left) of a paid charge.
 
     The same correlationID with the same body returns the first refund.
+
+    Args:
+        maker: the person who asks for it; None for a program.
 
     Raises:
         Duplicate: the correlationID was used with another body.
@@ -59,7 +64,7 @@ def request(
             if first:
                 return _existing(first, digest)
             frozen.refuse(company, "refunds")
-            return _reserve(locked.row, correlation_id, digest, value, comment, now)
+            return _reserve(locked.row, correlation_id, digest, value, comment, now, maker)
     except ledger.InsufficientFunds as error:
         raise Invalid("value is more than the balance has available", "value") from error
     except (LockNotAvailable, StaleFence) as error:
@@ -135,7 +140,13 @@ def _existing(first: Refund, digest: bytes) -> Refund:
 
 
 def _reserve(
-    charge: Charge, correlation_id: str, digest: bytes, value: int | None, comment: str, now: datetime
+    charge: Charge,
+    correlation_id: str,
+    digest: bytes,
+    value: int | None,
+    comment: str,
+    now: datetime,
+    maker: User | None,
 ) -> Refund:
     """Check the refund, count it in the charge and hold its value. The caller has locked the charge's row."""
     if charge.status != Charge.Status.COMPLETED or charge.paid_at is None:
@@ -156,6 +167,7 @@ def _reserve(
         value=value,
         comment=comment,
         created_at=now,
+        maker=maker,
     )
     return _open(refund, Account.Kind.MERCHANT)
 

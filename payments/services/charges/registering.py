@@ -27,10 +27,17 @@ from payments.models import Charge
 from payments.services.charges import clocks, codes
 from payments.services.charges.events import write_event
 from payments.services.errors import Invalid, Unavailable
+from woovi import statements
 
 CALLBACK_RETRY = 60.0  # seconds until an address for callbacks that the bank refused is sent again
 
 log = logging.getLogger(__name__)
+
+
+_REGISTERED = """
+UPDATE payments_charge SET br_code = $2, registered_at = $3, updated_at = $3, expires_at = $4
+WHERE id = $1 AND registered_at IS NULL RETURNING id
+"""
 
 
 def register(charge: Charge, now: datetime | None = None) -> bool:
@@ -59,9 +66,7 @@ def register(charge: Charge, now: datetime | None = None) -> bool:
     if not charge.is_overdue:  # a due date is a day, whatever the clocks say
         charge.expires_at = clocks.ends_at(charge, registered, now)
     with transaction.atomic():
-        first = Charge.objects.filter(pk=charge.pk, registered_at=None).update(
-            br_code=charge.br_code, registered_at=now, updated_at=now, expires_at=charge.expires_at
-        )
+        first = statements.fetch(_REGISTERED, charge.pk, charge.br_code, now, charge.expires_at)
         if first:
             write_event("OPENPIX:CHARGE_CREATED", charge)
     return bool(first)

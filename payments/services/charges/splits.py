@@ -64,8 +64,8 @@ def _resolved(company: Company, split: Split, field: str) -> dict[str, Any]:
             raise Invalid(f"{field}: {refusal.message}", field) from None
         return {**shown, "account": found.account_id, "company": company.pk, "name": found.name}
     frozen.refuse(company, "payments")
-    other = Company.objects.filter(pix_key=key).exclude(pk=company.pk).first() if "\0" not in key else None
-    if other is None:
+    other = companies.by_key(key)
+    if other is None or other.pk == company.pk:
         raise Invalid(f"{field}: no other account here has this key", field)
     return {**shown, "account": ledger.accounts(other.pk)[Account.Kind.MERCHANT], "company": other.pk}
 

@@ -3,7 +3,7 @@
 from payments.services.payments.approving import approve, approve_new, deny, remove
 from payments.services.payments.correcting import correct
 from payments.services.payments.creating import PaymentOrder, create, look_up, read_key, write
-from payments.services.payments.sending import ask, check_open, send
+from payments.services.payments.sending import ask, check_open, next_look, send
 
 __all__ = [
     "PaymentOrder",
@@ -15,6 +15,7 @@ __all__ = [
     "create",
     "deny",
     "look_up",
+    "next_look",
     "read_key",
     "remove",
     "send",

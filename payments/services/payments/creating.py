@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from payments.models import Company, Payment, User
 from payments.pix import brcode, ids, keys
-from payments.services import frozen, pix_keys, references
+from payments.services import companies, frozen, pix_keys, references
 from payments.services.errors import Duplicate, Invalid, Unavailable
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def _receiver(company: Company, order: PaymentOrder) -> dict[str, Any]:
     if order.account is not None:
         return {"type": Type.MANUAL, "account": order.account}
     key = read_key(order.pix_key, order.pix_key_type)
-    if key.value == company.pix_key:
+    if companies.has_key(company, key.value):
         raise Invalid("destinationAlias is the company's own key", "destinationAlias")
     return {"type": Type.PIX_KEY, "pix_key": key.value}
 

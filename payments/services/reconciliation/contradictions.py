@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from payments import bank
 from payments.bank.port import BankError, BankNotFound, ReturnStatus
-from payments.models import Account, Refund
+from payments.models import Account, ReceivedPix, Refund
 from payments.services import ledger
 from payments.services.charges import bank_returns, refunds
 from payments.services.errors import Invalid, Unavailable
@@ -68,10 +68,11 @@ def _correct(refund: Refund, truth: str, now: datetime) -> None:
         refund.correction_id = bank_returns.debit(refund, "refund_correction", ended)
         return
     bank_returns.add_to_charge(refund, -refund.value, now)
+    received = ReceivedPix.objects.select_for_update(no_key=True).get(pk=refund.received_id)  # before who credits it
     accounts = ledger.accounts(refund.company_id)
-    source = accounts[Account.Kind.MERCHANT if refund.received.credited else Account.Kind.SUSPENSE]
+    source = accounts[bank_returns.source(received)]
     lines = (Line(accounts[Account.Kind.CLEARING], -refund.value), Line(source, refund.value))
     ended = refunds.event("PIX_TRANSACTION_REFUND_SENT_REJECTED", refund)
-    key = f"{refund.received.end_to_end_id}/{refund.return_id}"
+    key = f"{received.end_to_end_id}/{refund.return_id}"
     posting = Posting(refund.company_id, "refund_correction", key, lines, events=(ended,))
     refund.correction_id = ledger.post(posting)[0].transaction_id

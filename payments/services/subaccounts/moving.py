@@ -40,7 +40,7 @@ def debit(company: Company, pix_key: str, value: int, note: str = "", correlatio
 
 
 def transfer(
-    company: Company, from_key: str, to_key: str, value: int, correlation_id: str = ""
+    company: Company, from_key: str, to_key: str, value: int, correlation_id: str = "", note: str = ""
 ) -> tuple[Subaccount, Subaccount]:
     """Move `value` centavos from one sub-account to another. Returns both. Raises as `_move`."""
     origin, destination = find(company, from_key), find(company, to_key)
@@ -48,7 +48,7 @@ def transfer(
         raise Invalid("toPixKey must be another subaccount's", "toPixKey")
     moved = (origin.account_id, destination.account_id, value)
     words = TOO_LOW if origin.account.available else EMPTY
-    _move([origin, destination], "subaccount_transfer", moved, words, correlation_id)
+    _move([origin, destination], "subaccount_transfer", moved, words, correlation_id, note)
     return find(company, from_key), find(company, to_key)
 
 

@@ -26,7 +26,7 @@ def open_(company: Company, pix_key: str, name: str) -> Subaccount:
     key = companies.dict_key(pix_key)
     if found := _of(company, key):
         return found
-    if key == company.pix_key:
+    if companies.has_key(company, key):
         raise Invalid("pixKey is the key of the account itself", "pixKey")
     key = pix_keys.look_up(company, pix_key).pix_key
     try:

@@ -8,6 +8,7 @@ What waits keeps its tries meanwhile. A try here is one by any worker of any pro
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import Enum
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -25,15 +26,24 @@ def may_try(now: datetime, prefix: str = "") -> Q:
     return Q(**{f"{prefix}paused_until": None}) | Q(**{f"{prefix}paused_until__lte": now})
 
 
-def enter(delivery_id: int, now: datetime, until: datetime) -> bool:
-    """Whether a delivery may be tried now. Of those that come after a pause one may: until `until` it is the probe.
+class Entry(Enum):
+    """How a try begins. It is decided once: the endpoint may be paused by others while the try is under way."""
+
+    REFUSED = "refused"
+    PLAIN = "plain"
+    PROBE = "probe"
+
+
+def enter(delivery_id: int, now: datetime, until: datetime) -> Entry:
+    """How a delivery may be tried now. Of those that come after a pause one may: until `until` it is the probe.
 
     Call it before the delivery's row is locked, as whoever switches an endpoint off locks them.
     """
     paused = WebhookEndpoint.objects.filter(deliveries=delivery_id, paused_until__isnull=False)
     if (endpoint_id := paused.values_list("pk", flat=True).first()) is None:
-        return True
-    return bool(WebhookEndpoint.objects.filter(pk=endpoint_id, paused_until__lte=now).update(paused_until=until))
+        return Entry.PLAIN
+    taken = WebhookEndpoint.objects.filter(pk=endpoint_id, paused_until__lte=now).update(paused_until=until)
+    return Entry.PROBE if taken else Entry.REFUSED
 
 
 def succeeded(endpoint: WebhookEndpoint) -> None:
@@ -41,13 +51,13 @@ def succeeded(endpoint: WebhookEndpoint) -> None:
     WebhookEndpoint.objects.filter(pk=endpoint.pk, failures__gt=0).update(failures=0, paused_until=None)
 
 
-def failed(endpoint: WebhookEndpoint, now: datetime) -> None:
-    """Count the failure of a try, since whose begin the row was as `endpoint` is.
+def failed(endpoint: WebhookEndpoint, now: datetime, entry: Entry) -> None:
+    """Count the failure of a try that began as `entry`, when the row was as `endpoint` is.
 
     Tries that were under way when the pause began do not lengthen it. Call it, as `succeeded`, with no row locked.
     """
     row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
-    if endpoint.paused_until:  # it was the probe
+    if entry == Entry.PROBE:
         row = row.filter(failures__gt=0)
         row.update(failures=F("failures") + 1, paused_until=now + _pause(endpoint.failures + 1))
         WebhookDelivery.objects.filter(

@@ -19,6 +19,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.services import switches
 from payments.services.errors import Invalid
 from payments.services.webhooks import breaker
 from payments.services.webhooks.events import event_names, payload
@@ -102,9 +103,10 @@ def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status
 
     Must not be called inside a transaction: the merchant is called between two of them.
     """
-    attempt = _begin(delivery_id, after, now or timezone.now())
-    if attempt is None:
+    begun = _begin(delivery_id, after, now or timezone.now())
+    if begun is None:
         return None
+    attempt, entry = begun
     endpoint, event = attempt.delivery.endpoint, attempt.delivery.event
     body = _body(attempt.delivery)
     sent = headers(endpoint, body) | {"X-Webhook-Event-Id": str(event.event_id)}
@@ -114,7 +116,7 @@ def deliver(delivery_id: int, after: int, now: datetime | None = None) -> Status
     if answer.accepted:
         breaker.succeeded(endpoint)
     else:
-        breaker.failed(endpoint, now or timezone.now())
+        breaker.failed(endpoint, now or timezone.now(), entry)
     return status
 
 
@@ -156,19 +158,24 @@ def _idle(now: datetime) -> QuerySet[WebhookDelivery]:
 
     Deleted endpoints are included: an event at the moment of deletion may leave a delivery, which its try marks FAILED.
     """
+    if switches.is_off(switches.Name.WEBHOOKS):
+        return WebhookDelivery.objects.none()
     due = WebhookDelivery.objects.filter(status=Status.PENDING, next_attempt_at__lte=now)
     due = due.filter(breaker.may_try(now, "endpoint__"))
     return due.filter(Q(leased_until=None) | Q(leased_until__lte=now + HINT))
 
 
-def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None:
+def _begin(delivery_id: int, after: int, now: datetime) -> tuple[WebhookAttempt, breaker.Entry] | None:
     """Claim the try and record it, committed before the merchant is called.
 
-    None where it is not due or was claimed, or its endpoint is paused.
+    None where it is not due or was claimed, its endpoint is paused, or webhooks are switched off.
     """
+    if switches.is_off(switches.Name.WEBHOOKS):
+        return None
     lease = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT) + MARGIN
     with transaction.atomic():
-        if not breaker.enter(delivery_id, now, lease):
+        entry = breaker.enter(delivery_id, now, lease)
+        if entry == breaker.Entry.REFUSED:
             return None
         # No condition on the endpoint: Django would put it into a subquery, which PostgreSQL does not evaluate again
         # after waiting for another worker's update, so both would claim the try.
@@ -183,10 +190,11 @@ def _begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt | None
             WebhookDelivery.objects.filter(pk=delivery_id).update(status=Status.FAILED, leased_until=None)
             return None
         first = delivery.attempts == 1  # the body is the same at every try, and kept once
-        return WebhookAttempt.objects.create(
+        attempt = WebhookAttempt.objects.create(
             delivery=delivery, number=delivery.attempts, started_at=now,
             request_body=_body(delivery).decode() if first else "",
         )  # fmt: skip
+        return attempt, entry
 
 
 def _body(delivery: WebhookDelivery) -> bytes:

@@ -12,10 +12,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from payments.models import Company, WebhookDelivery, WebhookEndpoint
+from payments.services import switches
 from payments.services.errors import Invalid, NotFound
 from payments.services.webhooks.events import DEFAULT_EVENT, EVENTS, NEVER
 from payments.services.webhooks.signing import headers
-from woovi import database
+from woovi import database, trace
 from woovi.http import outgoing
 
 TEST_TIMEOUT = 10.0  # seconds: a person waits for the answer
@@ -147,9 +148,13 @@ def _check_room(company: Company) -> None:
 
 
 def _test(endpoint: WebhookEndpoint, now: datetime) -> None:
+    if switches.is_off(switches.Name.WEBHOOKS):
+        raise Invalid("Webhooks are switched off for now")
     body = json.dumps(
         {"data_criacao": now.astimezone(UTC).isoformat(), "evento": "teste_webhook", "event": endpoint.event}
     ).encode()
-    answer = outgoing.post(endpoint.url, body, headers(endpoint, body), TEST_TIMEOUT)
+    # The id of the request that asked for the test: whoever calls and whoever receives can join their logs.
+    sent = headers(endpoint, body) | {trace.REQUEST_ID: trace.request_id()}
+    answer = outgoing.post(endpoint.url, body, sent, TEST_TIMEOUT)
     if not answer.accepted:
         raise Invalid(f"url did not accept the test request: {answer.error or f'HTTP {answer.status_code}'}", "url")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from payments.models import (
     Charge,
     Company,
     Entry,
+    FurtherKey,
     LedgerTransaction,
     MovementNote,
     Payment,
@@ -121,6 +123,9 @@ def world(owner: Company) -> dict[type, Any]:
         Charge: charge,
         Company: owner,
         Entry: transaction.entries.first(),
+        FurtherKey: FurtherKey.objects.create(
+            company=owner, key_type="EVP", registered_at=now, pix_key=str(uuid.uuid4())
+        ),
         LedgerTransaction: transaction,
         MovementNote: MovementNote.objects.create(transaction=transaction, text="Comissão"),
         OutboxEvent: event,

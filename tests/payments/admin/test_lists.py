@@ -14,7 +14,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from payments.models import Charge, Company, Payment, Proposal, ReceivedPix, Refund, User, WebhookDelivery
+from payments.models import Charge, Company, Entry, Payment, Proposal, ReceivedPix, Refund, User, WebhookDelivery
+from payments.services import adjustments
 from payments.services.charges import ChargeRequest, create
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -89,6 +90,26 @@ def test_every_list_of_money_is_exported(operator: Client, model: Any) -> None:
     answer = operator.post(url(model, "changelist"), {"action": "export", "_selected_action": [row.pk]})
     assert len(list(csv.DictReader(io.StringIO(answer.content.decode())))) == 1
     assert "<" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_statement_of_an_account_has_a_period_a_sum_and_a_file_with_balances(operator: Client) -> None:
+    shop, other = making.company(), making.company()
+    for owner, value in ((shop, 500), (shop, -200), (other, 700)):
+        adjustments.adjust(owner.accounts.get(kind="MERCHANT"), value, f"{owner.pk}/{value}")
+    mine = Entry.objects.filter(account__company=shop, account__kind="MERCHANT")
+    today = timezone.localdate().isoformat()
+    where = {"account__id__exact": str(mine[0].account_id), "transaction__created_at_from": today}
+    page = operator.get(url(Entry, "changelist"), where)
+    assert "Total: R$ 3,00</strong> (2)" in html.unescape(page.content.decode()).replace("\u00a0", " ")
+    where["transaction__created_at_from"] = "2999-01-01"
+    assert rows(operator.get(url(Entry, "changelist"), where)) == []
+    form = {"action": "export", "_selected_action": list(mine.values_list("pk", flat=True))}
+    table = list(csv.DictReader(io.StringIO(operator.post(url(Entry, "changelist"), form).content.decode())))
+    assert [(row["moved"], row["running_balance"]) for row in table] == [("-2.00", "3.00"), ("5.00", "5.00")]
+    form["_selected_action"] = list(Entry.objects.values_list("pk", flat=True))
+    table = list(csv.DictReader(io.StringIO(operator.post(url(Entry, "changelist"), form).content.decode())))
+    assert {row["running_balance"] for row in table} == {""}, "of several accounts there is no balance"
 
 
 def test_money_of_a_charge_goes_back_for_its_merchant_once_two_operators_want_it(operator: Client) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from payments import checks
 from payments.bank import current
 from payments.bank.port import BankReturn, ReturnStatus
-from payments.models import BankCursor, BankDifference, Charge, Refund, SetAsidePix, User
+from payments.models import BankCursor, BankDifference, Charge, ReceivedPix, Refund, SetAsidePix, User
 from payments.services import reconciliation
 from payments.services.charges import ChargeRequest, create, receiving, refunds, returning
 from payments.services.errors import Invalid, Unavailable
@@ -22,6 +24,8 @@ from payments.services.reconciliation import contradictions, suspense
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.admin.second import approve_all
+from tests.processes import a_session_waits_for_a_lock, wait_until
+from woovi.threads import gives_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,12 +83,60 @@ def test_a_return_out_of_suspense_is_tried_again_once(operator: Client, stuck: R
     assert failed() == []
 
 
+def test_a_correction_takes_turns_with_who_gives_the_money_to_the_merchant(
+    stuck: Refund, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspense.retry(stuck)
+    again = returning.send(Refund.objects.exclude(pk=stuck.pk).get().pk)
+    Refund.objects.filter(pk=again.pk).update(contradicted_at=timezone.now())
+    monkeypatch.setattr(contradictions, "_at_bank", lambda refund: Refund.Status.REJECTED)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            ReceivedPix.objects.select_for_update(no_key=True).get(pk=again.received_id)
+            correction = pool.submit(gives_back(contradictions.resolve), again)
+            wait_until(a_session_waits_for_a_lock, 30)
+        assert correction.result().status == "REJECTED"
+    assert (making.balances(again.company)["SUSPENSE"], failed()) == (1000, [])
+
+
 def test_without_the_right_there_are_no_such_actions(client: Client, stuck: Refund) -> None:
     reader = User.objects.create_user("r@example.com", "x", is_staff=True)
     reader.user_permissions.add(Permission.objects.get(codename="view_refund"))
     client.force_login(reader)
     act(client, "refund", "retry_suspense", stuck.pk, answered="1", reason="x")
     assert Refund.objects.count() == 1
+
+
+def test_money_that_cannot_be_returned_becomes_the_merchants_and_is_not_returned_too(
+    operator: Client, stuck: Refund
+) -> None:
+    before = making.balances(stuck.company)
+    act(operator, "refund", "credit_suspense", stuck.pk, answered="1", reason="the payer's account is closed")
+    assert making.balances(stuck.company) == before, "nothing before another operator has approved"
+    approve_all()
+
+    after = making.balances(stuck.company)
+    assert (after["SUSPENSE"], after["MERCHANT"] - before["MERCHANT"]) == (0, 1000)
+    assert failed() == []
+    for action in ("retry_suspense", "credit_suspense"):
+        said = act(operator, "refund", action, stuck.pk, answered="1", reason="again")
+        assert "é do lojista" in said
+    for direct in (suspense.retry, suspense.credit):
+        with pytest.raises(Invalid, match="it is the merchant's"):
+            direct(stuck)
+    # The bank takes it back by itself: from the merchant by now, not from other payers' money in suspense.
+    pix = stuck.received.end_to_end_id
+    returning.note_returns(pix, (BankReturn("MED0001", "", 1000, ReturnStatus.DONE),))
+    last = making.balances(stuck.company)
+    assert (last["SUSPENSE"], last["MERCHANT"]) == (0, before["MERCHANT"])
+    assert failed() == []
+
+
+def test_control_a_pix_that_is_the_merchants_and_goes_back_as_well_is_found(stuck: Refund) -> None:
+    suspense.credit(stuck)
+    assert failed() == []
+    Refund.objects.filter(pk=stuck.pk).update(status="CONFIRMED")
+    assert "a Pix that was given to its merchant out of suspense came in, and did not go back by us as well" in failed()
 
 
 @pytest.fixture

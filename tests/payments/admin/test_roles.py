@@ -15,6 +15,7 @@ from django.urls import reverse
 from payments import tasks
 from payments.models import Company, Payment, Proposal, Refund, User
 from payments.services import roles, second_factor
+from payments.web.operators import GROUPS
 from tests.payments import making
 from tests.payments.admin.test_admin import operator, url, world
 from tests.payments.web.log_in import PASSWORD, Owner, browser, give_code, give_password
@@ -73,7 +74,7 @@ RECORDS = {
     *("payments.ledgercheck", "payments.ledgertransaction", "payments.payment", "payments.payoutbatch"),
     *("payments.payoutchunk", "payments.payoutproblem", "payments.payoutrow", "payments.pixkeymovement", "payments.proposal"),
     *("payments.receivedpix", "payments.refund", "payments.setasidepix", "payments.user", "payments.webhookattempt"),
-    *("payments.webhookdelivery", "payments.webhookendpoint", "queue.periodicjob", "payments.subaccount", "payments.movementnote", "payments.qrcode", "payments.transferperiod"),
+    *("payments.webhookdelivery", "payments.webhookendpoint", "queue.periodicjob", "payments.subaccount", "payments.movementnote", "payments.qrcode", "payments.transferperiod", "payments.furtherkey", "payments.switch"),
 }  # fmt: skip
 LIMITS = ("ratelimit.limitentry", "ratelimit.limitplan", "ratelimit.limitpolicy")
 SEES: dict[str, set[str]] = {
@@ -87,7 +88,8 @@ DOES: dict[str, set[str]] = {
     "Nobody": set(),
     "Support": set(),
     "Finance": {
-        *(f"payments.{model}:export" for model in ("charge", "receivedpix", "refund", "payment")),
+        *(f"payments.{model}:export" for model in ("charge", "receivedpix", "refund", "payment", "entry")),
+        *("payments.account:adjust", "payments.refund:credit_suspense"),
         *("payments.charge:refund", "payments.receivedpix:read_again"),
         *("payments.proposal:approve", "payments.proposal:refuse"),
         *("payments.company:add", "payments.company:change", "payments.bankcursor:set_back"),
@@ -99,7 +101,9 @@ DOES: dict[str, set[str]] = {
     },
     "Risk": {
         *("payments.application:change", "payments.application:revoke", "payments.company:freeze", "payments.company:release"),
+        *("payments.proposal:approve", "payments.proposal:refuse"),
         *(f"{limit}:{act}" for limit in LIMITS for act in ("add", "change", "delete", "delete_selected")),
+        *(f"{limit}:{act}" for limit in LIMITS for act in ("put_in_force", "take_out")),
     },
     "People": {
         *("payments.user:add", "payments.user:change", "payments.user:mail_link", "payments.user:switch_off"),
@@ -147,6 +151,19 @@ def test_what_is_not_offered_is_refused_when_it_is_posted(role: str) -> None:
     pages_of_nobodys = ["/admin/health/check-ledger/", "/admin/ratelimit/limitpolicy/unblock/"]
     for address in pages_of_nobodys[: 1 if role == "Risk" else 2]:
         assert client.post(address).status_code == 403
+
+
+def test_every_page_is_in_a_group_of_the_first_page_and_only_what_one_may_see_is_shown(operator: Client) -> None:
+    in_groups = [label for labels in GROUPS.values() for label in labels]
+    assert sorted(in_groups) == sorted(name(model) for model in admin.site._registry)
+    shown = operator.get("/admin/").content.decode()
+    assert all(url(model, "changelist") in shown for model in admin.site._registry)
+    client = Client()
+    client.force_login(member("People"))
+    few = client.get("/admin/").content.decode()
+    assert {name(model) for model in admin.site._registry if f'href="{url(model, "changelist")}"' in few} == SEES[
+        "People"
+    ]
 
 
 def test_migrate_ships_the_roles_and_takes_away_what_was_added() -> None:

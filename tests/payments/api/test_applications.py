@@ -8,15 +8,14 @@ import pytest
 from django.test import Client
 
 from payments import scopes
-from payments.api.app import api
 from payments.api.auth import needs
 from payments.models import Account, Application
 from payments.services import applications, companies
 from tests.payments.api.conftest import Merchant
+from tests.payments.api.schema import SCHEMA
 from tests.payments.api.test_contract import ENDPOINTS, NO_APP_ID
 
 pytestmark = pytest.mark.django_db
-SCHEMA: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 OPERATIONS = {
     (method.upper(), path): operation
     for path, methods in SCHEMA["paths"].items()
@@ -52,11 +51,11 @@ def ask(merchant: Merchant, method: str, path: str) -> Any:
     return merchant.get(path) if method == "GET" else merchant.send(method, path, {})
 
 
-@pytest.mark.parametrize(("method", "path"), [*ENDPOINTS, ("GET", "/openpix/testing")])
+@pytest.mark.parametrize(("method", "path"), [*ENDPOINTS, ("GET", "/openpix/testing"), ("GET", "/woovi/testing")])
 def test_every_route_wants_its_scope_and_an_address_of_the_list(
     shop: Merchant, method: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scope = "CHARGE_POST" if path == "/openpix/testing" else "" if (method, path) == OPEN else scope_of(method, path)
+    scope = "CHARGE_POST" if path.endswith("/testing") else "" if (method, path) == OPEN else scope_of(method, path)
     others = [each for each in scopes.ALL if each != scope]
     refused = (403, {"error": f"Application does not have required scope: {scope}"})
     without, having = (
@@ -86,7 +85,7 @@ def test_every_route_declares_a_scope_of_the_catalogue_once() -> None:
     assert undeclared == {OPEN, ("GET", "/api/v1/webhook/public-keys")}
     assert set(declared) <= set(scopes.ALL)
     twice = {scope for scope in declared if declared.count(scope) > 1}
-    assert twice == {"ACCOUNT_WITHDRAW_POST"}  # also where the SDK calls it
+    assert twice == {"ACCOUNT_WITHDRAW_POST", "PIX_KEY_DEFAULT_PUT"}  # also where an SDK and a plugin call them
     with pytest.raises(ValueError, match="CHARGE_PSOT"):
         needs("CHARGE_PSOT")
 
@@ -129,6 +128,10 @@ def test_a_master_makes_an_application_with_scopes(shop: Merchant) -> None:
 def test_a_wrong_application_is_refused(shop: Merchant, wanted: Any, error: str) -> None:
     answer = created(shop, **wanted)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
+    if details := answer.json().get("details"):
+        assert f"{details[0]['field']}: {details[0]['message']}" == error
+    else:
+        assert "scopes" in error, "it names every field that is wrong"
     assert Application.objects.count() == 1
 
 

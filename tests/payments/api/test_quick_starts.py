@@ -1,4 +1,4 @@
-"""The quick starts of docs/api.md are run as they stand there."""
+"""The quick starts of docs/quick-start.md are run as they stand there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.bank_process import BankProcess
 from tests.payments.api.conftest import Merchant, merchant
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PAGE = (Path(django_settings.BASE_DIR) / "docs" / "api.md").read_text()
+PAGE = (Path(django_settings.BASE_DIR) / "docs" / "quick-start.md").read_text()
 BLOCKS = dict(re.findall(r"^```(bash|python|js)\n(.*?)^```$", PAGE, re.M | re.S))
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
-from payments.bank.port import BankReturn, ReturnStatus
-from payments.models import Charge, Refund
+from payments.bank.port import BankReturn, BankSent, ReturnStatus, SendStatus
+from payments.models import Charge, Refund, User
+from payments.services import payments
 from payments.services.charges import receiving, refunds, returning
+from payments.services.payments import PaymentOrder, outcomes
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
 
@@ -57,7 +61,7 @@ def test_the_list_asks_as_often_for_many_as_for_one(
 ) -> None:
     for value in range(1, 6):
         refund(shop, paid, value)
-    with django_assert_num_queries(4):  # application, count, keys, then Pix and refunds... one query a kind
+    with django_assert_num_queries(3):  # count, keys, then Pix and refunds... one query a kind
         shop.get("/api/v1/transaction", type="REFUND")
 
 
@@ -72,6 +76,43 @@ def test_a_transaction_is_found_by_each_of_its_ids(shop: Merchant, paid: Charge)
         shown = shop.get(f"/api/v1/transaction/{identifier}").json()["transaction"]
         assert (shown["type"], shown["transactionID"]) == ("REFUND", back.return_id)
     assert shop.get("/api/v1/transaction/none").json() == {"error": "Transaction not found"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_sent_and_what_goes_to_others_here(shop: Merchant, rival: Merchant, paid: Charge) -> None:
+    payments.create(shop.company, PaymentOrder("saque #1", 200, pix_key="ana@exemplo.com", comment="Saque"))
+    assert listed(shop, type="WITHDRAW") == [], "nothing moves before it is approved"
+    sent = payments.approve(shop.company, "saque #1")
+    given = {"value": 300, "fromPixKey": shop.company.pix_key, "toPixKey": rival.company.pix_key}
+    assert shop.post("/api/v1/transfer", {**given, "correlationID": "repasse"}).status_code == 200
+
+    assert listed(shop)[:2] == [("INTERNAL_TRANSFER", "CONFIRMED", 300), ("WITHDRAW", "IN_PROCESSING", 200)]
+    assert listed(shop, type="INTERNAL_TRANSFER", limit=1) == [("INTERNAL_TRANSFER", "CONFIRMED", 300)]
+    for named in ("saque #1", sent.end_to_end_id, sent.public_id):
+        assert listed(shop, withdrawal=named) == [("WITHDRAW", "IN_PROCESSING", 200)]
+        assert listed(rival, withdrawal=named) == []
+    assert listed(shop, withdrawal="none") == listed(shop, withdrawal="saque #1", charge="pedido-1") == []
+    assert listed(rival) == [("INTERNAL_TRANSFER", "CONFIRMED", 300)]
+
+    [out, withdrawal, *_] = shop.get("/api/v1/transaction").json()["transactions"]
+    assert (withdrawal["withdraw"]["transactionID"], withdrawal["debitParty"]["holder"]["name"]) == (
+        "saque #1", shop.company.official_name,
+    )  # fmt: skip
+    assert (out["debitParty"]["holder"]["taxID"]["taxID"], "creditParty" in out) == (shop.company.tax_id, False)
+    [into] = rival.get("/api/v1/transaction").json()["transactions"]
+    assert into["creditParty"]["holder"]["taxID"]["taxID"] == rival.company.tax_id
+    assert shop.company.tax_id not in str(into)
+    for shown in (out, withdrawal):
+        for identifier in (shown["globalID"], shown["endToEndId"], shown["transactionID"]):
+            path = f"/api/v1/transaction/{quote(identifier, safe='')}"
+            assert shop.get(path).json() == {"transaction": shown}
+            assert rival.get(path).json() == {"error": "Transaction not found"}
+
+    failed = BankSent(sent.public_id, sent.end_to_end_id, 200, SendStatus.REFUSED, "AC06 - blocked")
+    with transaction.atomic():
+        outcomes.book(sent, failed, timezone.now())
+    shown = shop.get(f"/api/v1/transaction/{sent.public_id}").json()["transaction"]
+    assert (shown["status"], shown["providerErrorCode"]) == ("REJECTED", "AC06")
 
 
 @pytest.mark.parametrize(("end", "told"), [(ReturnStatus.DONE, "REFUNDED"), (ReturnStatus.REFUSED, "NOT_ACCOMPLISHED")])
@@ -100,6 +141,19 @@ def test_the_end_of_time_is_no_end(shop: Merchant, paid: Charge, path: str) -> N
             assert answer.json() == without
         else:  # not a time that there is in UTC
             assert (answer.status_code, "end" in answer.json()["error"]) == (400, True)
+
+
+def test_an_account_may_be_named_if_it_is_ones_own(shop: Merchant, rival: Merchant, paid: Charge) -> None:
+    own, theirs = (one.get("/api/v1/account").json()["accounts"][0]["accountId"] for one in (shop, rival))
+    transaction_id = paid.received.get().end_to_end_id
+    for path in ("statement", f"transaction/{transaction_id}", "pix-keys/tokens/logs"):
+        without = shop.get(f"/api/v1/{path}").json()
+        assert shop.get(f"/api/v1/{path}", companyBankAccount=own).json() == without
+        answer = shop.get(f"/api/v1/{path}", companyBankAccount=theirs)
+        assert (answer.status_code, answer.json()["error"]) == (400, "companyBankAccount is no account of the company")
+    User.objects.create_user("dona@example.com", company=shop.company)
+    assert len(shop.get("/api/v1/account", email="Dona@example.com").json()["accounts"]) == 1
+    assert rival.get("/api/v1/account", email="dona@example.com").json()["accounts"] == []
 
 
 def test_an_unknown_pix_is_not_refunded(shop: Merchant, paid: Charge) -> None:

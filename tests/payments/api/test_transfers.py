@@ -1,4 +1,4 @@
-"""Transfers to other companies, withdrawals of the company's own account, and its Pix key."""
+"""Transfers to other companies, and withdrawals of the company's own account."""
 
 from __future__ import annotations
 
@@ -147,19 +147,3 @@ def test_ten_withdrawals_under_one_id_are_one(rich: Merchant) -> None:
     made = ten(lambda _: withdrawals.withdraw(rich.company, 200, "saque-1"))
     assert {each.pk for each in made if isinstance(each, Payment)} == {Payment.objects.get().pk}
     assert money(rich) == (9_920, 200)
-
-
-@pytest.mark.django_db
-def test_the_companys_pix_key(shop: Merchant, rival: Merchant) -> None:
-    key = shop.company.pix_key
-    own = {"key": key, "type": "EMAIL", "isDefault": True}
-    told = shop.get("/api/v1/pix-keys").json()
-    assert told["pixKeys"] == [own]
-    assert told["account"]["accountId"] == account_id(shop)
-    made = shop.post("/api/v1/pix-keys", {"pixKey": key, "type": "EMAIL"})
-    assert (made.status_code, made.json()) == (201, own)
-    assert shop.post("/api/v1/pix-keys", {"type": "EVP"}).status_code == 400
-    assert shop.send("PUT", f"/api/v1/pix-keys/{key}/default", "").json() == own
-    assert shop.delete(f"/api/v1/pix-keys/{key}").json() == {"error": "You cannot delete the default pix key"}
-    for answer in (rival.delete(f"/api/v1/pix-keys/{key}"), rival.send("PUT", f"/api/v1/pix-keys/{key}/default", "")):
-        assert (answer.status_code, answer.json()) == (404, {"error": "Pix key not found"})

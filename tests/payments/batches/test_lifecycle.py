@@ -45,11 +45,12 @@ def test_who_uploaded_does_not_approve(uploaded: Make, maker: User) -> None:
         PayoutBatch.objects.filter(pk=batch.pk).update(approver=maker)
 
 
-def test_nobody_of_another_company_approves(uploaded: Make) -> None:
+def test_nobody_of_another_company_approves_and_no_operator(uploaded: Make) -> None:
     batch = batches.submit(uploaded(csv_of(1)))
-    stranger = User.objects.create_user("x@example.com", company=making.company())
-    with pytest.raises(Invalid, match="another company"):
-        batches.approve(batch, stranger, batch.signature)
+    for company in (making.company(), None):
+        stranger = User.objects.create_user(f"{company}@example.com".replace(" ", ""), company=company)
+        with pytest.raises(Invalid, match="another company"):
+            batches.approve(batch, stranger, batch.signature)
 
 
 def test_what_is_approved_is_what_was_shown(uploaded: Make, checker: User) -> None:

@@ -379,17 +379,18 @@ def test_a_stop_is_seen_between_rows(
 ) -> None:
     monkeypatch.setattr(paying, "GATHER", 0.01)
     batch = approved(csv_of(40))
-    go_on = threading.Event()
+    first, go_on = threading.Lock(), threading.Event()
 
     def at_the_tenth(order: SendOrder) -> None:
-        if quick_bank.calls == 10:
-            stop(batch)
-            connection.close()
         if quick_bank.calls >= 10:
+            if first.acquire(blocking=False):
+                stop(batch)
+                connection.close()
             go_on.wait(0.2)
 
     quick_bank.before = at_the_tenth
     batch = pay_all(batch)
+    quick_bank.before = lambda order: None
     assert 10 <= quick_bank.calls < 30
     assert batch.confirmed == quick_bank.calls == Payment.objects.filter(status="CONFIRMED").count()
     reserved = 0 if stop is batches.cancel else (40 - batch.confirmed) * 100

@@ -231,11 +231,13 @@ def test_half_made_charges_take_turns(bank: BankProcess, shop: Company, monkeypa
 def test_what_the_bank_refuses_may_be_corrected_under_its_id(bank: BankProcess, shop: Company) -> None:
     key = shop.pix_key
     Company.objects.update(pix_key="")  # no bank takes a charge without a key
+    shop.refresh_from_db()
     with pytest.raises(Invalid, match="bank refused"):
         create(shop, ASKED)
     assert not Charge.objects.exists()
 
     Company.objects.update(pix_key=key)
+    shop.refresh_from_db()
     assert create(shop, ChargeRequest("pedido-1", 2000)).value == 2000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -85,6 +86,11 @@ def test_graphiql_is_for_development_alone(db: None, settings: Any) -> None:
     page = Client().get("/graphql")
     assert (page.status_code, page.has_header("Content-Security-Policy")) == (200, False)
     assert b'Cookies.get("csrftoken")' not in page.content
+    elsewhere = re.findall(r"<(?:script|link)\b[^>]*https://[^>]*>", page.content.decode())
+    assert elsewhere, "a control"
+    assert [each for each in elsewhere if 'integrity="sha384-' not in each] == [], (
+        "whoever serves them may change nothing"
+    )
     settings.PRODUCTION = True
     assert Client().get("/graphql").status_code == 405
 

@@ -32,12 +32,14 @@ MUTATIONS = {
         "Charge",
     ),
     "approvePayment": ("mutation M($id: String!) { approvePayment(correlationID: $id) { id } }", "Payment"),
-    "approveBatch": ('mutation M($id: ID!) { approveBatch(id: $id, signature: "x") { id } }', "Batch"),
+    "approveBatch": ('mutation M($id: ID!) { approveBatch(id: $id, signature: "x", code: "x") { id } }', "Batch"),
+    "submitBatch": ("mutation M($id: ID!) { submitBatch(id: $id) { id } }", "Batch"),
+    "retryBatch": ("mutation M($id: ID!) { retryBatch(id: $id, count: 1, total: 1) { id } }", "Batch"),
     "pauseBatch": ("mutation M($id: ID!) { pauseBatch(id: $id) { id } }", "Batch"),
     "resumeBatch": ("mutation M($id: ID!) { resumeBatch(id: $id) { id } }", "Batch"),
     "cancelBatch": ("mutation M($id: ID!) { cancelBatch(id: $id) { id } }", "Batch"),
 }
-OWN = {"company", "cursor", "balance", "createCharge", "createPayment"}  # take no id
+OWN = {"company", "cursor", "balance", "createCharge", "createPayment", "uploadBatch"}  # take no id
 
 
 def theirs(rival: Merchant) -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from typing import Any
 
 import pytest
@@ -15,8 +17,9 @@ from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.api.conftest import Merchant as Api
 from tests.payments.api.conftest import merchant as api_merchant
-from tests.payments.batches.conftest import csv_of
+from tests.payments.batches.conftest import BankInProcess, csv_of, pay_all, quick_bank  # noqa: F401 (a fixture)
 from tests.payments.graphql.conftest import Merchant, person, program
+from tests.payments.web.log_in import Owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +30,11 @@ PAY = (
 )
 APPROVE = "mutation M($id: String!) { approvePayment(correlationID: $id) { status endToEndId } }"
 BATCH = "mutation M($id: ID!) { %s(id: $id) { status } }"
-APPROVE_BATCH = "mutation M($id: ID!, $signature: String!) { approveBatch(id: $id, signature: $signature) { status } }"
+UPLOAD = 'mutation M($file: File!) { uploadBatch(name: "folha.csv", file: $file) { id status signature progress { rows } problems { line column } } }'
+APPROVE_BATCH = "mutation M($id: ID!, $signature: String!, $code: String!) { approveBatch(id: $id, signature: $signature, code: $code) { status } }"
+RETRY = "mutation M($id: ID!, $count: Int!, $total: Centavos!) { retryBatch(id: $id, count: $count, total: $total) { status round } }"
+CONTROLS = ("submitBatch", "pauseBatch", "resumeBatch", "cancelBatch")
+SHOWN = "query Q($id: ID!) { batch(id: $id) { status signature failedTotal progress { failed } } }"
 
 
 def test_a_charge_is_created_once_and_refunded(shop: Merchant, bank: BankProcess) -> None:
@@ -49,6 +56,11 @@ def test_a_charge_is_created_once_and_refunded(shop: Merchant, bank: BankProcess
             "correlationID": "r", "value": 400, "status": "IN_PROCESSING", "charge": {"refunded": 400, "left": 600},
         }  # fmt: skip
     assert Refund.objects.count() == 1
+
+    ana = person(shop.company)
+    ana.ask(REFUND, input={"charge": made["id"], "correlationID": "s", "value": 100})
+    makers = dict(Refund.objects.values_list("correlation_id", "maker"))
+    assert makers == {"r": None, "s": _user(ana).pk}, "who asked for it is kept"
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
@@ -101,28 +113,76 @@ def test_a_payment_is_created_and_approved_by_a_program_alone(shop: Merchant) ->
     assert Account.objects.get(company=shop.company, kind="MERCHANT").pending_out == 100
 
 
-def test_a_batch_is_controlled_by_people_and_approved_by_another_than_its_maker(shop: Merchant) -> None:
+def test_a_batch_goes_its_way_by_people_and_is_approved_by_another_than_its_maker(
+    shop: Merchant,
+    quick_bank: BankInProcess,  # noqa: F811
+) -> None:
     receiving.receive(making.pix(pix_key=shop.company.pix_key, value=1_000_000))
     ana, bia = person(shop.company, "ana"), person(shop.company, "bia")
-    assert isinstance(ana.user, User)
-    batch = batches.submit(upload(shop, ana.user))
-    shown = shop.ask(
-        "query Q($id: ID!) { batch(id: $id) { id status signature progress { rows } } }", id=batch.public_id
-    )
-    approval = {"id": shown["batch"]["id"], "signature": shown["batch"]["signature"]}
-    assert shown["batch"]["progress"]["rows"] == 3
+    wrong = ana.ask(UPLOAD, file=in_base64(csv_of(1) + "id-2;ana@exemplo.com;12.34;\n"))["uploadBatch"]
+    assert (wrong["status"], wrong["problems"]) == ("DRAFT", [{"line": 3, "column": "valor"}])
+    made = ana.ask(UPLOAD, file=in_base64(csv_of(3, bad=2)))["uploadBatch"]
+    assert (made["status"], made["progress"], made["problems"]) == ("VALIDATED", {"rows": 3}, [])
+    id_ = made["id"]
+    assert ana.ask(BATCH % "submitBatch", id=id_) == {"submitBatch": {"status": "AWAITING_APPROVAL"}}
+    approval = {"id": id_, "signature": made["signature"], "code": "000000"}
 
-    assert shop.refused(APPROVE_BATCH, **approval)["code"] == "FORBIDDEN"
-    assert ana.refused(APPROVE_BATCH, **approval)["message"] == "Who uploaded a batch does not approve it"
-    assert "not the one that was shown" in bia.refused(APPROVE_BATCH, **{**approval, "signature": "x"})["message"]
-    assert bia.ask(APPROVE_BATCH, **approval)["approveBatch"] == {"status": "RUNNING"}
-    for act in ("pauseBatch", "resumeBatch", "cancelBatch"):
-        assert shop.refused(BATCH % act, id=batch.public_id)["code"] == "FORBIDDEN"
-    assert ana.ask(BATCH % "pauseBatch", id=batch.public_id) == {"pauseBatch": {"status": "PAUSED"}}
-    assert ana.refused(BATCH % "pauseBatch", id=batch.public_id)["message"] == "The batch is PAUSED"
-    assert ana.ask(BATCH % "resumeBatch", id=batch.public_id) == {"resumeBatch": {"status": "RUNNING"}}
-    assert ana.ask(BATCH % "cancelBatch", id=batch.public_id) == {"cancelBatch": {"status": "CANCELLED"}}
+    assert "Switch on your second factor" in bia.refused(APPROVE_BATCH, **approval)["message"]
+    mine, phone = Owner(_user(ana)), Owner(_user(bia))
+    ana.client.force_login(mine.user)
+    bia.client.force_login(phone.user)
+    assert ana.refused(APPROVE_BATCH, **{**approval, "code": mine.recovery[0]})["message"] == (
+        "Who uploaded a batch does not approve it"
+    )
+    wrong_code = {"message": "This code is wrong, or was used before", "code": "INVALID", "field": "code"}
+    assert bia.refused(APPROVE_BATCH, **approval) == wrong_code
+    assert bia.refused(APPROVE_BATCH, **{**approval, "code": mine.recovery[1]}) == wrong_code
+    another = {**approval, "signature": "x", "code": phone.recovery[0]}
+    assert "not the one that was shown" in bia.refused(APPROVE_BATCH, **another)["message"]
+    assert bia.refused(APPROVE_BATCH, **another) == wrong_code, "a code is used once"
+    right = {**approval, "code": phone.recovery[1]}
+    assert bia.ask(APPROVE_BATCH, **right)["approveBatch"] == {"status": "RUNNING"}
+
+    assert ana.ask(BATCH % "pauseBatch", id=id_) == {"pauseBatch": {"status": "PAUSED"}}
+    assert ana.refused(BATCH % "pauseBatch", id=id_)["message"] == "The batch is PAUSED"
+    assert ana.ask(BATCH % "resumeBatch", id=id_) == {"resumeBatch": {"status": "RUNNING"}}
+    pay_all(PayoutBatch.objects.get(status="RUNNING"))
+    shown = ana.ask(SHOWN, id=id_)["batch"]
+    assert (shown["status"], shown["progress"]["failed"], shown["failedTotal"]) == ("PARTIAL", 2, 200)
+    assert "not those that were shown" in ana.refused(RETRY, id=id_, count=2, total=100)["message"]
+    assert ana.ask(RETRY, id=id_, count=2, total=200)["retryBatch"] == {"status": "RUNNING", "round": 2}
+    assert ana.ask(SHOWN, id=id_)["batch"]["failedTotal"] == 0
+    assert ana.ask(BATCH % "cancelBatch", id=id_) == {"cancelBatch": {"status": "CANCELLED"}}
+
     assert ana.refused(BATCH % "cancelBatch", id="none")["code"] == "NOT_FOUND"
+    assert shop.refused(APPROVE_BATCH, **right)["code"] == "FORBIDDEN"
+    assert shop.refused(UPLOAD, file=in_base64(csv_of(1)))["code"] == "FORBIDDEN"
+    assert shop.refused(RETRY, id=id_, count=2, total=200)["code"] == "FORBIDDEN"
+    for act in CONTROLS:
+        assert shop.refused(BATCH % act, id=id_)["code"] == "FORBIDDEN"
+    assert PayoutBatch.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [("%%%", "BAD_REQUEST"), ("á", "BAD_REQUEST"), (1, "BAD_REQUEST"), ("", "INVALID"), ("UEsDBA==", "INVALID")],
+)
+def test_what_is_no_file_is_refused(shop: Merchant, file: object, code: str) -> None:
+    assert person(shop.company).refused(UPLOAD, file=file)["code"] == code
+    assert not PayoutBatch.objects.exists()
+
+
+def test_codes_of_an_approval_are_tried_so_often_and_no_more(shop: Merchant) -> None:
+    maker, ana = person(shop.company, "maker"), person(shop.company)
+    phone = Owner(_user(ana))
+    ana.client.force_login(phone.user)
+    batch = batches.submit(upload(shop, _user(maker)))
+    approval = {"id": batch.public_id, "signature": batch.signature}
+    codes = [ana.refused(APPROVE_BATCH, **approval, code="000000")["code"] for _ in range(6)]
+    assert codes == ["INVALID"] * 5 + ["TOO_MANY_REQUESTS"]
+    assert ana.refused(APPROVE_BATCH, **approval, code=phone.recovery[0])["code"] == "TOO_MANY_REQUESTS"
+    batch.refresh_from_db()
+    assert batch.status == "AWAITING_APPROVAL"
 
 
 @pytest.mark.parametrize("role", [*RIGHTS])
@@ -132,19 +192,28 @@ def test_a_person_does_what_the_role_may_and_nothing_else(shop: Merchant, role: 
     assert maker.user
     User.objects.filter(pk=ana.user.pk).update(role=role)
     batch = batches.submit(upload(shop, maker.user))
-    approval = {"id": batch.public_id, "signature": "x"}
+    approval = {"id": batch.public_id, "signature": "x", "code": "x"}
     needed: list[tuple[str, str, dict[str, Any]]] = [
         (CHARGE, CREATE, {"input": {"correlationID": "a", "value": 1000}}),
         (CHARGE, REFUND, {"input": {"charge": "none", "correlationID": "r"}}),
         (rights.APPROVE, APPROVE_BATCH, approval),
-        *((rights.PAY, BATCH % act, {"id": batch.public_id}) for act in ("pauseBatch", "resumeBatch", "cancelBatch")),
+        (rights.PAY, UPLOAD, {"file": "eA=="}),
+        (rights.PAY, RETRY, {"id": batch.public_id, "count": 1, "total": 1}),
+        *((rights.PAY, BATCH % act, {"id": batch.public_id}) for act in CONTROLS),
     ]
     for right, document, variables in needed:
-        codes = [error["extensions"]["code"] for error in ana.send(document, **variables).get("errors", [])]
-        assert ("FORBIDDEN" in codes) == (right not in RIGHTS[role]), document
+        messages = [error["message"] for error in ana.send(document, **variables).get("errors", [])]
+        assert ("Your role may not do this" in messages) == (right not in RIGHTS[role]), document
 
 
 def upload(shop: Merchant, maker: User) -> PayoutBatch:
-    import io
-
     return batches.upload(shop.company, maker, "folha.csv", io.BytesIO(csv_of(3).encode()))
+
+
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _user(merchant: Merchant) -> User:
+    assert merchant.user
+    return merchant.user

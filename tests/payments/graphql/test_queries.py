@@ -144,8 +144,8 @@ DEEP = {
         refunds(first: 3) { status pix { payer { name } } charge { state payer { name } refunds { id } } } } } } }""",
     "refunds": "{ refunds(first: 50) { edges { node { pix { payer { name } } charge { state refunds { id } received { value } } } } } }",
     "transactions": "{ transactions(first: 50) { edges { node { charge { state payer { name } refunds { id } } payer { name } } } } }",
-    "payments": "{ payments(first: 50) { edges { node { destination batch { progress { waiting } problems { reason } } } } } }",
-    "batches": "{ batches(first: 50) { edges { node { progress { waiting unknown } problems { reason } } } } }",
+    "payments": "{ payments(first: 50) { edges { node { destination batch { progress { waiting } failedTotal problems { reason } } } } } }",
+    "batches": "{ batches(first: 50) { edges { node { progress { waiting unknown } failedTotal problems { reason } } } } }",
 }  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(shop: Merchant) ->
 def test_a_batchs_rows_are_counted(shop: Merchant) -> None:
     fill(shop, 1)
     (edge,) = shop.ask(DEEP["batches"])["batches"]["edges"]
-    assert edge["node"] == {"progress": {"waiting": 2, "unknown": 1}, "problems": [{"reason": "x"}]}
+    assert edge["node"] == {"progress": {"waiting": 2, "unknown": 1}, "failedTotal": 0, "problems": [{"reason": "x"}]}
 
 
 def test_a_node_is_found_by_its_global_id_alone(shop: Merchant) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from payments.models import Charge, Company, Refund
+from payments.models import Charge, Company, Refund, User
 from payments.selectors import balances
 from payments.services.charges import receiving, refunds
 from tests.payments import making
@@ -51,6 +51,20 @@ def test_a_part_then_the_rest(merchant: Client, paid: Charge) -> None:
     assert sorted(Refund.objects.values_list("value", flat=True)) == [4_000, 6_000]
     gone = merchant.get(f"/charges/{paid.public_id}/refund", follow=True).content.decode()
     assert "nothing left to return" in gone
+
+
+def test_who_asked_for_it_is_shown(merchant: Client, paid: Charge, user: User) -> None:
+    operator = User.objects.create_user("op@example.com", is_staff=True)
+    send(merchant, paid, value="10,00", confirmed="on")
+    refunds.request(paid.company, paid, "operator-1", 2_000, maker=operator)
+    refunds.request(paid.company, paid, "by-the-api", 3_000)
+    assert Refund.objects.get(value=1_000).maker == user
+    page = merchant.get(f"/charges/{paid.public_id}").content.decode().replace("\u00a0", " ")
+    asked = page.split('id="timeline"')[1].split("Return asked for")[1:]
+    told = [
+        name for entry in asked for name in ("ana@example.com", "An operator", "op@example.com") if f">{name}<" in entry
+    ]
+    assert (len(asked), told) == (3, ["ana@example.com", "An operator"]), "a program is nobody, an operator has no name"
 
 
 def test_what_was_confirmed_is_returned_and_nothing_else(merchant: Client, paid: Charge) -> None:

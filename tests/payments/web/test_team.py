@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,9 +17,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments import tasks
-from payments.models import Company, PayoutBatch, User, WebhookDelivery, WebhookEndpoint
+from payments.models import Account, Company, PayoutBatch, QrCode, Subaccount, User, WebhookDelivery, WebhookEndpoint
 from payments.rights import APPROVE, CHARGE, MANAGE, PAY, RIGHTS
-from payments.services import payments, people
+from payments.services import companies, customers, payments, people
 from payments.services.charges import receiving
 from payments.services.errors import Invalid, ServiceError
 from payments.services.payments import PaymentOrder
@@ -164,6 +165,7 @@ def test_a_company_has_so_many_people(company: Company, user: User, monkeypatch:
 def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
     """(name, method, path, form, right) of every page and action of the company's people."""
     receiving.receive(making.pix(paid := making.charge(company, 10_000)))
+    waiting = making.charge(company, 5_000, expires_at=timezone.now() + timedelta(hours=1))
     payment = payments.create(company, PaymentOrder(str(uuid.uuid4()), 100, pix_key="ana@exemplo.com"))
     batch = PayoutBatch.objects.create(
         company=company, name="a.csv", maker=User.objects.create_user(f"maker{company.pk}@example.com", company=company)
@@ -178,6 +180,15 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
     person = User.objects.create_user(f"other{company.pk}@example.com", company=company, role="VIEWER")
     pix = paid.received.get()
     charge, pay, web = {"public_id": paid.public_id}, {"public_id": payment.public_id}, {"public_id": hook.public_id}
+    open_charge = {"public_id": waiting.public_id}
+    customer = customers.create(company, customers.CustomerRequest("Bia", tax_id=making.BIA))
+    code = QrCode.objects.create(
+        company=company, name="Balcão", identifier="balcao", pix_key=company.pix_key, br_code="00"
+    )
+    account = Account.objects.create(company=company, kind="SUBACCOUNT", is_default=False, name="Ana")
+    aside = Subaccount.objects.create(company=company, pix_key="ana@exemplo.com", name="Ana", account=account)
+    static = {"public_id": code.public_id}
+    app = {"client_id": companies.issue_application(company, "shop", scopes=["CHARGE_POST"])[0].client_id}
     form = {"correlation_id": uuid.uuid4()}
     found = [
         *[(name, "get", {}, {}, LOOK) for name in ("dashboard", "balance", "charges", "payments", "batches")],
@@ -186,10 +197,33 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("charge-new", "get", {}, {}, CHARGE),
         ("charge-form", "get", form, {}, CHARGE),
         ("charge-form", "post", form, {"value": ""}, CHARGE),
+        ("charge-cancel", "get", open_charge, {}, CHARGE),
+        ("charge-cancel", "post", charge, {}, CHARGE),
+        ("charge-print", "get", open_charge, {}, LOOK),
+        ("charges-file", "get", {}, {}, LOOK),
         ("refund", "get", charge, {}, CHARGE),
         ("refund", "post", charge, {"part": "part"}, CHARGE),
         *[("statement-file", "get", {"form": kind}, {}, LOOK) for kind in ("csv", "ofx")],
         ("receipt", "get", {"kind": "pix", "public_id": pix.public_id}, {}, LOOK),
+        ("limits", "get", {}, {}, LOOK),
+        ("customers", "get", {}, {}, LOOK),
+        ("customer", "get", {"public_id": customer.public_id}, {}, LOOK),
+        ("customer-new", "get", {}, {}, CHARGE),
+        ("customer-form", "get", form, {}, CHARGE),
+        ("customer-form", "post", form, {"name": ""}, CHARGE),
+        ("qr-codes", "get", {}, {}, LOOK),
+        *[(name, "get", static, {}, LOOK) for name in ("qr-code", "qr-code-print")],
+        ("qr-code-new", "get", {}, {}, CHARGE),
+        ("qr-code-form", "get", form, {}, CHARGE),
+        ("qr-code-form", "post", form, {"name": ""}, CHARGE),
+        ("qr-code-delete", "get", static, {}, CHARGE),
+        ("qr-code-delete", "post", static, {}, CHARGE),
+        ("subaccounts", "get", {}, {}, LOOK),
+        ("subaccount", "get", {"pk": aside.pk}, {}, LOOK),
+        ("subaccount-new", "get", {}, {}, PAY),
+        ("subaccount-new", "post", {}, {}, PAY),
+        ("subaccount-move", "get", {"pk": aside.pk}, {}, PAY),
+        ("subaccount-move", "post", {"pk": aside.pk}, {}, PAY),
         ("payment", "get", pay, {}, LOOK),
         ("payment-new", "get", {}, {}, PAY),
         ("payment-form", "get", form, {}, PAY),
@@ -198,6 +232,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
           for action in payments_page.ACTIONS],
         ("batches", "post", {}, {"file": SimpleUploadedFile("x.csv", b"a;b\n")}, PAY),
         ("batch", "get", {"public_id": batch.public_id}, {}, LOOK),
+        ("batch-leave", "get", {"public_id": batch.public_id}, {}, PAY),
         ("batch-export", "get", {"public_id": batch.public_id}, {}, LOOK),
         *[("batch-act", "post", {"public_id": batch.public_id, "action": action}, {}, APPROVE if action == "approve" else PAY)
           for action in batches_page.ACTIONS],
@@ -209,6 +244,14 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("delivery", "post", {**web, "event_id": event.event_id}, {}, MANAGE),
         *[("webhook-act", "post", {**web, "action": action}, {}, MANAGE)
           for action in sorted(developers.ACTIONS, key="delete".__eq__)],  # the last
+        ("application-new", "get", {}, {}, MANAGE),
+        ("application-new", "post", {}, {}, MANAGE),
+        ("application", "get", app, {}, LOOK),
+        ("application", "post", app, {}, MANAGE),
+        ("application-rotate", "get", app, {}, MANAGE),
+        ("application-rotate", "post", app, {}, MANAGE),
+        ("application-disable", "get", app, {}, MANAGE),
+        ("application-disable", "post", app, {}, MANAGE),
         ("team", "get", {}, {}, MANAGE),
         ("team", "post", {}, {}, MANAGE),
         *[("team-act", "post", {"user_id": person.pk, "action": action}, {}, MANAGE) for action in team.ACTIONS],
@@ -220,6 +263,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
 
 # Pages of whoever is or is not logged in, and what redirects to another.
 OUTER = {"sign-up", "login", "login-code", "logout", "language", "password", "password-choose", "second-factor", "pay"}
+OUTER |= {"docs", "doc"}
 
 
 @pytest.mark.parametrize("role", RIGHTS)

@@ -134,11 +134,38 @@ def test_of_many_that_come_after_the_pause_one_probes(endpoint: WebhookEndpoint,
 def test_control_without_it_all_four_would_call(
     endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breaker, "enter", lambda *_: True)
+    monkeypatch.setattr(breaker, "enter", lambda *_: breaker.Entry.PLAIN)
     receiver.answers = [receiver.hang] * 4
     threads = race(ids(endpoint)[4:], AT + seconds(10))
     wait_until(lambda: len(receiver.got) == 8)
     finish(threads, receiver)
+
+
+@pytest.mark.parametrize("paused", ["before", "meanwhile"])
+def test_a_try_that_began_before_the_pause_is_no_probe(
+    endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, paused: str
+) -> None:
+    """The endpoint is paused by others between the look whether it is and the claim of the try. A control: paused before."""
+    until, enter = AT + seconds(10), breaker.enter
+    WebhookEndpoint.objects.update(failures=3, paused_until=None)
+
+    def pause() -> None:
+        WebhookEndpoint.objects.update(failures=4, paused_until=until)
+
+    def entered(*given: Any) -> Any:
+        found = enter(*given)
+        if paused == "meanwhile":
+            pause()
+        return found
+
+    monkeypatch.setattr(breaker, "enter", entered)
+    if paused == "before":
+        pause()
+    receiver.answers = [500]
+    assert deliver(ids(endpoint)[4], 0, until) == Status.PENDING
+    endpoint.refresh_from_db()
+    expected = (5, until + seconds(20)) if paused == "before" else (4, until)
+    assert (endpoint.failures, endpoint.paused_until) == expected
 
 
 def test_a_probe_whose_worker_died_is_followed_by_another(
@@ -146,7 +173,7 @@ def test_a_probe_whose_worker_died_is_followed_by_another(
 ) -> None:
     with transaction.atomic():
         lease = AT + seconds(10 + settings.WEBHOOK_TIMEOUT + 20)
-        assert breaker.enter(ids(endpoint)[4], AT + seconds(10), lease)
+        assert breaker.enter(ids(endpoint)[4], AT + seconds(10), lease) == breaker.Entry.PROBE
     assert deliver(ids(endpoint)[5], 0, lease - seconds(1)) is None
     assert deliver(ids(endpoint)[5], 0, lease) == Status.DELIVERED
 

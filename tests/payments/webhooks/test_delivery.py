@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from payments.models import Company, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.services import companies, webhooks
 from payments.services.errors import Invalid
-from payments.services.webhooks import deliveries
+from payments.services.webhooks import breaker, deliveries
 from payments.services.webhooks.deliveries import deliver, fan_out, resend, sweep
 from payments.services.webhooks.signing import hmac_signature
 from tests.processes import a_session_waits_for_a_lock, wait_until
@@ -159,7 +159,7 @@ def test_of_two_claims_at_the_same_moment_one_wins(company: Company, endpoint: W
     made = event(company)
     fan_out([made])
     pk, now = delivery_of(made).pk, datetime.now(UTC)
-    second: list[WebhookAttempt | None] = []
+    second: list[object] = []
 
     def rival() -> None:
         try:
@@ -234,10 +234,11 @@ def test_without_the_claim_both_would_call(
     made = event(company)
     fan_out([made])
 
-    def begin(delivery_id: int, after: int, now: datetime) -> WebhookAttempt:
+    def begin(delivery_id: int, after: int, now: datetime) -> tuple[WebhookAttempt, breaker.Entry]:
         number = WebhookAttempt.objects.count() + 1
         delivery = WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery_id)
-        return WebhookAttempt.objects.create(delivery=delivery, number=number, request_body="{}")
+        attempt = WebhookAttempt.objects.create(delivery=delivery, number=number, request_body="{}")
+        return attempt, breaker.Entry.PLAIN
 
     monkeypatch.setattr(deliveries, "_begin", begin)
     assert two_hints(receiver, delivery_of(made)) == 2
@@ -272,11 +273,11 @@ def test_a_late_success_counts_and_a_late_failure_does_not(
     assert slow
     assert taken
     failure = deliveries.outgoing.Answer(500, "", "", 1)
-    deliveries._finish(slow, failure, now)
+    deliveries._finish(slow[0], failure, now)
     delivery.refresh_from_db()
     assert delivery.leased_until, "the other try's lease stands"
-    deliveries._finish(slow, deliveries.outgoing.Answer(200, "", "", 1), now)
-    deliveries._finish(taken, failure, now)
+    deliveries._finish(slow[0], deliveries.outgoing.Answer(200, "", "", 1), now)
+    deliveries._finish(taken[0], failure, now)
     delivery.refresh_from_db()
     assert delivery.status == Status.DELIVERED
 

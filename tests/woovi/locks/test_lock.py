@@ -144,10 +144,10 @@ def test_control_who_hears_nothing_asks_again_and_loses_no_more(
 
 
 def test_a_dead_holder_delays_no_longer_than_its_lease() -> None:
-    elsewhere(Lock(A, lease=0.3).acquire)  # and never released
     began = time.monotonic()
-    with Lock(A, timeout=20):
-        assert 0.2 < time.monotonic() - began < 5
+    elsewhere(Lock(A, lease=0.3).acquire)  # and never released
+    with Lock(A, timeout=40):
+        assert 0.2 < time.monotonic() - began < 20
 
 
 def test_a_dead_waiter_delays_no_longer_than_its_grant() -> None:
@@ -157,7 +157,7 @@ def test_a_dead_waiter_delays_no_longer_than_its_grant() -> None:
     lock.release()
     began = time.monotonic()
     with Lock(A, timeout=20):
-        assert time.monotonic() - began < module.GRANT + 5
+        assert time.monotonic() - began < module.GRANT + 15
 
 
 def test_a_waiter_that_hangs_delays_no_longer_than_its_grant(threads: Threads, topology: Topology) -> None:
@@ -229,13 +229,13 @@ def test_a_time_out_leaves_no_waiter() -> None:
 
 
 def test_renewal_keeps_a_lock_past_its_lease_but_not_past_max_hold() -> None:
-    with Lock(A, B, lease=0.3, max_hold=1.0) as lock:
+    with Lock(A, B, lease=0.6, max_hold=3.0) as lock:
         began = time.monotonic()
-        wait_until(lambda: time.monotonic() > began + 0.7)
+        wait_until(lambda: time.monotonic() > began + 0.9)
         lock.check()
         assert holder(A)
         assert holder(B)
-        wait_until(lambda: not holder(), 3)
+        wait_until(lambda: not holder())
         with pytest.raises(LockLost):
             lock.check()
 

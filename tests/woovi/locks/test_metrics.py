@@ -84,6 +84,7 @@ def written() -> int:
     try:
         return int(metrics.everywhere()[0].get("a.b", {}).get("lost", 0))
     except RedisError:
+        metrics._unwritten.update(metrics._hours)  # a primary may have gone with it, just after it was written
         return -1
 
 

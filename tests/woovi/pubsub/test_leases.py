@@ -64,3 +64,13 @@ async def test_without_redis_everybody_is_let_in(topology: Topology, monkeypatch
         server.freeze()
     async with places("a", {"user 1": 1}), places("b", {"user 1": 1}):
         pass
+
+
+@on_valkey
+async def test_thousands_that_leave_at_once_all_give_their_places_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who comes back is refused. With a link to Redis for each, most would wait for it in vain."""
+    monkeypatch.setitem(POLICIES, "channels", replace(POLICIES["channels"], timeout=1.0, connections=1))
+    names = [str(n) for n in range(10_000)]
+    await aclient("channels").zadd(leases.key("company 1"), dict.fromkeys(names, 2e12))
+    await asyncio.gather(*(leases.Places(name, {"company 1": 20_000})._leave() for name in names))
+    assert await aclient("channels").zcard(leases.key("company 1")) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.topologies.topologies import Topology
@@ -179,6 +181,18 @@ def test_a_clock_that_went_back_costs_one_bucket_at_most(charge: Take, topology:
         client.set(late.key, int(client.get(late.key)) + ahead * 1_000_000)  # type: ignore[arg-type]
     assert charge(late).retry_after <= 6
     assert charge(late._replace(cost=10)).retry_after <= 60
+
+
+def test_who_used_up_a_slow_limit_waits_no_longer_than_the_faster_one_that_follows(charge: Take) -> None:
+    """A refusal notes that the debt was cut, or every later try would find the hour anew, and cut it anew."""
+    charge(ask(1, HOUR, name="slow"))
+    faster = ask(1000, 1.0, name="slow")
+    assert charge(faster._replace(cost=1000)).retry_after <= 1
+    deadline = time.monotonic() + 20
+    while not charge(faster).allowed:
+        assert time.monotonic() < deadline, "it is refused for the former limit's hour"
+        local.forget()
+        time.sleep(0.05)
 
 
 def test_a_limit_that_is_cut_keeps_the_share_that_was_used(charge: Take) -> None:

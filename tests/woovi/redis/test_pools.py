@@ -48,7 +48,7 @@ def test_who_finds_every_connection_busy_waits_in_time(two_connections: Standalo
     start = time.monotonic()
     with pytest.raises(MaxConnectionsError, match="all 2 connections of broker"):
         client("broker").ping()
-    assert 0.5 <= time.monotonic() - start < 5
+    assert 0.5 <= time.monotonic() - start < 20
     threading.Timer(0.03, pool.release, [held.pop()]).start()
     assert client("broker").ping()
     pool.release(held.pop())

@@ -42,7 +42,11 @@ end
 
 for rule = 1, rules do
   local burst, cost, manner = tonumber(ARGV[3 * rule - 1]), tonumber(ARGV[3 * rule]), ARGV[3 * rule + 1]
-  local debt = math.min(math.max((tonumber(held[key]) or 0) - now, 0), burst)
+  local debt = math.max((tonumber(held[key]) or 0) - now, 0)
+  if debt > burst then -- noted at once, or whoever is refused would wait for it again at every try
+    debt = burst
+    redis.call('SET', KEYS[key], integer(now + debt), 'PX', integer(math.ceil(debt / 1000)))
+  end
   local refused = cost > 0 and debt + cost > burst
   if manner ~= '' and manner ~= 'shadow' then
     local level, till = string.match(held[key + 1] or '', '^(%d+):(%d+)$')

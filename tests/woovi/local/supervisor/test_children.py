@@ -82,7 +82,7 @@ def test_one_that_does_not_listen_is_killed_with_what_it_started(
     leader, grandchild = supervisor.pids["web"], int(output.getvalue().split()[-1])
     started = time.monotonic()
     supervisor.stop()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # the grandchild would take 60
     eventually(lambda: not alive(leader) and not alive(grandchild))
 
 
