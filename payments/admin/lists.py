@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, cast
@@ -20,10 +19,9 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.admin.records import Record
 from payments.money import format_reais
-from payments.services.csv_lines import reais
+from payments.services.csv_lines import line, reais
 
 MOST = 100_000  # rows of a file: more is a report's work
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would begin to reckon
 
 
 class Period(admin.FieldListFilter):
@@ -104,10 +102,9 @@ class MoneyList(Record):
         answer = HttpResponse(content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = f'attachment; filename="{name}"'
         answer["Cache-Control"] = "no-store, private"
-        writer = csv.writer(answer)
-        writer.writerow(columns)
+        answer.write(line(columns))
         for row in self.exported(rows):
-            writer.writerow([_cell(self, row, column) for column in columns])
+            answer.write(line(_cell(self, row, column) for column in columns))
         LogEntry.objects.create(
             user_id=cast(int, request.user.pk),
             content_type=ContentType.objects.get_for_model(self.model),
@@ -123,12 +120,11 @@ class MoneyList(Record):
 
 
 def _cell(page: MoneyList, row: Model, column: str) -> str:
-    """A cell as programs read it: values with a point, times in ISO 8601, no tags, nothing that a spreadsheet reckons."""
+    """A cell as programs read it: values with a point, times in ISO 8601, no tags."""
     if column in page.in_reais:
         centavos: int | None = getattr(row, page.in_reais[column])
         return "" if centavos is None else reais(centavos)
     value = lookup_field(column, row, page)[2]
     if value is None:
         return ""
-    text = value.isoformat() if isinstance(value, datetime) else strip_tags(str(value))
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return value.isoformat() if isinstance(value, datetime) else strip_tags(str(value))

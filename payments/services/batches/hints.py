@@ -27,9 +27,10 @@ def changed(batch: PayoutBatch) -> None:
 
 
 def sweep(now: datetime | None = None) -> int:
-    """Hint every batch with a chunk to pay, or to look up, that nobody has. Returns how many: none, while all goes well.
+    """Hint every batch with a chunk to pay, or to look up, that nobody has. Returns how many.
 
-    So work comes back within one lease of its worker's death, whatever became of the messages.
+    Also one that is paid well and has chunks left: a hint more does no harm. So work comes back within one lease of its
+    worker's death, whatever became of the messages.
     """
     free = PayoutChunk.objects.filter(Q(leased_until=None) | Q(leased_until__lt=now or timezone.now()))
     waiting = free.filter(batch=OuterRef("pk"), is_done=False)
