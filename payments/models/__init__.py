@@ -8,6 +8,7 @@ from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
 from payments.models.payment import Payment
 from payments.models.payout import PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
+from payments.models.phone import Phone
 from payments.models.pix_key import FurtherKey, PixKeyMovement
 from payments.models.proposal import Proposal
 from payments.models.qr_code import QrCode
@@ -37,6 +38,7 @@ __all__ = [
     "PayoutChunk",
     "PayoutProblem",
     "PayoutRow",
+    "Phone",
     "PixKeyMovement",
     "Proposal",
     "QrCode",
