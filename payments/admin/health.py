@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.records import Record
@@ -42,6 +43,7 @@ ROWS: dict[str, tuple[Any, str, dict[str, str]]] = {
     "outbox_waiting": (_("Events that wait for a relay"), "outbox_outboxevent", {"relayed_at__isempty": "1"}),
     "outbox_oldest_seconds": (_("The oldest of them waits"), "outbox_outboxevent", {"relayed_at__isempty": "1"}),
     "batches_running": (_("Batches that are being paid"), "payments_payoutbatch", {"status__exact": "RUNNING"}),
+    "requeued_total": (_("Lost or late messages that a sweep put again, ever"), "queue_periodicjob", {}),
     "chunks_in_doubt": (_("Chunks that a worker left behind"), "payments_payoutchunk", {"is_done__exact": "0"}),
 }
 WORK = {
@@ -66,9 +68,14 @@ def figures(found: dict[str, Any]) -> Iterator[Figure]:
     """The figures of work that waits or is in doubt."""
     for name, (words, page, filters) in ROWS.items():
         value = found["work"][name]
-        shown = format_reais(value) if name.endswith("centavos") else age(value) if "seconds" in name else f"{value:g}"
+        shown = format_reais(value) if name.endswith("centavos") else age(value) if "seconds" in name else whole(value)
         url, waits = reverse(f"admin:{page}_changelist", query=filters), name == "proposals_open" and value > 0
         yield Figure(words, shown, url, name in found["problems"], waits)
+
+
+def whole(number: float) -> str:
+    """A count as people read it: 1.234.567."""
+    return str(number_format(int(number), force_grouping=True))
 
 
 def age(seconds: float) -> str:
@@ -87,7 +94,7 @@ def queues(found: dict[str, Any]) -> Iterator[tuple[str, Figure, str]]:
         url = reverse(f"admin:{page}_changelist", query=filters)
         yield (
             name,
-            Figure(words, f"{waits['waiting']:g}", url, late in found["problems"]),
+            Figure(words, whole(waits["waiting"]), url, late in found["problems"]),
             age(waits["oldest_seconds"]),
         )
 

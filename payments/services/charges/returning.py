@@ -66,7 +66,7 @@ def check_open(now: datetime | None = None) -> int:
     """Ask the bank about open refunds, least recently asked first. Returns how many were tried."""
     now = now or timezone.now()
     due = Refund.objects.filter(status__in=Refund.OPEN, created_at__lt=now - CHECK_AFTER)
-    return ask_in_turn(due, CHECK_AFTER, send, now)
+    return ask_in_turn(due, CHECK_AFTER, send, now, "check_refunds")
 
 
 def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datetime | None = None) -> None:

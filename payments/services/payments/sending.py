@@ -113,7 +113,7 @@ def check_open(now: datetime | None = None) -> int:
     now = now or timezone.now()
     due = Payment.objects.filter(batch=None, status__in=Payment.OPEN, approved_at__lt=now - CHECK_AFTER)
     due = due.exclude(asked_at=None, company__payments_frozen=True)  # they would be first, again and again
-    return ask_in_turn(due, CHECK_AFTER, send, now)
+    return ask_in_turn(due, CHECK_AFTER, send, now, "check_payments")
 
 
 def ask(payment: Payment, now: datetime | None = None) -> Payment:
