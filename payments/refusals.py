@@ -152,6 +152,7 @@ REFUSALS = [
     ("The company's refunds are frozen", _("The operators have frozen refunds of this company.")),
     ("The company's charges are frozen", _("The operators have frozen new charges of this company.")),
     ("Who proposed it does not approve it", _("Who proposed it does not approve it.")),
+    ("Who proposed it has no longer the right for this", _("Who proposed it has no longer the right for this: propose it anew.")),
     ("It was decided already", _("It was decided already.")),
     (
         "It may have been done before its process died",
