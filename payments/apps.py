@@ -4,6 +4,7 @@ from django.db.models.signals import post_migrate
 
 class PaymentsConfig(AppConfig):
     name = "payments"
+    verbose_name = "Platform"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

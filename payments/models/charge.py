@@ -274,4 +274,4 @@ class BankCursor(models.Model):
     read_until = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.name} until {self.read_until}"
+        return self.name

@@ -123,4 +123,4 @@ class Entry(models.Model):
         indexes = [models.Index(fields=["account", "id"], name="entry_by_account")]
 
     def __str__(self) -> str:
-        return f"line {self.line} of transaction {self.transaction_id}"
+        return f"{self.transaction_id}/{self.line}"

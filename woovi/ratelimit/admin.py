@@ -138,6 +138,7 @@ def _row(policy: Policy, counts: dict[str, int], made: LimitPolicy | None) -> di
     add = f"{reverse('admin:ratelimit_limitpolicy_add')}?{urlencode(fields)}"
     return {
         "policy": policy,
+        "mode": dict(LimitPolicy._meta.get_field("mode").flatchoices)[policy.mode],
         "allowed": allowed,
         "refused": refused,
         "shadow": shadow,

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib import admin
 
 from payments.admin import model_names
 from payments.admin.caches import known
@@ -52,6 +53,26 @@ def used() -> set[str]:
 def test_nothing_is_left_untranslated() -> None:
     assert len(used()) > 80
     assert used() - {source for source, target in written().items() if target} == set()
+
+
+def test_columns_and_hints_of_operators_pages_are_translated() -> None:
+    """Those that are no model's field, which `model_names` sees to."""
+    plain = {
+        (type(page).__name__, text)
+        for page in admin.site._registry.values()
+        for text in (
+            page.search_help_text,
+            *(getattr(getattr(page, str(name), None), "short_description", None) for name in page.list_display),
+            *(getattr(getattr(page, str(name), None), "short_description", None) for name in page.readonly_fields),
+        )
+        if isinstance(text, str) and text
+    }
+    assert plain == set()
+
+
+def test_a_template_has_no_bare_percent_sign_to_translate() -> None:
+    """Django looks for it doubled, and shows the English."""
+    assert {text for path in SOURCES.rglob("*.html") for _, text, *_ in _TAG.findall(path.read_text()) if "%" in text} == set()
 
 
 def test_nothing_is_translated_in_vain() -> None:

@@ -262,6 +262,11 @@ def test_a_try_whose_worker_died_is_hinted_again_when_its_lease_ends(
     assert sweep(now=later) == 1
     job.refresh_from_db()
     assert (job.requeued, job.requeued_at) == (1, later)
+    WebhookEndpoint.objects.update(failures=4)
+    assert sweep(now=later + timedelta(minutes=1)) == 1
+    WebhookEndpoint.objects.update(failures=0)
+    job.refresh_from_db()
+    assert job.requeued == 1, "hints of an endpoint that fails are dropped, not lost"
     assert hints.take() == {(delivery.pk, 1)}
     assert sweep(now=later) == 0, "hinted once a while"
     assert deliver(delivery.pk, 1, later) == Status.DELIVERED
