@@ -62,7 +62,9 @@ class ChargeActions(_Page):
             value = charge.left if given["value"] is None else given["value"]
             try:
                 if charge.status == Charge.Status.COMPLETED and not 0 < value <= charge.left:
-                    raise Invalid(f"value must be from 1 to what is left of the charge, {charge.left} centavos", "value")
+                    raise Invalid(
+                        f"value must be from 1 to what is left of the charge, {charge.left} centavos", "value"
+                    )
                 propose(self, request, charge, "refund", given["reason"], {"value": value})
             except ServiceError as error:
                 refused(request, charge, error)

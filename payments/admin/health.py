@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -19,6 +17,7 @@ from payments.admin.records import Record
 from payments.models import LedgerCheck
 from payments.selectors import health
 from woovi import outbox
+
 
 def show(request: HttpRequest) -> HttpResponse:
     """The page. It is read anew at each look."""

@@ -18,7 +18,6 @@ from payments.pix import keys
 from payments.refusals import translated
 from payments.services.errors import ServiceError
 
-
 AT_ONCE = 200  # rows of one action
 
 

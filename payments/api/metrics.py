@@ -24,7 +24,11 @@ def show(request: HttpRequest) -> HttpResponse:
     lines = []
     for name, value in work.read().items():
         kind = "counter" if name.endswith("_total") else "gauge"
-        lines += [f"# HELP woovi_{name} {work.FIGURES[name]}", f"# TYPE woovi_{name} {kind}", f"woovi_{name} {value:.15g}"]
+        lines += [
+            f"# HELP woovi_{name} {work.FIGURES[name]}",
+            f"# TYPE woovi_{name} {kind}",
+            f"woovi_{name} {value:.15g}",
+        ]
     return HttpResponse("\n".join(lines) + "\n", content_type=TEXT)
 
 

@@ -159,7 +159,9 @@ def test_the_secret_of_a_second_factor_is_kept_sealed_for_its_user_alone() -> No
     assert second_factor.check(owner.user, owner.code)
     assert not second_factor.check(owner.user, owner.code), "a code is taken once, as before"
     Phone.objects.filter(user=other.user).update(key=kept.key)
-    assert not second_factor.check(other.user, owner.code), "who may write rows cannot give somebody a phone of their own"
+    assert not second_factor.check(other.user, owner.code), (
+        "who may write rows cannot give somebody a phone of their own"
+    )
 
 
 def test_a_second_factor_outlives_the_key_once_the_night_has_sealed_it_anew(settings: Any) -> None:

@@ -151,7 +151,7 @@ def test_a_statement_by_a_printed_tax_id_into_a_folder_that_is_not_there(shop: C
     printed = f"{tax_id[:2]}.{tax_id[2:5]}.{tax_id[5:8]}/{tax_id[8:12]}-{tax_id[12:]}"
     asked = ("export_statement", printed, "--from", today, "--to", today)
     assert len(run(*asked).splitlines()) == 2
-    with pytest.raises(CommandError, match="/nowhere/a.csv: No such file"):
+    with pytest.raises(CommandError, match=r"/nowhere/a.csv: No such file"):
         run(*asked, "--file", "/nowhere/a.csv")
 
 

@@ -72,7 +72,9 @@ def test_columns_and_hints_of_operators_pages_are_translated() -> None:
 
 def test_a_template_has_no_bare_percent_sign_to_translate() -> None:
     """Django looks for it doubled, and shows the English."""
-    assert {text for path in SOURCES.rglob("*.html") for _, text, *_ in _TAG.findall(path.read_text()) if "%" in text} == set()
+    assert {
+        text for path in SOURCES.rglob("*.html") for _, text, *_ in _TAG.findall(path.read_text()) if "%" in text
+    } == set()
 
 
 def test_nothing_is_translated_in_vain() -> None:
