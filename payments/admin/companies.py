@@ -49,7 +49,10 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
             try:
                 companies.check_terms(**terms)
             except Invalid as refusal:
-                self.add_error(refusal.field, refusal.message)
+                lowest, highest = companies.TERMS[refusal.field]
+                outside = not lowest <= (terms[refusal.field] or 0) <= highest
+                bounds = _("From %(lowest)s to %(highest)s.") % {"lowest": lowest, "highest": highest}
+                self.add_error(refusal.field, bounds if outside else _("The minimum is above the maximum."))
         if self.instance.pk and set(self.changed_data) & set(FEES_AND_LIMITS) and not data.get("reason"):
             self.add_error("reason", _("Other fees and limits need a reason."))
         return data

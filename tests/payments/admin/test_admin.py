@@ -178,6 +178,9 @@ def test_every_list_and_page_opens_without_asking_once_a_row(
             page = operator.get(url(model, "change", row.pk))
         assert page.status_code == 200, model
         assert "s3cret-of-webhook" not in page.content.decode()
+    for model in set(admin.site._registry) - set(one):
+        with django_assert_max_num_queries(9):
+            assert operator.get(url(model, "changelist")).status_code == 200
 
 
 @pytest.mark.parametrize("model", FACTS)
@@ -357,6 +360,7 @@ def test_terms_have_bounds_and_the_error_stands_at_its_field(operator: Client, f
     answer = operator.post(url(Company, "change", company.pk), {**names, **fees, field: value, "reason": "x"})
     assert answer.status_code == 200
     assert answer.context["adminform"].form.errors.keys() == {field}
+    assert any(words in answer.content.decode() for words in ("From ", "The minimum is above the maximum."))
     with pytest.raises(Invalid) as refused:
         companies.update_terms(company, **{**fees, field: value})
     assert refused.value.field == field
