@@ -67,8 +67,8 @@ def _alert(found: dict[str, Any], name: str) -> Alert:
         return Alert(_("The books"), _books(found), health, NEXT["ledger"])
     value, seconds = found["work"][name], name.endswith("seconds")
     if name in LATE:
-        words, page, filters = WORK[LATE[name]]
-        words = _("%(work)s: the oldest waits") % {"work": words}
+        work, page, filters = WORK[LATE[name]]
+        words: Any = _("%(work)s: the oldest waits") % {"work": work}
     else:
         words, page, filters = ROWS[name]
     url = reverse(f"admin:{page}_changelist", query=filters)

@@ -121,7 +121,7 @@ class CompanyAdmin(Freezing, Page):
             given, alone = form.cleaned_data, (*companies.NAMES, "charge_expires_in")
             fees = {field: given[field] for field in FEES_AND_LIMITS if field in form.changed_data}
             companies.update_terms(obj, **{field: given[field] for field in alone})
-            obj.only_proposed = bool(fees) and not set(form.changed_data) & set(alone)
+            obj.only_proposed = bool(fees) and not set(form.changed_data) & set(alone)  # type: ignore[attr-defined]
             if fees:
                 propose(self, request, Company.objects.get(pk=obj.pk), "change_terms", given["reason"], fees)
         else:

@@ -86,7 +86,7 @@ def _lines(proposal: Proposal, named: Callable[[str], str]) -> list[str]:
 def _field_name(proposal: Proposal, field: str) -> str:
     if field in OTHERS or proposal.act not in ACTS:
         return str(OTHERS.get(field, field))
-    return capfirst(str(ACTS[proposal.act].model._meta.get_field(field).verbose_name))
+    return capfirst(str(getattr(ACTS[proposal.act].model._meta.get_field(field), "verbose_name", field)))
 
 
 def _value(field: str, value: Any) -> str:

@@ -12,7 +12,7 @@ SEALED = "sealed:"  # begins a secret that is encrypted; others are in hex, as d
 PURPOSE = b"second factor"
 
 
-class Phone(TOTPDevice):
+class Phone(TOTPDevice):  # type: ignore[misc]
     """A device whose secret only SECRET_KEY opens, and only for its own user: a copy of the database alone makes no codes.
 
     A plain secret is read, too: processes of a former version may write one while they are replaced. `second_factor.seal`
