@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from payments.bank.port import (
     SendStatus,
     StatementLine,
 )
-from payments.pix import ids
+from payments.pix import ids, keys
 from payments.pix.overdue import Terms
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,20 @@ _RETURN_ID = re.compile(r"[!-~]{1,35}")  # ours are letters and digits; a bank's
 _END_TO_END = re.compile(r"[ED][a-zA-Z0-9]{31}")
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON as banks write it: their old systems leave bytes of Windows-1252 and control characters in a payer's name, and
+    one name must not make a list of a thousand Pix unreadable. Raises ValueError."""
+    body = body.removeprefix(BOM_UTF8)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = body.decode("cp1252", "replace")
+    try:
+        return json.loads(text, strict=False)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def reais(centavos: int) -> str:
@@ -181,12 +196,12 @@ def charge(body: Any) -> BankCharge:
 def received(body: Any) -> BankReceived:
     """A received Pix. Its id and value must be right; other fields that cannot be read count as absent."""
     payer = _object(body.get("pagador"))
-    end_to_end_id = _matching(_END_TO_END, body["endToEndId"])
+    end_to_end_id = _matching(_END_TO_END, body["endToEndId"].strip())
     return BankReceived(
         end_to_end_id=end_to_end_id,
         txid=_matching_or_none(_ID, body.get("txid")),
         pix_key=_text_or_empty(body.get("chave"), 77).strip(),
-        value=centavos(body["valor"]),
+        value=centavos(body["valor"].strip()),
         paid_at=_moment_or_none(body.get("horario")) or _minted_at(end_to_end_id) or datetime.now(UTC),
         payer_name=_text_or_empty(payer.get("nome"), 200),
         payer_tax_id=_tax_id(payer.get("cpf"), 11) or _tax_id(payer.get("cnpj"), 14),
@@ -201,8 +216,8 @@ def returned(body: Any) -> BankReturn:
     return BankReturn(
         return_id=_matching(_RETURN_ID, _text_or_empty(body["id"], 40).strip()),
         end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
-        value=centavos(body["valor"]),
-        status=ReturnStatus(body["status"]),
+        value=centavos(body["valor"].strip()),
+        status=ReturnStatus(body["status"].strip().upper()),
         reason=_text_or_empty(body.get("motivo"), 140),
         nature=_text_or_empty(body.get("natureza"), 40),
         settled_at=_moment_or_none(times.get("liquidacao")) or _moment_or_none(times.get("solicitacao")),
@@ -216,7 +231,7 @@ def sent(body: Any) -> BankSent:
         end_to_end_id=_matching(_END_TO_END, body["endToEndId"]),
         value=centavos(body["valor"]),
         status=SendStatus(body["status"]),
-        reason=clean_text(body.get("motivo"), 140),
+        reason=_text_or_empty(body.get("motivo"), 140),
     )
 
 
@@ -240,7 +255,7 @@ def parse_callback(body: bytes) -> list[BankReceived]:
         ValueError: the body is not a callback, or none of its Pix can be read.
     """
     try:
-        items = json.loads(body)["pix"]
+        items = parse_json(body)["pix"]
         found = readable(received, items)
     except UNREADABLE as error:
         raise ValueError(f"not a Pix callback: {type(error).__name__}") from None
@@ -283,8 +298,10 @@ def _seconds_or_none(value: Any) -> int | None:
 def _tax_id(value: Any, digits: int) -> str:
     """A CPF or CNPJ without punctuation. Empty where it is masked (`***.456.789-**`) or not one."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value).zfill(digits)  # sent as a number, it has lost its leading zeros
-    number = re.sub(r"[.\-/\s]", "", value).upper() if isinstance(value, str) else ""
+        value = str(value)
+    number = "".join(c for c in value if c.isalnum() or c == "*").upper() if isinstance(value, str) else ""
+    if number.isdigit() and not keys.is_tax_id(number):
+        number = number.zfill(digits)  # kept as a number somewhere, it has lost its leading zeros
     return number if re.fullmatch(r"[0-9A-Z]{1,14}", number) else ""
 
 

@@ -114,7 +114,7 @@ def decode(text: str | bytes) -> BrCode:
         InvalidBrCode: the text is not a whole, unaltered Pix code. No other error is raised.
     """
     try:
-        code = _whole(text.decode() if isinstance(text, bytes) else text)
+        code = clean(text.decode() if isinstance(text, bytes) else text)
     except UnicodeError:
         raise InvalidBrCode("the code is not UTF-8 text") from None
     try:
@@ -133,13 +133,13 @@ def fields(text: str) -> tuple[dict[str, str], dict[str, str], str]:
     Raises:
         InvalidBrCode: as `decode`; also for a code whose issuer counted bytes, whose parts `decode` alone reads.
     """
-    found = _fields(_whole(text))
+    found = _fields(clean(text))
     pix = next((each for n in range(26, 52) if (each := _pix_template(found.get(f"{n:02d}")))), {})
     return found, pix, _fields(found.get("62", "")).get("05", "")
 
 
-def _whole(text: str) -> str:
-    """The code in `text`: the first reading with right check digits."""
+def clean(text: str) -> str:
+    """The code in `text`, without what nobody sees: the first reading with right check digits. Raises InvalidBrCode."""
     problem = "this is not a Pix code"
     for code in _readings(text):
         if len(code) > MAX_LENGTH:

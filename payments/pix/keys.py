@@ -86,6 +86,14 @@ def parse_tax_id(text: str) -> str:
     raise InvalidKey("not a valid CPF or CNPJ")
 
 
+def is_tax_id(text: str) -> bool:
+    """Whether `text` is a CPF or CNPJ."""
+    try:
+        return bool(parse_tax_id(text))
+    except InvalidKey:
+        return False
+
+
 def check_digits(base: str) -> str:
     """The two check digits of a CPF's first 9 or a CNPJ's first 12 characters."""
     highest = 11 if len(base) == 9 else 9

@@ -17,11 +17,15 @@ LONGEST = 31_536_000  # seconds, a year: no charge is made for longer, and a ban
 
 
 def ends_at(charge: Charge, at_bank: BankCharge, now: datetime) -> datetime:
-    """When the charge expires: the bank's creation time plus its seconds, where they are plausible, else from `now`."""
-    made, seconds = at_bank.created_at, at_bank.expires_in
+    """When the charge expires: the bank's creation time plus its seconds, where they are plausible, else from `now`.
+
+    A bank that ends it sooner than it was asked to counts in something else. If it does end it sooner, nobody can pay
+    any more, and nothing is lost by waiting.
+    """
+    made, asked, seconds = at_bank.created_at, charge.expires_in, at_bank.expires_in or 0
     if made is None or not charge.created_at - APART <= made <= now + APART:
         made = now
-    return made + timedelta(seconds=seconds if seconds and 0 < seconds <= LONGEST else charge.expires_in)
+    return made + timedelta(seconds=seconds if asked <= seconds <= LONGEST else asked)
 
 
 def paid_at(received: BankReceived, charge: Charge | None, now: datetime) -> datetime:

@@ -60,6 +60,18 @@ def test_without_a_code_one_is_built_from_the_address(answers: Answers, given: A
     assert "://" not in code.url
 
 
+@pytest.mark.parametrize("around", ["\ufeff{}", "{}\u200b", " {}\r\n", "\u2060{}\u00a0"])
+def test_the_banks_code_is_kept_without_what_nobody_sees(answers: Answers, shop: Company, around: str) -> None:
+    told: list[str] = []
+
+    def change(cob: dict[str, Any]) -> None:
+        told.append(cob["pixCopiaECola"])
+        cob["pixCopiaECola"] = around.format(told[-1][:60] + "\u200b" + told[-1][60:])
+
+    answers(change)
+    assert create(shop, ChargeRequest("a", 1000)).br_code == told[0]
+
+
 def test_the_address_may_stand_in_loc_alone(answers: Answers, shop: Company) -> None:
     def change(cob: dict[str, Any]) -> None:
         del cob["pixCopiaECola"], cob["location"]
@@ -112,6 +124,7 @@ def test_by_less_than_a_minute_the_banks_clock_is_believed(answers: Answers, sho
     [
         {}, None, {"criacao": "ontem", "expiracao": "?"}, {"criacao": None, "expiracao": 0},
         {"expiracao": True}, {"expiracao": 10**12}, {"expiracao": "9" * 18}, {"expiracao": 1e300},
+        {"expiracao": 1}, {"expiracao": 60}, {"expiracao": -3600}, {"expiracao": "60.0"}, {"expiracao": []},
     ],
 )  # fmt: skip
 def test_a_calendar_that_cannot_be_read_is_ours(answers: Answers, shop: Company, calendar: Any) -> None:
