@@ -135,8 +135,8 @@ class Connector:
         self, reader: Callable[[Any], T], path: str, name: str, start: datetime, end: datetime,
         left_out: wire.LeftOut | None = None, **filters: str,
     ) -> Iterator[T]:  # fmt: skip
-        number, pages = 0, 1
-        while number < pages:
+        number, items = 0, None
+        while True:
             query = {
                 "inicio": wire.instant(start),
                 "fim": wire.instant(end),
@@ -145,9 +145,13 @@ class Connector:
                 **filters,
             }
             answer = self._session.call("GET", path, query=query)
-            pages = _understood(lambda body: int(body["parametros"]["paginacao"]["quantidadeDePaginas"]), answer)
-            yield from _understood(lambda body: wire.readable(reader, body[name], left_out=left_out), answer)
-            number += 1
+            before, items = items, _understood(lambda body: wire.items(body, name), answer)
+            if number and items == before:  # the bank knows no pages
+                return
+            yield from _understood(lambda found: wire.readable(reader, found, left_out=left_out), items)
+            number, pages = number + 1, wire.page_count(answer)
+            if number >= pages if pages else not items:
+                return
 
 
 @contextlib.contextmanager

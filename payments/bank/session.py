@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from payments.bank import pace
+from payments.bank import pace, wire
 from payments.bank.port import (
     BankConflict,
     BankError,
@@ -118,10 +118,10 @@ class Session:
         if answer.status_code == 429:
             pace.told(self._name, answer.headers.get("Retry-After", ""))
         try:
-            fields = answer.json() if answer.is_success else {}
+            fields = wire.parse_json(answer.content) if answer.is_success else {}
             seconds = fields.get("expires_in")
             return Grant(str(fields["access_token"]), None if seconds is None else int(seconds))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except wire.UNREADABLE:
             raise BankUnavailable(f"HTTP {answer.status_code}", "no access token") from None
 
 
@@ -139,7 +139,7 @@ def _json(answer: httpx.Response, label: str) -> Any:
     if not answer.content:
         return {}
     try:
-        return answer.json()
+        return wire.parse_json(answer.content)
     except ValueError:
         raise BankUnknown("BrokenAnswer", f"{label}: HTTP {answer.status_code} without JSON") from None
 
@@ -151,12 +151,13 @@ def _error(answer: httpx.Response, label: str, *, sends: bool) -> BankError:
     """
     status = answer.status_code
     try:
-        problem = answer.json()
+        problem = wire.parse_json(answer.content)
     except ValueError:
         problem = None
     problem = problem if isinstance(problem, dict) else {}
-    code = str(problem.get("type", "")).rpartition("/")[2] or f"HTTP {status}"
-    detail = f"{label}: HTTP {status} {str(problem.get('detail', ''))[:300]}".strip()
+    # Both are kept in the database, as the reason why a refund or payment was refused.
+    code = wire.clean_text(str(problem.get("type") or "").rpartition("/")[2], 60) or f"HTTP {status}"
+    detail = f"{label}: HTTP {status} {wire.clean_text(str(problem.get('detail') or ''), 300)}".strip()
     if sends and status in {403, 503}:
         return BankUnknown(code, detail)
     if status in {401, 403, 429, 503}:  # 401, 403: our credentials and scopes, not the instruction

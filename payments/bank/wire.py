@@ -177,6 +177,19 @@ def readable(
     return found
 
 
+def items(body: Any, name: str) -> Any:
+    """The items of a list's page, unread. An empty page may lack them (`pix` is optional in the Pix API)."""
+    found = body.get(name) or []
+    if not found and name not in body and "parametros" not in body:
+        raise ValueError("no list")
+    return found
+
+
+def page_count(body: Any) -> int | None:
+    """How many pages a list has. None where the bank does not tell."""
+    return _whole_or_none(_object(_object(body.get("parametros")).get("paginacao")).get("quantidadeDePaginas"))
+
+
 def charge(body: Any) -> BankCharge:
     """A charge (cob). Its id and value must be right; other fields that cannot be read count as absent."""
     calendar = _object(body.get("calendario"))
@@ -188,7 +201,7 @@ def charge(body: Any) -> BankCharge:
         location=_text_or_empty(body.get("location"), 255).strip() or _text_or_empty(loc.get("location"), 255).strip(),
         br_code=_text_or_empty(body.get("pixCopiaECola"), 512).strip(),
         created_at=_moment_or_none(calendar.get("criacao")),
-        expires_in=_seconds_or_none(calendar.get("expiracao")),
+        expires_in=_whole_or_none(calendar.get("expiracao")),
         received=tuple(_optional(received, body.get("pix"), "endToEndId")),
     )
 
@@ -288,7 +301,7 @@ def _minted_at(end_to_end_id: str) -> datetime | None:
         return None
 
 
-def _seconds_or_none(value: Any) -> int | None:
+def _whole_or_none(value: Any) -> int | None:
     try:
         return None if isinstance(value, bool) else int(value)
     except UNREADABLE:

@@ -6,10 +6,12 @@ import json
 import logging
 import threading
 import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from django.db import connection
 
 from payments import bank
 from payments.bank.connector import PAGE, Connector
@@ -196,6 +198,108 @@ def test_of_what_is_sent_only_a_sure_answer_says_that_nothing_happened(
         finally:
             server.shutdown()
             thread.join()
+
+
+class _Odd(_Forbidding):
+    """A bank that answers every call with `status` and `body`."""
+
+    body = b""
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
+
+@pytest.fixture
+def odd(session: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, bytes], Connector]]:
+    """A connector to a bank that answers so."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Odd) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        connector = Connector(session(f"http://127.0.0.1:{server.server_address[1]}"))
+
+        def answering(status: int, body: bytes) -> Connector:
+            monkeypatch.setattr(_Odd, "status", status)
+            monkeypatch.setattr(_Odd, "body", body)
+            return connector
+
+        yield answering
+        server.shutdown()
+        thread.join()
+
+
+ONE = b'{"endToEndId": "E12345678202009091221abcdef12345", "valor": "1.00", "pagador": {"nome": "Jo\xc3\xa3o"}}'
+COUNTED = b'"parametros": {"paginacao": {"quantidadeDePaginas": %s}}'
+LISTS: list[tuple[bytes, int | None]] = [  # what a bank answers to GET /pix, and how many are in it; None: no list
+    (b'{%s, "pix": [%s]}' % (COUNTED % b"1", ONE), 1),
+    (b'{%s, "pix": [%s]}' % (COUNTED % b'"1"', ONE), 1),
+    (b'{%s, "pix": [%s]}' % (COUNTED % b"0", ONE), 1),
+    (b'{%s, "pix": [%s]}' % (COUNTED % b"null", ONE), 1),
+    (b'{"parametros": {"inicio": "?"}, "pix": [%s]}' % ONE, 1),
+    (b'{"parametros": null, "pix": [%s]}' % ONE, 1),
+    (b'{"pix": [%s]}' % ONE, 1),
+    (b'{"pix": %s}' % ONE, 1),
+    (b'{"pix": [null, 1, %s, {}]}' % ONE, 1),
+    (b'{"pix": [%s]}' % ONE.decode().encode("latin-1"), 1),
+    (b'{"pix": [%s]}' % ONE.replace(b"\xc3\xa3", b"\n\x01"), 1),
+    (b"{%s}" % (COUNTED % b"1"), 0),
+    (b'{%s, "pix": null}' % (COUNTED % b"1"), 0),
+    (b'{%s, "pix": {}}' % (COUNTED % b"1"), 0),
+    (b'{%s, "pix": ""}' % (COUNTED % b"1"), 0),
+    (b'{"pix": []}', 0),
+    (b'{"pix": 7}', None),
+    (b'{"erro": "manutencao"}', None),
+    (b"{}", None),
+    (b"[]", None),
+    (b"null", None),
+    (b"", None),
+    (b"<html>", None),
+    (b'{"pix": ' + b"[" * 100_000, None),
+]
+
+
+@pytest.mark.parametrize(("body", "found"), LISTS, ids=[str(body[:80]) for body, _ in LISTS])
+def test_a_list_is_read_however_the_bank_writes_it(
+    odd: Callable[[int, bytes], Connector], body: bytes, found: int | None
+) -> None:
+    connector = odd(200, body)
+    if found is None:
+        with pytest.raises(BankUnknown):
+            list(connector.list_received(*window()))
+    else:
+        assert len(list(connector.list_received(*window()))) == found
+
+
+PROBLEMS = [
+    b'{"type": "x/PixDevolucaoInvalida", "detail": "n\\u0000o"}',
+    b'{"type": "x/PixDevolucaoInvalida", "detail": "n\\ud800o"}',
+    b'{"type": "x/Pix\\u0000Devolucao", "detail": {"a": ["\\u0000"]}}',
+    b'{"type": null, "detail": null}',
+    b'{"type": "n\xe3o", "detail": "n\xe3o"}',
+    b'{"type": "%s", "detail": "%s"}' % (b"x" * 5000, b"y" * 5000),
+    b'["no object"]',
+    b"<html>no</html>",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b"",
+]
+
+
+@pytest.mark.parametrize("body", PROBLEMS, ids=[str(body[:60]) for body in PROBLEMS])
+def test_a_refusal_in_any_words_fits_a_database(odd: Callable[[int, bytes], Connector], body: bytes) -> None:
+    """It is kept as the reason of the refund or payment that it ends."""
+    with pytest.raises(BankRefused) as refused:
+        odd(400, body).read_return("a", "b")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s", [str(refused.value)])
+        assert cursor.fetchone()[0] == str(refused.value)
+    assert len(refused.value.code) < 100
 
 
 def test_an_answer_lost_after_the_effect_is_unknown_and_the_lookup_finds_it(
