@@ -80,7 +80,7 @@ def _doors(settings: Mapping[str, Any]) -> Iterator[str]:
         yield "ALLOWED_HOSTS must name hosts: with * anybody writes the links that we send"
     if not env.given("BANK_URL"):
         yield "BANK_URL must be set: production has no simulated bank"
-    elif settings["BANK_URL"] == "http://127.0.0.1:8100":
+    elif _loopback(settings["BANK_URL"]) and urlsplit(settings["BANK_URL"]).port == 8100:
         yield "BANK_URL is the simulator's"
     elif not settings["BANK_URL"].startswith("https://") and not _loopback(settings["BANK_URL"]):
         yield "BANK_URL must be https://: the client's secret goes over it (http only to a proxy on this machine)"

@@ -159,8 +159,12 @@ class Address(Body):
 
 
 def bare_tax_id(value: object) -> object:
-    """The number of a tax id given as an object, as answers have it, so that a customer may be sent back as it was read."""
-    return value.get("taxID") if isinstance(value, dict) else value
+    """The number of a tax id given as an object, as answers have it, so that a customer may be sent back as it was read.
+
+    One that is sent as a number has lost its leading zeros.
+    """
+    value = value.get("taxID") if isinstance(value, dict) else value
+    return str(value).zfill(11 if value < 10**11 else 14) if type(value) is int else value
 
 
 def decoded(identifier: str) -> str:

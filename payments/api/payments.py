@@ -100,7 +100,7 @@ class PaymentBody(Body):
     value: Annotated[int | None, Field(gt=0, le=MAX_VALUE, description="Centavos."), DIGITS] = None
     destinationAlias: Annotated[Text255 | None, Field(description="The Pix key to pay.")] = None
     destinationAliasType: Annotated[Literal["CPF", "CNPJ", "EMAIL", "PHONE", "RANDOM"] | None, CAPITALS] = None
-    qrCode: Annotated[Text | None, Field(max_length=512, description="The BR Code to pay.")] = None
+    qrCode: Annotated[Text | None, Field(max_length=1024, description="The BR Code to pay.")] = None
     holder: Receiver | None = None
     account: ReceiverAccount | None = None
     psp: Annotated[ReceiverBank | None, BeforeValidator(_ispb_alone)] = None
