@@ -49,8 +49,13 @@ Modality = Literal[
     "PERCENTAGE_PER_RUNNING_DAY_ADVANCE",
     "PERCENTAGE_PER_BUSINESS_DAY_ADVANCE",
 ]
-# Woovi's SDK for Node spells it the second way. Ignoring that would let another payer's money in.
-SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices("ensureSameTaxID", "ensureSameTaxId"))]
+# Woovi's SDK for Node spells it the second way, languages with their own style the others. Ignoring one would let another
+# payer's money in.
+SPELLED = (
+    "ensureSameTaxID", "ensureSameTaxId", "ensureSameTaxid", "ensuresametaxid",
+    "EnsureSameTaxID", "EnsureSameTaxId", "ensure_same_tax_id", "ensure_same_taxid",
+)  # fmt: skip
+SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices(*SPELLED))]
 
 
 class Customer(Body):
@@ -176,7 +181,7 @@ class ChargeFilter(Page):
 
     start: Annotated[Timestamp | None, Field(description="Created then or later (ISO 8601).")] = None
     end: Annotated[Timestamp | None, Field(description="Created then or before (ISO 8601).")] = None
-    status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
+    status: Annotated[Literal["ALL", "ACTIVE", "COMPLETED", "EXPIRED"], CAPITALS] = "ALL"
     customer: Annotated[Text255 | None, Field(description="The customer's correlationID.")] = None
     subscription: Annotated[Text255 | None, Field(description="Of a subscription. There are none yet.")] = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from typing import Any
@@ -23,6 +24,7 @@ from woovi.cache import LoadFailed, metrics
 from woovi.cache.oauth import Grant, OAuth2TokenCache
 
 CONNECT_SECONDS = 3.0
+_BEARER = re.compile(r"[!-~]+")  # what a header can carry
 CALLS = "bank.calls"  # the name under which they are counted, as the loads of a cache are: by all processes together
 # Failures before the request was sent: nothing can have happened.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
@@ -119,8 +121,10 @@ class Session:
             pace.told(self._name, answer.headers.get("Retry-After", ""))
         try:
             fields = wire.parse_json(answer.content) if answer.is_success else {}
-            seconds = fields.get("expires_in")
-            return Grant(str(fields["access_token"]), None if seconds is None else int(seconds))
+            token, seconds = fields["access_token"], fields.get("expires_in")
+            if not _BEARER.fullmatch(token):
+                raise ValueError("no token")
+            return Grant(token, None if seconds is None else int(seconds))
         except wire.UNREADABLE:
             raise BankUnavailable(f"HTTP {answer.status_code}", "no access token") from None
 

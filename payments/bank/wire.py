@@ -196,10 +196,10 @@ def charge(body: Any) -> BankCharge:
     loc = _object(body.get("loc"))
     return BankCharge(
         txid=_matching(_ID, body["txid"]),
-        status=_text_or_empty(body.get("status"), 40),
+        status=text_or_empty(body.get("status"), 40),
         value=centavos(body["valor"]["original"]),
-        location=_text_or_empty(body.get("location"), 255).strip() or _text_or_empty(loc.get("location"), 255).strip(),
-        br_code=_text_or_empty(body.get("pixCopiaECola"), 512).strip(),
+        location=text_or_empty(body.get("location"), 255).strip() or text_or_empty(loc.get("location"), 255).strip(),
+        br_code=text_or_empty(body.get("pixCopiaECola"), 512).strip(),
         created_at=_moment_or_none(calendar.get("criacao")),
         expires_in=_whole_or_none(calendar.get("expiracao")),
         received=tuple(_optional(received, body.get("pix"), "endToEndId")),
@@ -213,12 +213,12 @@ def received(body: Any) -> BankReceived:
     return BankReceived(
         end_to_end_id=end_to_end_id,
         txid=_matching_or_none(_ID, body.get("txid")),
-        pix_key=_text_or_empty(body.get("chave"), 77).strip(),
+        pix_key=text_or_empty(body.get("chave"), 77).strip(),
         value=centavos(body["valor"].strip()),
         paid_at=_moment_or_none(body.get("horario")) or _minted_at(end_to_end_id) or datetime.now(UTC),
-        payer_name=_text_or_empty(payer.get("nome"), 200),
+        payer_name=text_or_empty(payer.get("nome"), 200),
         payer_tax_id=_tax_id(payer.get("cpf"), 11) or _tax_id(payer.get("cnpj"), 14),
-        payer_message=_text_or_empty(body.get("infoPagador"), 140),
+        payer_message=text_or_empty(body.get("infoPagador"), 140),
         returns=tuple(_optional(returned, body.get("devolucoes"), "id")),
     )
 
@@ -227,12 +227,12 @@ def returned(body: Any) -> BankReturn:
     """A return (devolução)."""
     times = _object(body.get("horario"))
     return BankReturn(
-        return_id=_matching(_RETURN_ID, _text_or_empty(body["id"], 40).strip()),
+        return_id=_matching(_RETURN_ID, text_or_empty(body["id"], 40).strip()),
         end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
         value=centavos(body["valor"].strip()),
         status=ReturnStatus(body["status"].strip().upper()),
-        reason=_text_or_empty(body.get("motivo"), 140),
-        nature=_text_or_empty(body.get("natureza"), 40),
+        reason=text_or_empty(body.get("motivo"), 140),
+        nature=text_or_empty(body.get("natureza"), 40),
         settled_at=_moment_or_none(times.get("liquidacao")) or _moment_or_none(times.get("solicitacao")),
     )
 
@@ -244,7 +244,7 @@ def sent(body: Any) -> BankSent:
         end_to_end_id=_matching(_END_TO_END, body["endToEndId"]),
         value=centavos(body["valor"]),
         status=SendStatus(body["status"]),
-        reason=_text_or_empty(body.get("motivo"), 140),
+        reason=text_or_empty(body.get("motivo"), 140),
     )
 
 
@@ -329,7 +329,7 @@ def _matching_or_none(pattern: re.Pattern[str], text: Any) -> str:
     return text.strip() if isinstance(text, str) and pattern.fullmatch(text.strip()) else ""
 
 
-def _text_or_empty(text: object, longest: int) -> str:
+def text_or_empty(text: object, longest: int) -> str:
     """Free text. A number is written out; anything else but text counts as empty."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         text = str(text)

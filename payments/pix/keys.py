@@ -57,7 +57,7 @@ def parse(text: str) -> PixKey:
     Raises:
         InvalidKey: not a key of any type.
     """
-    text = _pasted(text).strip()
+    text = pasted(text).strip()
     if "@" in text:
         email = text.lower() if text.isascii() else text  # the Kelvin sign would become a k
         if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(email):
@@ -80,14 +80,14 @@ def parse_tax_id(text: str) -> str:
     Raises:
         InvalidKey: wrong length, characters or check digits, or one digit repeated.
     """
-    number = _PUNCTUATION.sub("", _pasted(text)).upper()
+    number = _PUNCTUATION.sub("", pasted(text)).upper()
     base = 9 if _CPF.fullmatch(number) else 12 if _CNPJ.fullmatch(number) else 0
     if base and len(set(number)) > 1 and number[base:] == check_digits(number[:base]):
         return number
     raise InvalidKey("not a valid CPF or CNPJ")
 
 
-def _pasted(text: str) -> str:
+def pasted(text: str) -> str:
     """Without the invisible characters that clipboards add, and with plain hyphens for the dashes of word processors."""
     if text.isascii():
         return text

@@ -81,6 +81,8 @@ def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datet
             refund = bank_returns.record(received, answer, now or timezone.now())
         if refund.status == Refund.Status.IN_PROCESSING:
             refund = resolve(refund.pk, answer, now)
+        elif answer.end_to_end_id:  # some banks tell it later, and their statement has the line under it
+            Refund.objects.filter(pk=refund.pk, end_to_end_id="").update(end_to_end_id=answer.end_to_end_id)
         if answer.status == CONTRADICTION.get(Refund.Status(refund.status)):
             # Both states are final, so an operator must decide. Until then `check_ledger` names the refund.
             log.error("Refund %s is %s, and the bank says %s", refund.pk, refund.status, answer.status)

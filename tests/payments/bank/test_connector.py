@@ -204,6 +204,14 @@ class _Odd(_Forbidding):
     """A bank that answers every call with `status` and `body`."""
 
     body = b""
+    token = b'{"access_token": "a", "expires_in": 3600}'
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.token)))
+        self.end_headers()
+        self.wfile.write(self.token)
 
     def do_GET(self) -> None:
         self.send_response(self.status)
@@ -274,6 +282,39 @@ def test_a_list_is_read_however_the_bank_writes_it(
             list(connector.list_received(*window()))
     else:
         assert len(list(connector.list_received(*window()))) == found
+
+
+TOKENS = [  # what a bank answers to POST /oauth/token, and whether that can be used
+    (b'{"access_token": "a.b-c_d~/+=", "expires_in": "3600"}', True),
+    (b'\xef\xbb\xbf{"access_token": "a", "expires_in": 3600.0, "token_type": "bearer"}', True),
+    (b'{"access_token": "a"}', True),
+    (b'{"access_token": "a", "expires_in": null}', True),
+    (b'{"access_token": "a", "expires_in": 1e999}', False),
+    (b'{"access_token": "a", "expires_in": "soon"}', False),
+    (b'{"access_token": "a", "expires_in": {}}', False),
+    (b'{"access_token": "\\u00e3"}', False),
+    (b'{"access_token": "a\\r\\nX: b"}', False),
+    (b'{"access_token": ""}', False),
+    (b'{"access_token": null}', False),
+    (b'{"access_token": 7}', False),
+    (b'{"access_token": ["a"]}', False),
+    (b'["a"]', False),
+    (b"", False),
+    (b"[" * 100_000, False),
+]
+
+
+@pytest.mark.parametrize(("token", "works"), TOKENS, ids=[str(token[:60]) for token, _ in TOKENS])
+def test_an_answer_without_a_token_is_a_bank_that_is_away(
+    odd: Callable[[int, bytes], Connector], monkeypatch: pytest.MonkeyPatch, token: bytes, works: bool
+) -> None:
+    monkeypatch.setattr(_Odd, "token", token)
+    connector = odd(200, b'{"saldo": "1.00"}')
+    if works:
+        assert connector.balance() == 100
+    else:
+        with pytest.raises(BankUnavailable):
+            connector.balance()
 
 
 PROBLEMS = [
