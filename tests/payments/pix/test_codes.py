@@ -31,7 +31,12 @@ def test_is_read(case: dict[str, Any]) -> None:
     assert {name: getattr(found, name) for name in case["right"]} == case["right"]
     assert decode(code(case).encode()) == found
     top, pix, _ = fields(code(case))  # what POST /decode/emv shows
-    assert (top["59"], top["60"], pix.get("01", ""), pix.get("25", "")) == (found.name, found.city, found.key, found.url)
+    assert (top["59"], top["60"], pix.get("01", ""), pix.get("25", "")) == (
+        found.name,
+        found.city,
+        found.key,
+        found.url,
+    )
 
 
 @each("refused")
