@@ -6,13 +6,15 @@ expired already, or return a Pix that was paid in time.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from payments.bank.port import BankCharge, BankReceived
 from payments.models import Charge
 from payments.pix import ids
 
 APART = timedelta(minutes=1)
+BEGAN = datetime(2020, 11, 3, tzinfo=UTC)  # Pix itself. A bank's empty date is of the year 1, or of 1970
+AHEAD = timedelta(days=366)  # no clock of ours is slower; the simulator pays a charge after its end, a year at most
 LONGEST = 31_536_000  # seconds, a year: no charge is made for longer, and a bank that says so counts in something else
 
 
@@ -29,17 +31,17 @@ def ends_at(charge: Charge, at_bank: BankCharge, now: datetime) -> datetime:
 
 
 def paid_at(received: BankReceived, charge: Charge | None, now: datetime) -> datetime:
-    """When the payer paid: not before the charge was created, and not after `now`.
+    """When the payer paid: not before the charge was created (without one: before there was Pix), and not after `now`.
 
     The end-to-end id has the minute by the clock of the payer's bank. Where both banks report a time in the future, our
     clock is slow, and theirs is taken.
     """
-    earliest = charge.created_at - APART if charge else datetime.min.replace(tzinfo=now.tzinfo)
+    earliest = charge.created_at - APART if charge else BEGAN
     latest = now + APART
     if earliest <= received.paid_at <= latest:
         return received.paid_at
     minted = _minute(received.end_to_end_id)
-    if minted and minted > latest and received.paid_at > latest:
+    if minted and latest < min(minted, received.paid_at) and max(minted, received.paid_at) < now + AHEAD:
         return received.paid_at
     return minted if minted and earliest <= minted <= latest else now
 

@@ -146,6 +146,20 @@ def test_a_pix_in_time_is_in_time_by_a_bank_hours_off(shop: Company, hours: int)
     assert abs(got.paid_at - now) <= timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("told", ["0001-01-01", "1970-01-01", "1899-12-30", "9999-12-31"])
+@pytest.mark.parametrize("minute", ["", "000101010000", "999912312359"])
+def test_an_empty_date_of_the_bank_is_no_time_of_a_payment(shop: Company, told: str, minute: str) -> None:
+    """Nor is that of an id. No page could show it in Brazil's time, and the Pix could not be returned any more."""
+    now = timezone.now().replace(microsecond=0)
+    minted = f"E99999008{minute or now.astimezone(UTC).strftime('%Y%m%d%H%M')}aaaaaaaaaaa"
+    paid = datetime.fromisoformat(f"{told}T00:00:00+00:00")
+
+    got = receiving.receive(making.pix(pix_key=shop.pix_key, paid_at=paid, end_to_end_id=minted), now)
+
+    assert got is not None
+    assert abs(got.paid_at - now) <= timedelta(minutes=1)
+
+
 def test_a_pix_that_came_late_is_late_by_a_bank_hours_slow(shop: Company) -> None:
     now = timezone.now().replace(microsecond=0)
     charge = making.charge(shop, created_at=now - timedelta(hours=2), expires_at=now - timedelta(hours=1))
