@@ -24,6 +24,7 @@ from woovi.cache import LoadFailed, metrics
 from woovi.cache.oauth import Grant, OAuth2TokenCache
 
 CONNECT_SECONDS = 3.0
+LONGEST = 86_400  # seconds that a token is kept, whatever the bank says: more than a number of Redis holds is an error
 _BEARER = re.compile(r"[!-~]+")  # what a header can carry
 CALLS = "bank.calls"  # the name under which they are counted, as the loads of a cache are: by all processes together
 # Failures before the request was sent: nothing can have happened.
@@ -124,7 +125,7 @@ class Session:
             token, seconds = fields["access_token"], fields.get("expires_in")
             if not _BEARER.fullmatch(token):
                 raise ValueError("no token")
-            return Grant(token, None if seconds is None else int(seconds))
+            return Grant(token, None if seconds is None else min(int(seconds), LONGEST))
         except wire.UNREADABLE:
             raise BankUnavailable(f"HTTP {answer.status_code}", "no access token") from None
 

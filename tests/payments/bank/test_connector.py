@@ -289,6 +289,8 @@ TOKENS = [  # what a bank answers to POST /oauth/token, and whether that can be 
     (b'\xef\xbb\xbf{"access_token": "a", "expires_in": 3600.0, "token_type": "bearer"}', True),
     (b'{"access_token": "a"}', True),
     (b'{"access_token": "a", "expires_in": null}', True),
+    (b'{"access_token": "a", "expires_in": 1000000000000000000000000000000}', True),
+    (b'{"access_token": "a", "expires_in": -5}', True),
     (b'{"access_token": "a", "expires_in": 1e999}', False),
     (b'{"access_token": "a", "expires_in": "soon"}', False),
     (b'{"access_token": "a", "expires_in": {}}', False),
