@@ -9,11 +9,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.db import connection
 
 from payments import bank
+from payments.bank import wire
 from payments.bank.connector import PAGE, Connector
 from payments.bank.port import (
     Bank,
@@ -29,6 +32,7 @@ from payments.bank.port import (
     SendOrder,
     SendStatus,
 )
+from payments.bank.session import Session
 from payments.pix import brcode, ids
 from tests.bank_process import PAYER, BankProcess, eventually
 from tests.payments.bank.conftest import Charge, Open
@@ -412,6 +416,32 @@ def test_pages_are_read_to_the_end(bank_process: BankProcess, charge: Charge, mo
     assert list(bank.current().list_received(start - timedelta(days=9), start - timedelta(days=8))) == []
     with pytest.raises(BankRefused):
         list(bank.current().list_received(end, start))
+
+
+def test_a_long_time_is_read_in_parts_which_no_bank_refuses(
+    bank_process: BankProcess, charge: Charge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some banks refuse to list more than five days at once, and after a long outage the cursor would never move."""
+    paid = bank_process.pay(charge().txid)["endToEndId"]
+    end = datetime.now(UTC)
+    asked, call = [], Session.call
+
+    def noted(self: Session, method: str, path: str, **more: Any) -> Any:
+        asked.append((more["query"]["inicio"], more["query"]["fim"]))
+        return call(self, method, path, **more)
+
+    monkeypatch.setattr(Session, "call", noted)
+    for days, parts in ((90, 18), (5, 1), (0, 1)):
+        asked.clear()
+        start = end - timedelta(days=days)
+        found = [pix.end_to_end_id for pix in bank.current().list_received(start, end)]
+        assert (paid in found) == bool(days)
+        assert len(asked) == parts
+        assert (asked[0][0], asked[-1][1]) == (wire.instant(start), wire.instant(end))
+        assert all(one[1] == other[0] for one, other in pairwise(asked))
+    asked.clear()
+    assert paid not in [pix.end_to_end_id for pix in bank.current().list_returned(end - timedelta(days=90), end)]
+    assert len(asked) == 18
 
 
 def test_sending_balance_and_statement_agree(connected: Bank, bank_process: BankProcess, charge: Charge) -> None:
