@@ -60,6 +60,7 @@ def reais(centavos: int) -> str:
 
 def centavos(text: str) -> int:
     """ "12.34" as 1234."""
+    text = text.strip()
     if not _VALUE.fullmatch(text):
         raise ValueError(f"{text!r} is no value")
     return int(text.replace(".", ""))
@@ -209,12 +210,12 @@ def charge(body: Any) -> BankCharge:
 def received(body: Any) -> BankReceived:
     """A received Pix. Its id and value must be right; other fields that cannot be read count as absent."""
     payer = _object(body.get("pagador"))
-    end_to_end_id = _matching(_END_TO_END, body["endToEndId"].strip())
+    end_to_end_id = _matching(_END_TO_END, body["endToEndId"])
     return BankReceived(
         end_to_end_id=end_to_end_id,
         txid=_matching_or_none(_ID, body.get("txid")),
         pix_key=text_or_empty(body.get("chave"), 77).strip(),
-        value=centavos(body["valor"].strip()),
+        value=centavos(body["valor"]),
         paid_at=_moment_or_none(body.get("horario")) or _minted_at(end_to_end_id) or datetime.now(UTC),
         payer_name=text_or_empty(payer.get("nome"), 200),
         payer_tax_id=_tax_id(payer.get("cpf"), 11) or _tax_id(payer.get("cnpj"), 14),
@@ -227,9 +228,9 @@ def returned(body: Any) -> BankReturn:
     """A return (devolução)."""
     times = _object(body.get("horario"))
     return BankReturn(
-        return_id=_matching(_RETURN_ID, text_or_empty(body["id"], 40).strip()),
+        return_id=_matching(_RETURN_ID, text_or_empty(body["id"], 40)),
         end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
-        value=centavos(body["valor"].strip()),
+        value=centavos(body["valor"]),
         status=ReturnStatus(body["status"].strip().upper()),
         reason=text_or_empty(body.get("motivo"), 140),
         nature=text_or_empty(body.get("natureza"), 40),
@@ -319,6 +320,7 @@ def _tax_id(value: Any, digits: int) -> str:
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:
+    text = text.strip()
     if not pattern.fullmatch(text):
         raise ValueError("an id has another shape")
     return text

@@ -72,6 +72,13 @@ def test_the_banks_code_is_kept_without_what_nobody_sees(answers: Answers, shop:
     assert create(shop, ChargeRequest("a", 1000)).br_code == told[0]
 
 
+def test_blanks_around_what_the_bank_answers_are_no_part_of_it(answers: Answers, shop: Company) -> None:
+    answers(
+        lambda cob: cob.update(txid=f" {cob['txid']}\n", valor={"original": " 10.00 "}, location=f" {cob['location']} ")
+    )
+    assert create(shop, ChargeRequest("a", 1000)).registered_at
+
+
 def test_the_address_may_stand_in_loc_alone(answers: Answers, shop: Company) -> None:
     def change(cob: dict[str, Any]) -> None:
         del cob["pixCopiaECola"], cob["location"]
