@@ -2,7 +2,7 @@
 
 from payments.models.cache import Cache
 from payments.models.charge import BankCursor, Charge, ReceivedPix, Refund
-from payments.models.company import Application, Company, User
+from payments.models.company import Application, Company, Logo, User
 from payments.models.customer import Customer
 from payments.models.ledger import Account, Entry, LedgerTransaction
 from payments.models.operations import RetentionMark, RowLock
@@ -31,6 +31,7 @@ __all__ = [
     "FurtherKey",
     "LedgerCheck",
     "LedgerTransaction",
+    "Logo",
     "MovementNote",
     "Payment",
     "PayoutBatch",

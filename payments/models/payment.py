@@ -122,6 +122,11 @@ class Payment(FencedModel):
             models.Index(fields=["company", "-id"], name="payments_of_company"),
             models.Index(fields=["company", "-id"], name="payments_alone", condition=Q(batch=None)),
             models.Index(
+                fields=["company", "-resolved_at"],
+                name="payments_failed",
+                condition=Q(batch=None, status="FAILED"),
+            ),
+            models.Index(
                 fields=["id"],
                 name="payment_in_trouble",
                 condition=Q(status="QUARANTINED") | Q(contradicted_at__isnull=False),

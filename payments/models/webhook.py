@@ -29,6 +29,7 @@ class WebhookEndpoint(models.Model):
     is_active = models.BooleanField(default=True)
     failures = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)  # when the first of these pauses began
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True)

@@ -8,11 +8,13 @@ from django.utils.translation import gettext_lazy as _
 from payments.money import format_reais
 from payments.selectors.balances import balance
 from payments.selectors.charges import state
+from payments.selectors.notices import unread
 
 register = template.Library()
 register.filter("state", state)
 register.filter("reais", format_reais)
 register.simple_tag(balance, name="balance_of")
+register.simple_tag(unread, name="unread_of")
 
 STATUSES = {
     "ACTIVE": _("Waiting"),
@@ -97,6 +99,23 @@ MOMENTS = {
 def moment_label(what: str) -> str:
     """A step of a charge's timeline in the reader's language."""
     return str(MOMENTS.get(what, what))
+
+
+NOTICES = {
+    "received": _("Payment received"),
+    "refund_done": _("Returned to the payer"),
+    "refund_refused": _("The bank refused the return"),
+    "payment_failed": _("A payment failed: its money is back"),
+    "batch_done": _("A batch was paid"),
+    "batch_partly": _("A batch ended, not all of it was paid"),
+    "webhook_failing": _("A webhook fails: your server does not accept it"),
+}
+
+
+@register.filter
+def notice_label(kind: str) -> str:
+    """What a notice tells, in the reader's language."""
+    return str(NOTICES.get(kind, kind))
 
 
 MOVEMENTS = {

@@ -18,6 +18,8 @@ from payments.web import (
     developers,
     docs,
     limits,
+    logos,
+    notices,
     passwords,
     pay,
     payments,
@@ -27,6 +29,7 @@ from payments.web import (
     sessions,
     sign_up,
     statement,
+    subaccount_ends,
     subaccounts,
     team,
 )
@@ -35,6 +38,8 @@ app_name = "web"
 urlpatterns = [
     path("", dashboard.show, name="dashboard"),
     path("balance", dashboard.balance, name="balance"),
+    path("notices", notices.show, name="notices"),
+    path("notices/bell", notices.bell, name="bell"),
     path("charges", charge_list.listing, name="charges"),
     path("charges.csv", charge_list.export, name="charges-file"),
     path("charges/new", charges.blank, name="charge-new"),
@@ -57,6 +62,7 @@ urlpatterns = [
     path("developers/webhooks/new", developers.new, name="webhook-new"),
     path("developers/webhooks/<slug:public_id>", developers.webhook, name="webhook"),
     path("developers/webhooks/<slug:public_id>/leave", developers.leave, name="webhook-leave"),
+    path("developers/webhooks/<slug:public_id>/stop", developers.stop, name="webhook-stop"),
     path("developers/webhooks/<slug:public_id>/<uuid:event_id>", developers.delivery, name="delivery"),
     re_path(
         rf"^developers/webhooks/(?P<public_id>\w+)/(?P<action>{'|'.join(developers.ACTIONS)})$",
@@ -68,8 +74,12 @@ urlpatterns = [
     path("developers/applications/<slug:client_id>/rotate", applications.rotate, name="application-rotate"),
     path("developers/applications/<slug:client_id>/disable", applications.disable, name="application-disable"),
     path("team", team.show, name="team"),
+    path("team/<int:user_id>/leave", team.leave, name="team-leave"),
     re_path(rf"^team/(?P<user_id>\d{{1,18}})/(?P<action>{'|'.join(team.ACTIONS)})$", team.act, name="team-act"),
     path("limits", limits.show, name="limits"),
+    path("preferences", logos.show, name="preferences"),
+    path("preferences/logo/remove", logos.remove, name="logo-remove"),
+    path("logos/<uuid:key>", logos.picture, name="logo"),
     path("statement", statement.show, name="statement"),
     re_path(r"^statement\.(?P<form>csv|ofx)$", statement.export, name="statement-file"),
     re_path(r"^receipts/(?P<kind>pix|refund|payment)/(?P<public_id>\w+)$", statement.receipt, name="receipt"),
@@ -77,6 +87,7 @@ urlpatterns = [
     path("payments/new", payments.blank, name="payment-new"),
     path("payments/new/<uuid:correlation_id>", payments.new, name="payment-form"),
     path("payments/<slug:public_id>", payments.show, name="payment"),
+    path("payments/<slug:public_id>/leave", payments.leave, name="payment-leave"),
     re_path(
         rf"^payments/(?P<public_id>\w+)/(?P<action>{'|'.join(payments.ACTIONS)})$", payments.act, name="payment-act"
     ),
@@ -84,6 +95,8 @@ urlpatterns = [
     path("subaccounts/new", subaccounts.new, name="subaccount-new"),
     path("subaccounts/<int:pk>", subaccounts.show, name="subaccount"),
     path("subaccounts/<int:pk>/move", subaccounts.move, name="subaccount-move"),
+    path("subaccounts/<int:pk>/withdraw", subaccount_ends.withdraw, name="subaccount-withdraw"),
+    path("subaccounts/<int:pk>/close", subaccount_ends.close, name="subaccount-close"),
     path("batches", batches.listing, name="batches"),
     path("batches/template.csv", batches.template, name="batch-template"),
     path("batches/<slug:public_id>", batches.show, name="batch"),

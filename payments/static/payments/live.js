@@ -5,7 +5,7 @@
 (() => {
   const SILENCE = 60_000;   // ms without a frame (a heartbeat comes every 25 s): the connection is dead
   const LONGEST = 20_000;   // ms, longest wait before the next try
-  const POLL = 5_000;       // ms between two readings while the server hears of events late
+  const POLL = 5_000;       // ms between two readings while the server hears of events late, or of what is no event
   const GAP = 300;          // ms between two readings, so that a burst of events is one
 
   const pulse = document.getElementById("pulse");
@@ -150,7 +150,9 @@
   }
   setInterval(() => {
     if (socket && Date.now() - heard > SILENCE) lose();
-    if (slow && Date.now() - settledAt > POLL) read();
+    // The tries of a delivery are no events, or each of them would be delivered: a part that waits for one says so.
+    const waits = slow || document.querySelector("[data-waits]");
+    if (waits && !document.hidden && Date.now() - settledAt > POLL) read();
     show();
   }, 1000);
   addEventListener("beforeunload", () => { leaving = Date.now(); });

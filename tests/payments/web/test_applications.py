@@ -143,5 +143,5 @@ def test_a_viewer_looks_and_the_list_costs_no_query_each(
         companies.issue_application(company, f"shop {number}")
     companies.issue_application(making.company(), "theirs")
     # Session, person, company, head of its log, webhooks, AppIDs, the balance.
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         assert "theirs" not in client.get("/developers").content.decode()
