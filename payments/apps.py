@@ -10,6 +10,7 @@ class PaymentsConfig(AppConfig):
         from payments.services import (
             devices,  # noqa: F401 (listens to log-ins)
             roles,
+            security,  # noqa: F401 (listens to log-ins)
         )
 
         post_migrate.connect(roles.ship, sender=self)

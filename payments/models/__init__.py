@@ -12,6 +12,7 @@ from payments.models.pix_key import FurtherKey, PixKeyMovement
 from payments.models.proposal import Proposal
 from payments.models.qr_code import QrCode
 from payments.models.reconciliation import BankDay, BankDifference, LedgerCheck, SetAsidePix
+from payments.models.security import SecurityEvent
 from payments.models.subaccount import MovementNote, Subaccount
 from payments.models.switch import Switch
 from payments.models.transfer_period import TransferPeriod
@@ -45,6 +46,7 @@ __all__ = [
     "Refund",
     "RetentionMark",
     "RowLock",
+    "SecurityEvent",
     "SetAsidePix",
     "Subaccount",
     "Switch",

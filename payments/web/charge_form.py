@@ -83,6 +83,8 @@ class ChargeForm(forms.Form):
 
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if company.charge_expires_in in dict(self.EXPIRIES):  # operators may have chosen another
+            self.fields["expires_in"].initial = company.charge_expires_in
         self.subaccounts = list(subaccounts.listing(company)[:CHOICES])
         self.fields["subaccount"] = SubaccountField(self.subaccounts, _("Your balance"), label=_("Goes to"))
         for number in range(PARTS):

@@ -1,16 +1,15 @@
-"""The company's logo: its page, and the picture itself, which shoppers see."""
+"""The company's logo: its change, and the picture itself, which shoppers see."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import condition, require_http_methods, require_safe
+from django.views.decorators.http import condition, require_http_methods, require_POST, require_safe
 
 from payments.models import Charge, Logo
 from payments.refusals import translated
@@ -19,25 +18,18 @@ from payments.selectors import charges, qr_codes
 from payments.services import images, logos
 from payments.services.errors import ServiceError
 from payments.web.access import MerchantRequest, merchant, needs
+from payments.web.preferences import LogoForm, page
 from woovi.ratelimit.middleware import rate_limit
 
 NEWEST = 1_000  # charges, among which the open ones are counted
 
 
-class LogoForm(forms.Form):
-    """A picture."""
-
-    logo = forms.FileField(
-        label=_("Picture"), widget=forms.FileInput({"accept": "image/png,image/jpeg,image/webp"}), max_length=255
-    )
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_POST
 @merchant
 @needs(MANAGE)
-def show(request: MerchantRequest) -> HttpResponse:
-    """How the company looks to its payers, and the form that changes its logo."""
-    form = LogoForm(request.POST, request.FILES) if request.method == "POST" else LogoForm()
+def put(request: MerchantRequest) -> HttpResponse:
+    """Change the logo."""
+    form = LogoForm(request.POST, request.FILES)
     if form.is_valid():
         try:
             logos.put(request.company, form.cleaned_data["logo"].read(images.LARGEST + 1))
@@ -46,8 +38,7 @@ def show(request: MerchantRequest) -> HttpResponse:
         else:
             messages.success(request, _("Your payers see this logo from now on."))
             return redirect("web:preferences")
-    context = {"form": form, "most": images.MOST, "least": images.LEAST, "kilobytes": images.LARGEST // 1000}
-    return render(request, "web/preferences.html", context, status=422 if form.errors else 200)
+    return page(request, None, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

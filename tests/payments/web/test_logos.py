@@ -19,7 +19,7 @@ ADDRESS = re.compile(r'class="logo" src="(/logos/[^"]+)"')
 
 def send(browser: Client, data: bytes, name: str = "logo.png") -> tuple[int, str]:
     """Upload it. Returns the status and the page."""
-    answer = browser.post("/preferences", {"logo": SimpleUploadedFile(name, data)}, follow=True)
+    answer = browser.post("/preferences/logo", {"logo": SimpleUploadedFile(name, data)}, follow=True)
     return answer.status_code, answer.content.decode()
 
 
@@ -74,6 +74,15 @@ def test_what_is_no_logo_is_refused_and_the_old_one_stays(merchant: Client, comp
     ):
         status, page = send(merchant, data, name)
         assert (status, 'id="id_logo_error"' in page) == (422, True), name
-    assert merchant.post("/preferences", {}).status_code == 422
+    assert merchant.post("/preferences/logo", {}).status_code == 422
     company.refresh_from_db()
     assert company.logo_key == key
+
+
+def test_new_charges_last_as_long_as_the_company_likes(merchant: Client, company: Company) -> None:
+    assert merchant.post("/preferences", {"expires_in": 61}).status_code == 422
+    assert merchant.post("/preferences", {"expires_in": 3_600}).status_code == 302
+    for path in ("/preferences", "/charges/new"):
+        assert '<option value="3600" selected>' in merchant.get(path, follow=True).content.decode()
+    company.refresh_from_db()
+    assert company.charge_expires_in == 3_600
