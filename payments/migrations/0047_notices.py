@@ -14,8 +14,8 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             "refund",
             models.Index(
-                condition=models.Q(("resolved_at__isnull", False)),
-                fields=["company", "-resolved_at"],
+                condition=models.Q(("automatic", False), ("resolved_at__isnull", False)),
+                fields=["company", "status", "-resolved_at"],
                 name="refunds_ended",
             ),
         ),

@@ -258,7 +258,9 @@ class Refund(FencedModel):
         indexes = [
             models.Index(fields=["created_at"], name="refund_open", condition=Q(status="IN_PROCESSING")),
             models.Index(
-                fields=["company", "-resolved_at"], name="refunds_ended", condition=Q(resolved_at__isnull=False)
+                fields=["company", "status", "-resolved_at"],
+                name="refunds_ended",
+                condition=Q(automatic=False, resolved_at__isnull=False),
             ),
             models.Index(fields=["id"], name="refund_contradicted", condition=Q(contradicted_at__isnull=False)),
             BrinIndex(fields=["resolved_at"], name="refund_by_time"),
