@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +20,8 @@ _PERCENT = re.compile(r"(\d{1,3})(?:,(\d{1,2}))?\s*%", re.ASCII)
 WHOLE = 10_000  # hundredths of a percent
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """A part of a charge: so many centavos, or hundredths of a percent of its value."""
 
     centavos: int = 0
@@ -37,7 +39,7 @@ class PartField(Text):
         attrs = {"placeholder": _("12,34 or 10 %"), "autocomplete": "off"}
         super().__init__(max_length=20, required=False, widget=forms.TextInput(attrs), **kwargs)
 
-    def clean(self, value: Any) -> Part | None:  # type: ignore[override]
+    def clean(self, value: Any) -> Part | None:
         text = super().clean(value)
         if not text:
             return None
@@ -107,7 +109,8 @@ class ChargeForm(forms.Form):
         data = super().clean() or {}
         if data.get("customer_tax_id") and not data.get("customer_name"):
             self.add_error("customer_name", _("A customer with a CPF or CNPJ needs a name."))
-        data["parts"] = [part for number in range(PARTS) if (part := self._part(data, number))]
+        found = (self._part(data, number) for number in range(PARTS))
+        data["parts"] = [part for part in found if part]
         if data["parts"] and data.get("subaccount"):
             self.add_error("subaccount", _("Either one sub-account gets everything, or some get parts of it."))
         return data

@@ -57,5 +57,5 @@ class Choose(PasswordResetConfirmView):
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, _("Your password was changed. Log in with the new one."))
         changed = super().form_valid(form)
-        security.note(self.user, SecurityEvent.Kind.PASSWORD, self.request)
+        security.note(form.user, SecurityEvent.Kind.PASSWORD, self.request)
         return changed

@@ -20,6 +20,7 @@
   let slow = false;                             // the server hears of events late
   let greeted = false, goal = 0;                // the log's last number, as the server said
   let fresh = Date.now(), lost = 0;             // times: of the last reading, of losing the connection
+  let missed = 0;                               // payments that came while the page was hidden
   let reading = 0, again = false, failed = false, after = 0;
   const last = new Map();                       // part's id -> its last answer: an equal one is not swapped in
 
@@ -58,6 +59,7 @@
     settledAt = Date.now();
     if (!failed) { fresh = settledAt; if (socket?.readyState === WebSocket.OPEN) lost = 0; }
     document.body.classList.remove("reading");
+    title();
     say();
     show();
     if (again) read();
@@ -113,7 +115,8 @@
     } else if (frame.type === "event" && frame.seq > cursor) {
       if (frame.seq > cursor + 1) return lose();  // a gap, which should not happen: connect again from the cursor
       cursor = frame.seq;
-      if (frame.topic === "OPENPIX:CHARGE_COMPLETED") toast(frame.payload.charge.value);
+      const {topic, payload} = frame;  // a Pix by a static QR code pays no charge
+      if (topic === "OPENPIX:CHARGE_COMPLETED" || topic === "OPENPIX:TRANSACTION_RECEIVED" && !payload.charge) received(payload.pix.value);
       read();
     } else if (frame.type === "head") {
       if (cursor < goal) return lose();           // a whole heartbeat behind: something is missing
@@ -125,6 +128,16 @@
       cursor = goal = frame.head;
       read();
     }
+  }
+  function received(value) {
+    if (document.hidden) missed += 1;
+    title();
+    toast(value);
+  }
+  // Who is at another tab sees in this one's title how many payments came.
+  function title() {
+    const plain = document.title.replace(/^\(\d+\) /, ""), told = missed ? `(${missed}) ${plain}` : plain;
+    if (document.title !== told) document.title = told;
   }
   function toast(value) {
     const toasts = document.getElementById("toasts"), made = document.createElement("p");
@@ -144,6 +157,8 @@
   }
   function resume() {
     if (document.hidden) return;
+    missed = 0;
+    title();
     tries = 0;
     if (socket?.readyState === WebSocket.OPEN) read(); else connect();
     show();
