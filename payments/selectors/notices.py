@@ -1,4 +1,5 @@
-"""What happened while somebody was away: Pix received, refunds done or refused, payments failed, batches ended, webhooks failing.
+"""What happened while somebody was away: Pix received, refunds done or refused, payments failed, batches ended, webhooks
+failing; and for who may approve: what waits for it.
 
 Nothing is stored but when each person last read: the facts themselves are the notices. Rejected: the event log, where a batch
 of a million rows would bury everything else. Each kind is a few rows of one index, so a reading costs the same whatever the
@@ -14,11 +15,12 @@ from django.db.models import BigIntegerField, F, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
 from payments.models import Company, Payment, PayoutBatch, ReceivedPix, Refund, User, WebhookEndpoint
+from payments.rights import APPROVE, RIGHTS
 from payments.selectors.overview import CREDITED
 
 MOST = 50  # notices of a page
 COUNTED = 100  # so many unread ones, and more, are "99+"
-TROUBLE = ("refund_refused", "payment_failed", "batch_partly", "webhook_failing")
+RECENT = 500  # payments, among which those that wait for approval are looked for
 NO_MONEY = Cast(Value(None), BigIntegerField())
 VALUE, NO_WORDS = F("value"), Value("")
 
@@ -34,16 +36,15 @@ class Notice(NamedTuple):
     public_id: str
 
 
-def latest(company: Company, trouble: bool = False) -> list[Notice]:
-    """The newest of the company's notices, newest first; with `trouble`, of those that somebody should look into."""
-    return [Notice(*row) for row in _union(_sources(company, trouble), MOST)]
+def latest(user: User, trouble: bool = False) -> list[Notice]:
+    """The person's newest notices, newest first; with `trouble`, of those that somebody should look into."""
+    return [Notice(*row) for row in _union(_sources(user, trouble), MOST)]
 
 
 def unread(user: User) -> int:
     """How many the person has not read, at most COUNTED."""
-    assert user.company
     since = user.notices_read_at or user.date_joined
-    return len(_union([rows.filter(at__gt=since) for rows in _sources(user.company)], COUNTED))
+    return len(_union([rows.filter(at__gt=since) for rows in _sources(user)], COUNTED))
 
 
 def read(user: User, until: datetime) -> None:
@@ -57,7 +58,9 @@ def _union(sources: list[QuerySet[Any, Any]], most: int) -> list[Any]:
     return list(first.union(*others, all=True).order_by("-at")[:most])
 
 
-def _sources(company: Company, trouble: bool = False) -> list[QuerySet[Any, Any]]:
+def _sources(user: User, trouble: bool = False) -> list[QuerySet[Any, Any]]:
+    company = user.company
+    assert company
     refunds = Refund.objects.filter(company=company, resolved_at__isnull=False, automatic=False)
     of_charge = Coalesce("charge__public_id", NO_WORDS)
     refused = refunds.filter(status=Refund.Status.REJECTED)
@@ -73,6 +76,8 @@ def _sources(company: Company, trouble: bool = False) -> list[QuerySet[Any, Any]
         _as(ended.exclude(whole), "batch_partly", "finished_at", value=F("total"), words=F("name")),
         _as(failing, "webhook_failing", "failing_since", value=NO_MONEY, words=F("name")),
     ]
+    if APPROVE in RIGHTS[user.role]:
+        found += _to_approve(user, company)
     if trouble:
         return found
     received = ReceivedPix.objects.filter(CREDITED, company=company)
@@ -82,6 +87,19 @@ def _sources(company: Company, trouble: bool = False) -> list[QuerySet[Any, Any]
         _as(done, "refund_done", "resolved_at", charge=of_charge, words=F("comment")),
         _as(ended.filter(whole), "batch_done", "finished_at", value=F("total"), words=F("name")),
         *found,
+    ]
+
+
+def _to_approve(user: User, company: Company) -> list[QuerySet[Any, Any]]:
+    """What others made and this person may approve: no row of theirs, and of payments only the newest are looked through."""
+    newest = Payment.objects.filter(company=company, batch=None).order_by("-id").values("pk")[:RECENT]
+    waiting = Payment.objects.filter(pk__in=newest, status=Payment.Status.CREATED).exclude(maker=user)
+    batches = PayoutBatch.objects.filter(company=company, status=PayoutBatch.Status.AWAITING_APPROVAL).exclude(
+        maker=user
+    )
+    return [
+        _as(waiting, "payment_waits", "created_at", words=F("comment")),
+        _as(batches, "batch_waits", "created_at", value=F("total"), words=F("name")),
     ]
 
 

@@ -108,6 +108,8 @@ NOTICES = {
     "payment_failed": _("A payment failed: its money is back"),
     "batch_done": _("A batch was paid"),
     "batch_partly": _("A batch ended, not all of it was paid"),
+    "payment_waits": _("A payment waits for your approval"),
+    "batch_waits": _("A batch waits for your approval"),
     "webhook_failing": _("A webhook fails: your server does not accept it"),
 }
 

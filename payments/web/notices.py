@@ -15,7 +15,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from payments.selectors import notices as select
 from payments.web.access import MerchantRequest, merchant
 
-PAGES = {"payment_failed": "payment", "batch_done": "batch", "batch_partly": "batch", "webhook_failing": "webhook"}
+PAGES = {
+    "payment_failed": "payment",
+    "payment_waits": "payment",
+    "batch_done": "batch",
+    "batch_partly": "batch",
+    "batch_waits": "batch",
+    "webhook_failing": "webhook",
+}
 
 
 class Row(NamedTuple):
@@ -37,7 +44,7 @@ def show(request: MerchantRequest) -> HttpResponse:
         return redirect("web:notices")
     only = request.GET.get("only") == "trouble"
     since = request.user.notices_read_at or request.user.date_joined
-    rows = [Row(one, _path(one), one.at > since) for one in select.latest(request.company, only)]
+    rows = [Row(one, _path(one), one.at > since) for one in select.latest(request.user, only)]
     context = {"rows": rows, "trouble": only, "until": rows[0].notice.at.isoformat() if rows else ""}
     return render(request, "web/parts/notices.html" if request.htmx else "web/notices.html", context)
 

@@ -18,6 +18,7 @@ from payments.models import Company, Payment, User
 from payments.pix import brcode, ids, keys
 from payments.services import companies, frozen, pix_keys, references
 from payments.services.errors import Duplicate, Invalid, Unavailable
+from woovi import outbox
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,8 @@ def write(company: Company, order: PaymentOrder, now: datetime | None = None, *,
             if references.in_batches(company.pk, order.correlation_id):
                 raise Duplicate(ALREADY, "correlationID")
             payment.save(force_insert=True)
+            if maker:  # refreshes the pages of who may approve it; what programs make, they approve
+                outbox.write("payment.requested", str(company.pk), {"payment_id": payment.pk})
     except IntegrityError as error:
         if Payment.objects.filter(company=company, batch=None, correlation_id=order.correlation_id).exists():
             raise Duplicate(ALREADY, "correlationID") from error
