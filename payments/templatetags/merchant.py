@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from payments.money import format_reais
 from payments.selectors.balances import balance
@@ -38,7 +43,7 @@ BATCHES = {
     "AWAITING_APPROVAL": _("Waiting for approval"),
     "RUNNING": _("Being paid"),
     "PAUSED": _("Paused"),
-    "DONE": _("Paid"),
+    "DONE": pgettext_lazy("batch", "Paid"),
     "PARTIAL": _("Paid in part"),
     "CANCELLED": _("Cancelled"),
 }
@@ -97,6 +102,12 @@ MOMENTS = {
 def moment_label(what: str) -> str:
     """A step of a charge's timeline in the reader's language."""
     return str(MOMENTS.get(what, what))
+
+
+@register.filter
+def breakable(name: str) -> SafeString:
+    """A name such as `OPENPIX:CHARGE_COMPLETED`, which a narrow line breaks between its words."""
+    return SafeString(re.sub("([:_])", r"\1<wbr>", escape(name)))
 
 
 MOVEMENTS = {

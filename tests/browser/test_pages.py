@@ -35,7 +35,8 @@ def fill(company: Company) -> dict[str, Charge]:
             br_code="00020101021226770014br.gov.bcb.pix2555pix.bank.example/qr/v2/cob/6e4a2b5204000053039865802BR6304A1B2",
         )
         if number % 3 < 2 and number < 29:
-            receiving.receive(making.pix(charge, paid_at=at + timedelta(seconds=40), payer_name="Ana Souza"))
+            paid_at = at + timedelta(seconds=40)
+            receiving.receive(making.pix(charge, paid_at=paid_at, payer_name="Ana Souza"), paid_at)
         elif number < 20:
             Charge.objects.filter(pk=charge.pk).update(status="EXPIRED", expires_at=at + timedelta(minutes=10))
         charge.refresh_from_db()

@@ -10,9 +10,10 @@
 
   const pulse = document.getElementById("pulse");
   const banner = document.getElementById("banner");
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", timeZone: "America/Sao_Paulo"});
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", hourCycle: "h23", timeZone: "America/Sao_Paulo"});
 
-  const reais = new Intl.NumberFormat(document.documentElement.lang, {style: "currency", currency: "BRL"});
+  // As the server writes values, in either language.
+  const reais = new Intl.NumberFormat("pt-BR", {style: "currency", currency: "BRL"});
 
   let socket = null, tries = 0, retry = 0, heard = 0;
   let cursor = Number(pulse.dataset.cursor);    // the number of the last event that this page has seen
@@ -160,9 +161,9 @@
   document.addEventListener("visibilitychange", resume);
 
   /* ── menus, and forms that are sent once ── */
-  document.addEventListener("click", (event) => {
+  ["click", "focusin"].forEach((kind) => document.addEventListener(kind, (event) => {
     document.querySelectorAll("details.menu[open]").forEach((menu) => menu.contains(event.target) || menu.removeAttribute("open"));
-  });
+  }));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; menu.firstElementChild.focus(); });
   });
@@ -172,7 +173,7 @@
     if (event.target.dataset.sent) { event.preventDefault(); return; }
     event.target.dataset.sent = "yes";
     button.setAttribute("aria-busy", "true");
-    button.textContent = button.dataset.busy;
+    button.textContent = button.dataset.busy ?? button.textContent;
   });
 
   // Registered after htmx, which initialises the page at the same event.

@@ -27,7 +27,7 @@ def test_what_is_agreed_used_and_left(
     page = text(merchant, "/limits")
     assert page.count("No limit") == 3
     assert 'id="left"' not in page
-    assert all(words in page for words in ("0,80 %", "R$ 0,50", "R$ 5,00"))
+    assert all(words in page for words in ("0.80%", "R$ 0,50", "R$ 5,00"))
     company.payment_limit, company.day_limit, company.night_limit, company.payments_frozen = (
         10_000,
         50_000,
