@@ -85,6 +85,29 @@ def test_the_keyboard_reaches_everything_visibly(make_person: Callable[..., Pers
     assert set(seen) == {"solid"}
 
 
+def test_the_menu_closes_behind_the_keyboard(make_person: Callable[..., Person]) -> None:
+    page = make_person().page
+    page.focus(".menu summary")
+    page.keyboard.press("Enter")
+    expect(page.locator(".menu[open]")).to_be_visible()
+    for _ in range(page.locator(".menu-in :is(a, button)").count()):
+        page.keyboard.press("Tab")
+        expect(page.locator(".menu[open] :focus")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator(".menu[open]")).to_have_count(0)
+
+
+def test_a_button_keeps_its_words_while_its_form_is_sent(make_person: Callable[..., Person]) -> None:
+    page = make_person().page
+    page.goto("/qr-codes/new")
+    shown = page.eval_on_selector(
+        "form[data-once] button.primary",
+        """button => { button.form.addEventListener("submit", (event) => event.preventDefault()); button.click();
+                       return [button.getAttribute("aria-busy"), button.textContent]; }""",
+    )
+    assert shown == ["true", "Criar o QR Code"]
+
+
 def test_outer_pages(open_page: Callable[..., Page], transactional_db: None, faults: list[str]) -> None:
     for language, size in (("pt-BR", PHONE), ("en-US", DESKTOP)):
         page = open_page(size, locale=language)

@@ -130,7 +130,7 @@ def test_a_file_that_does_not_fit_into_memory_is_read_from_the_disk(maker: Clien
 def test_rows_to_correct_are_named(maker: Client) -> None:
     page = upload(maker, HEADER + "a;nobody;1,00;\n")
     text = maker.get(page).content.decode()
-    assert "1 rows cannot be paid" in text
+    assert "Rows that cannot be paid: 1" in text
     assert "Line 2, chave: not a valid CPF or CNPJ, nor another Pix key" in text
 
 
