@@ -36,7 +36,7 @@ def _past(demo: Company) -> None:
     for ago in range(1, 30):
         at = morning - timedelta(days=ago)
         if at.weekday() < 6:
-            value = 250_000 + 41_700 * (ago * 7 % 11)
+            value = 150_000 + 41_700 * (ago * 7 % 11)
             charge = making.charge(
                 demo, value, created_at=at, expires_at=at + timedelta(days=1), comment="Pedido na loja"
             )
