@@ -163,6 +163,17 @@ REFUSALS = [
 ]  # fmt: skip
 
 
+# Why a webhook's address cannot be called or did not accept a call, as `woovi.http` says it, and the words for pages.
+CALLS = [
+    ("its host has no address", _("its host has no address")),
+    ("its host is not on the public internet", _("its host is not on the public internet")),
+    ("not an http|not a URL", _("it is no http or https address")),
+    ("a URL is no place for a password", _("an address is no place for a password")),
+    (r"\w+Timeout", _("it did not answer in time")),
+    (".*Connection refused", _("nothing answers there")),
+]
+
+
 def translated(error: ServiceError) -> str:
     """The refusal in the reader's language. A message without a sentence here is shown as it is."""
     for pattern, words in REFUSALS:
@@ -170,6 +181,8 @@ def translated(error: ServiceError) -> str:
             parts = match.groupdict()
             if "left" in parts:
                 parts["left"] = format_reais(int(parts["left"]))
+            if why := parts.get("why"):
+                parts["why"] = next((str(said) for start, said in CALLS if re.match(start, why)), why)
             return str(words) % parts
     if isinstance(error, Unavailable):
         return str(_("It cannot be done just now. Try again in a moment."))
