@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [("payments", "0046_refund_maker")]
 
     operations = [
-        migrations.AddField("charge", "pix_key", models.CharField(blank=True, db_default="", max_length=77)),
+        migrations.AddField("charge", "pix_key", models.CharField(blank=True, db_default="", default="", max_length=77)),
         migrations.AddField("furtherkey", "removing_since", models.DateTimeField(null=True)),
         migrations.AddIndex(
             "furtherkey",

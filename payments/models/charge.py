@@ -86,7 +86,7 @@ class Charge(FencedModel):
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     txid = models.CharField(max_length=35, unique=True)
     # The company's default key when the charge was made, as the bank has it. Empty in charges of before it was kept.
-    pix_key = models.CharField(max_length=77, blank=True, db_default="")
+    pix_key = models.CharField(max_length=77, blank=True, default="", db_default="")
     payment_link_id = models.UUIDField(default=uuid.uuid4, unique=True)
     br_code = models.CharField(max_length=512, blank=True)
     expires_in = models.PositiveIntegerField()  # seconds

@@ -258,7 +258,7 @@ def _events(pix: ReceivedPix, settled: Charge | None) -> tuple[Event, ...]:
     }
     if settled is None:
         return (_event("OPENPIX:TRANSACTION_RECEIVED", company, received),)
-    body["charge"] = received["charge"] = contract.charge(settled, company, pix)
+    body["charge"] = received["charge"] = body["pix"]["charge"]
     events = [
         _event("OPENPIX:CHARGE_COMPLETED", company, body),
         _event("OPENPIX:TRANSACTION_RECEIVED", company, received),
