@@ -21,7 +21,7 @@ test: lint $(BIN)/.embedded  ## every test
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.redis_server
 	@$(BIN)/python -m tests.node_sdk
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder  # the long files come first
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder  # in the order of tests/conftest.py
 
 lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down
 	@$(BIN)/ruff check .
