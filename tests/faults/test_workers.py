@@ -143,9 +143,7 @@ def test_a_full_broker_loses_nothing_that_a_worker_takes(topology: Topology, tmp
     seen.sender.close()
 
 
-def test_a_worker_hears_the_new_primary_soon_after_the_old_one_froze(
-    sentinel: Sentinels, tmp_path: Path
-) -> None:
+def test_a_worker_hears_the_new_primary_soon_after_the_old_one_froze(sentinel: Sentinels, tmp_path: Path) -> None:
     seen = Seen(sentinel, tmp_path)
     with seen.worker():
         seen.send("note", "before")

@@ -189,7 +189,9 @@ def test_a_flood_of_merchant_2_does_not_delay_merchant_1(server: Server) -> None
     with server.socket(merchant(quiet)) as page, server.socket(merchant(loud)) as flooded:
         receive(page)
         receive(flooded)
-        with flow(loud, 3000, until=(heard := threading.Event())):  # a flood without an end for who waits until it is over
+        with flow(
+            loud, 3000, until=(heard := threading.Event())
+        ):  # a flood without an end for who waits until it is over
             try:
                 write(quiet, "x")
                 assert numbers(page, 1) == [1]
