@@ -256,6 +256,7 @@ class Refund(FencedModel):
             ),
         ]
         indexes = [
+            models.Index(fields=["company", "-created_at"], name="refund_by_company"),
             models.Index(fields=["created_at"], name="refund_open", condition=Q(status="IN_PROCESSING")),
             models.Index(fields=["id"], name="refund_contradicted", condition=Q(contradicted_at__isnull=False)),
             BrinIndex(fields=["resolved_at"], name="refund_by_time"),

@@ -120,6 +120,7 @@ class Payment(FencedModel):
         ]
         indexes = [
             models.Index(fields=["company", "-id"], name="payments_of_company"),
+            models.Index(fields=["company", "-created_at"], name="payment_by_company"),
             models.Index(fields=["company", "-id"], name="payments_alone", condition=Q(batch=None)),
             models.Index(
                 fields=["id"],
