@@ -46,11 +46,16 @@ class ReceiverTaxID(Body):
         return self
 
 
+def _digits_alone(value: object) -> object:
+    """A tax id as text, as everywhere else in Woovi's requests, where its description has an object."""
+    return {"taxID": value} if isinstance(value, str) else value
+
+
 class Receiver(Body):
     """Who holds the account."""
 
     name: Annotated[Text, Field(max_length=200)]
-    taxID: ReceiverTaxID
+    taxID: Annotated[ReceiverTaxID, BeforeValidator(_digits_alone)]
 
 
 class ReceiverAccount(Body):
