@@ -38,6 +38,7 @@ REFUSALS = [
     ("There is already another movement with this", _("This form was sent before with other values.")),
     ("Somebody else is at this subaccount", _("Another process works on this sub-account. Send it again.")),
     ("Subaccount not found", _("This sub-account is not there any more.")),
+    ("Only another person than who asked", _("Another person than who asked for it has to approve it.")),
     ("Another company has this Pix key", _("Another company has this Pix key.")),
     ("pixKey is the key of the account itself", _("This is your own key.")),
     ("There is already another customer with this", _("There is another customer with this CPF or CNPJ.")),

@@ -167,6 +167,26 @@ class Application(models.Model):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(null=True, editable=False)  # within the hour
+    # Who of the company asked that it may send money, and who else approved it. Both None: nobody had to.
+    asked_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, editable=False
+    )
+    approved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, editable=False
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="application_asker_is_not_approver",
+                condition=models.Q(approved_by=None) | ~models.Q(approved_by=models.F("asked_by")),
+            )
+        ]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it sends no money until another person has approved it."""
+        return self.asked_by_id is not None and self.approved_by_id is None
 
     def __str__(self) -> str:
         return f"{self.name} of {self.company}"

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 
 from payments import scopes
-from payments.models import Account, Application, Company
+from payments.models import Account, Application, Company, User
+from payments.rights import APPROVE, RIGHTS
 from payments.services import companies
 from payments.services.errors import AddressRefused, Forbidden, Invalid, NotFound
 from woovi.ratelimit.address import IP, Networks
@@ -30,7 +31,7 @@ def may(application: Application, scope: str, address: IP | None, *, master: boo
 
     Raises:
         AddressRefused: it has an allow-list, and the address is not on it.
-        Forbidden: its type or its scopes do not cover the route.
+        Forbidden: its type or its scopes do not cover the route; or the route sends money, and its approval is awaited.
     """
     if application.allowed_ips and address not in Networks(application.allowed_ips):
         raise AddressRefused("Your IP is not in the allowed list")
@@ -38,6 +39,8 @@ def may(application: Application, scope: str, address: IP | None, *, master: boo
         raise Forbidden("Wrong API type")
     if scope and application.scopes and scope not in application.scopes:
         raise Forbidden(f"Application does not have required scope: {scope}")
+    if application.waits and scope in scopes.SENDING:
+        raise Forbidden("Application waits for another person's approval before it sends money")
 
 
 def create(maker: Application, account_id: str, name: str, wanted: Sequence[str]) -> tuple[Application, str]:
@@ -102,11 +105,50 @@ def delete(company: Company, client_id: str) -> None:
     companies.revoke_application(application)
 
 
-def change(application: Application, *, wanted: Iterable[str], allowed_ips: Iterable[str]) -> None:
-    """Set its scopes and its allow-list. Programs that are connected are looked at again. Raises Invalid."""
+def change(
+    application: Application, *, wanted: Iterable[str], allowed_ips: Iterable[str], person: User | None = None
+) -> None:
+    """Set its scopes and its allow-list. Programs that are connected are looked at again. Raises Invalid.
+
+    person: of the company, whose change may have to be approved; None for an operator.
+    """
+    sent = _sends(application.scopes)
     application.scopes = checked_scopes(wanted)
     application.allowed_ips = checked_networks(allowed_ips)
-    application.save(update_fields=["scopes", "allowed_ips"])
+    if person and not sent:
+        application.asked_by, application.approved_by = asker(person, application.scopes), None
+    application.save(update_fields=["scopes", "allowed_ips", "asked_by", "approved_by"])
+
+
+def rotated_by(person: User, application: Application) -> str:
+    """Give it another secret, which is shown to this person, who then could send with it. Returns its new AppID."""
+    application.asked_by, application.approved_by = asker(person, application.scopes), None
+    application.save(update_fields=["asked_by", "approved_by"])
+    return companies.rotate_secret(application)
+
+
+def asker(person: User, wanted: Sequence[str]) -> User | None:
+    """`asked_by` of an application that this person makes with these scopes: the person, where somebody else has to approve.
+
+    Whoever has an AppID could pay past the second person that payments and batches need on the pages. Who is alone in the
+    company could let nothing be approved: then the AppID, and the code that was asked for, are enough.
+    """
+    may_approve = [role for role, rights in RIGHTS.items() if APPROVE in rights]
+    others = User.objects.filter(company=person.company, is_active=True, role__in=may_approve).exclude(pk=person.pk)
+    return person if _sends(wanted) and others.exists() else None
+
+
+def approve(application: Application, person: User) -> None:
+    """Let it send money. Raises Invalid where it does not wait, or the person asked for it."""
+    waiting = Application.objects.filter(pk=application.pk, is_active=True, asked_by__isnull=False, approved_by=None)
+    # One statement: somebody who asks for it in the same moment does not approve it.
+    if not waiting.exclude(asked_by=person).update(approved_by=person):
+        raise Invalid("Only another person than who asked for it approves an application")
+    log.info("Application %s may send money: approved by user %s", application.client_id, person.pk)
+
+
+def _sends(given: Sequence[str]) -> bool:
+    return not given or not scopes.SENDING.isdisjoint(given)
 
 
 def checked_scopes(wanted: Iterable[str]) -> list[str]:

@@ -66,6 +66,7 @@ urlpatterns = [
     path("developers/applications/new", applications.new, name="application-new"),
     path("developers/applications/<slug:client_id>", applications.show, name="application"),
     path("developers/applications/<slug:client_id>/rotate", applications.rotate, name="application-rotate"),
+    path("developers/applications/<slug:client_id>/approve", applications.approve, name="application-approve"),
     path("developers/applications/<slug:client_id>/disable", applications.disable, name="application-disable"),
     path("team", team.show, name="team"),
     re_path(rf"^team/(?P<user_id>\d{{1,18}})/(?P<action>{'|'.join(team.ACTIONS)})$", team.act, name="team-act"),

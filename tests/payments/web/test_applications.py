@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from payments.models import Application, Company, User
+from payments.models import Application, Company, Payment, User
 from payments.services import companies
 from tests.payments import making
-from tests.payments.web.log_in import Owner
+from tests.payments.web.log_in import PASSWORD, Owner, browser
 from tests.payments.web.test_charges import text
 
 NEW = "/developers/applications/new"
@@ -145,3 +145,77 @@ def test_a_viewer_looks_and_the_list_costs_no_query_each(
     # Session, person, company, head of its log, webhooks, AppIDs, the balance.
     with django_assert_max_num_queries(7):
         assert "theirs" not in client.get("/developers").content.decode()
+
+
+@pytest.fixture
+def approver(company: Company) -> tuple[Client, Owner]:
+    """Another person of the company, who may approve payments."""
+    second = Owner(User.objects.create_user("bia@example.com", PASSWORD, company=company, role=User.Role.APPROVER))
+    client = browser()
+    client.force_login(second.user)
+    return client, second
+
+
+def status(app_id: str, path: str) -> tuple[int, str]:
+    answer = Client(headers={"Authorization": app_id}).post(path, b"{}", "application/json")
+    return answer.status_code, answer.json()["error"]
+
+
+def pays(app_id: str) -> bool:
+    """Whether the AppID gets as far as its body."""
+    code, why = status(app_id, "/api/v1/payment/approve")
+    assert (code, "another person" in why) in {(403, True), (400, False)}, why
+    return code == 400
+
+
+def test_one_that_may_send_money_waits_for_another_person(
+    manager: Client, owner: Owner, approver: tuple[Client, Owner]
+) -> None:
+    other, second = approver
+    app_id = shown(made := manager.post(NEW, {"name": "Loja", "reach": "all", "code": owner.code}))
+    assert "It sends no money yet" in told(made)
+    found = Application.objects.get()
+    page = f"/developers/applications/{found.client_id}"
+    assert not pays(app_id)
+    for path in ("/api/v1/transfer", "/api/v1/subaccount/x/withdraw"):
+        assert status(app_id, path)[0] == 403, path
+    body = {"correlationID": "x", "value": 1, "destinationAlias": "ana@exemplo.com", "autoApprove": True}
+    asked = Client(headers={"Authorization": app_id}).post("/api/v1/payment", body, "application/json")
+    assert (asked.status_code, Payment.objects.count()) == (403, 0)
+    assert status(app_id, "/api/v1/charge")[0] == 400, "what sends nothing is its to do"
+
+    # Who asked for it does not let it, nor does a wrong code.
+    assert f"{page}/approve" not in text(manager, page)
+    assert "Another person" in told(manager.post(f"{page}/approve", {"code": owner.recovery[0]}, follow=True))
+    assert f"{page}/approve" in text(other, page)
+    assert "This code is wrong" in told(other.post(f"{page}/approve", {"code": "000000"}))
+    assert not pays(app_id)
+    assert "Let Loja send money?" in text(other, f"{page}/approve")
+    assert "It may send money" in told(other.post(f"{page}/approve", {"code": second.code}, follow=True))
+    assert pays(app_id)
+    assert "It sends no money yet" not in text(manager, page)
+
+    # Whoever changes the secret sees it.
+    again = shown(manager.post(f"{page}/rotate", {"code": owner.recovery[1]}))
+    assert not pays(again)
+
+
+def test_what_it_may_more_is_asked_for_too(
+    manager: Client, owner: Owner, approver: tuple[Client, Owner], company: Company
+) -> None:
+    shop, app_id = companies.issue_application(company, "shop", scopes=["CHARGE_GET"])
+    page = f"/developers/applications/{shop.client_id}"
+    some = {"reach": "some", "scopes": ["CHARGE_GET", "PAYMENT_APPROVE_POST"], "allowed_ips": ""}
+    manager.post(page, {**some, "scopes": ["CHARGE_GET", "CHARGE_POST"], "code": owner.code})
+    shop.refresh_from_db()
+    assert not shop.waits
+    manager.post(page, {**some, "code": owner.recovery[0]})
+    shop.refresh_from_db()
+    assert shop.waits
+    assert not pays(app_id)
+
+
+def test_who_is_alone_needs_nobody(manager: Client, owner: Owner, company: Company) -> None:
+    """The negative control; somebody who may not approve is no second person."""
+    User.objects.create_user("viewer@example.com", PASSWORD, company=company, role=User.Role.VIEWER)
+    assert pays(shown(manager.post(NEW, {"name": "Loja", "reach": "all", "code": owner.code})))

@@ -250,6 +250,8 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("application", "post", app, {}, MANAGE),
         ("application-rotate", "get", app, {}, MANAGE),
         ("application-rotate", "post", app, {}, MANAGE),
+        ("application-approve", "get", app, {}, APPROVE),
+        ("application-approve", "post", app, {}, APPROVE),
         ("application-disable", "get", app, {}, MANAGE),
         ("application-disable", "post", app, {}, MANAGE),
         ("team", "get", {}, {}, MANAGE),
