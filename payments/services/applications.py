@@ -112,10 +112,10 @@ def change(
 
     person: of the company, whose change may have to be approved; None for an operator.
     """
-    sent = _sends(application.scopes)
+    before = _sending(application.scopes)
     application.scopes = checked_scopes(wanted)
     application.allowed_ips = checked_networks(allowed_ips)
-    if person and not sent:
+    if person and _sending(application.scopes) - before:
         application.asked_by, application.approved_by = asker(person, application.scopes), None
     application.save(update_fields=["scopes", "allowed_ips", "asked_by", "approved_by"])
 
@@ -135,7 +135,7 @@ def asker(person: User, wanted: Sequence[str]) -> User | None:
     """
     may_approve = [role for role, rights in RIGHTS.items() if APPROVE in rights]
     others = User.objects.filter(company=person.company, is_active=True, role__in=may_approve).exclude(pk=person.pk)
-    return person if _sends(wanted) and others.exists() else None
+    return person if _sending(wanted) and others.exists() else None
 
 
 def approve(application: Application, person: User) -> None:
@@ -147,8 +147,9 @@ def approve(application: Application, person: User) -> None:
     log.info("Application %s may send money: approved by user %s", application.client_id, person.pk)
 
 
-def _sends(given: Sequence[str]) -> bool:
-    return not given or not scopes.SENDING.isdisjoint(given)
+def _sending(given: Sequence[str]) -> frozenset[str]:
+    """The scopes among these (none are all) by which money is sent."""
+    return scopes.SENDING.intersection(given or scopes.ALL)
 
 
 def checked_scopes(wanted: Iterable[str]) -> list[str]:

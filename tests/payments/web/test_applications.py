@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from payments.models import Application, Company, Payment, User
-from payments.services import companies
+from payments.services import applications, companies
 from tests.payments import making
 from tests.payments.web.log_in import PASSWORD, Owner, browser
 from tests.payments.web.test_charges import text
@@ -213,6 +213,14 @@ def test_what_it_may_more_is_asked_for_too(
     shop.refresh_from_db()
     assert shop.waits
     assert not pays(app_id)
+    applications.approve(shop, approver[1].user)
+    manager.post(page, {**some, "allowed_ips": "203.0.113.9", "code": owner.recovery[1]})
+    shop.refresh_from_db()
+    assert not shop.waits, "it sends by nothing that was not approved"
+    more = ["PAYMENT_APPROVE_POST", "TRANSFER_POST"]
+    manager.post(page, {**some, "scopes": more, "code": owner.recovery[2]})
+    shop.refresh_from_db()
+    assert shop.waits
 
 
 def test_who_is_alone_needs_nobody(manager: Client, owner: Owner, company: Company) -> None:
