@@ -65,7 +65,7 @@ def listing(request: HttpRequest, filters: Query[AccountFilter]) -> Json:
 @router.post(
     "/account",
     **needs("ACCOUNT_POST", master=True),
-    summary="Open another account",
+    summary="Create another account",
     response=answers.of(answers.OneAccount),
 )
 def open_another(request: HttpRequest) -> Json:
@@ -78,7 +78,7 @@ def open_another(request: HttpRequest) -> Json:
 @router.delete(
     "/account/{account_id}",
     **needs("ACCOUNT_DELETE"),
-    summary="Close an account",
+    summary="Delete an account",
     response=answers.of(answers.AccountClosed, answers.LIMITS),
 )
 def close(request: HttpRequest, account_id: AccountId) -> Json | HttpResponse:
