@@ -2,13 +2,13 @@
 VENV ?= .venv
 PYTHON ?= python3
 ROOM ?= all
-JOBS ?= 3
+JOBS ?= 4
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install -q -p $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench screenshots clean
+.PHONY: help run test programs lint style types imports bench screenshots clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -17,16 +17,25 @@ help:  ## this list
 run: $(BIN)/.installed $(BIN)/.embedded  ## everything, on embedded engines, with the bank simulator and a demo merchant
 	@$(BIN)/python manage.py up
 
-test: lint $(BIN)/.embedded  ## every test
+test: $(BIN)/.installed-dev $(BIN)/.embedded  ## every test
+	@$(MAKE) -j4 --no-print-directory lint programs
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder  # in the order of tests/conftest.py
+
+programs: $(BIN)/.installed-dev
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.redis_server
 	@$(BIN)/python -m tests.node_sdk
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder  # the long files come first
 
-lint: $(BIN)/.installed-dev  ## style, types, and the house: imports point down
+lint: style types imports  ## style, types, and the house: imports point down
+
+style: $(BIN)/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
+
+types: $(BIN)/.installed-dev
 	@$(BIN)/mypy
+
+imports: $(BIN)/.installed-dev
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(BIN)/.installed-dev $(BIN)/.embedded  ## measurements against peers; ROOM=ledger, flow, ... for one

@@ -90,9 +90,10 @@ LEDGER = [
         SELECT wanted FROM unnest(ARRAY[
             'payments_entry.ledger_apply_entries', 'payments_entry.ledger_append_only',
             'payments_ledgertransaction.ledger_append_only', 'payments_account.ledger_account_stays',
-            'payments_account.ledger_balance_guard', 'payments_account.ledger_opening_balance',
+            'payments_account.ledger_balance_guard', 'payments_account.ledger_account_keeps',
+            'payments_account.ledger_opening_balance',
             'payments_account.account_not_overdrawn', 'payments_account.account_pending_out_positive',
-            'payments_account.account_negative_by_kind', 'payments_account.account_receivable_is_debt',
+            'payments_account.account_negative_by_kind', 'payments_account.account_closed_is_empty', 'payments_account.account_receivable_is_debt',
             'payments_receivedpix.received_append_only', 'payments_entry.entry_line_once', 'payments_ledgertransaction.ledger_transaction_once'
         ]) AS wanted
         WHERE wanted NOT IN (

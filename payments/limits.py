@@ -5,6 +5,7 @@ These are the defaults; operators change them in the admin, for everybody, for a
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from django.utils.crypto import constant_time_compare
 from woovi.ratelimit import Policy, RateLimited, device, distinct, reserve
 from woovi.ratelimit.gate import Importance
 from woovi.ratelimit.middleware import asks
+from woovi.ratelimit.prepaid import Prepaid, prepaid
+from woovi.ratelimit.store import Rule
 from woovi.ratelimit.subject import fingerprint
 
 MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86_400
@@ -67,6 +70,9 @@ POLICIES = [
     Policy("dict.participant", "ispb", 250, MINUTE, burst=500),  # category F
 ]
 NOT_FOUND = 20  # cost of a look-up that finds nothing; one that finds something costs 1
+# Reads of one thing by its id: what a look-up may cost is charged with the request itself, in one round trip (`lookup`).
+LOOK_UP: tuple[Rule, ...] = ("api.company", ("api.lookups", NOT_FOUND))
+LOOKED_UP = re.compile("/api/(openpix/)?v1/(charge|customer|payment|qrcode-static|refund|subaccount|transaction)/.")
 
 KNOWN_FOR = 86_400.0  # seconds for which this process remembers a valid AppID
 MOST_KNOWN = 10_000
@@ -89,7 +95,7 @@ def known(header: str) -> str | None:
     return company if until > time.monotonic() else None
 
 
-def rules(request: HttpRequest, who: dict[str, str]) -> tuple[str, ...]:
+def rules(request: HttpRequest, who: dict[str, str]) -> tuple[Rule, ...]:
     """The policies that a request counts against (RATE_LIMIT_RULES). A known AppID counts by company, not address."""
     head = request.path_info.lstrip("/").partition("/")[0]
     if head in ("healthz", "metrics", "static") or (
@@ -98,7 +104,7 @@ def rules(request: HttpRequest, who: dict[str, str]) -> tuple[str, ...]:
         return ()
     if head in ("api", "graphql") and (company := known(request.headers.get("Authorization", ""))):
         who["company"] = company
-        return ("api.company",)
+        return LOOK_UP if request.method == "GET" and LOOKED_UP.match(request.path_info) else ("api.company",)
     return ("http.address", "http.network")
 
 
@@ -111,11 +117,10 @@ def importance(path: str, headers: Mapping[bytes, bytes]) -> Importance:
     return "known" if device.any_known(headers.get(b"cookie", b"").decode("latin-1")) else ""
 
 
-@contextmanager
-def lookup(request: HttpRequest, company: str) -> Iterator[reserve]:
-    """Reserve the cost of a look-up by id; settle it with 1 where something was found. Raises RateLimited."""
-    with reserve(*asks(request, "api.lookups", cost=NOT_FOUND, company=company)) as reserved:
-        yield reserved
+def lookup(request: HttpRequest, company: str) -> Prepaid | reserve:
+    """Reserve the cost of a look-up by id; settle it with 1 where something was found. Entering it raises RateLimited."""
+    before = prepaid(request, "api.lookups", company=company)
+    return before or reserve(*asks(request, "api.lookups", cost=NOT_FOUND, company=company))
 
 
 @contextmanager

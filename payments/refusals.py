@@ -30,6 +30,10 @@ REFUSALS = [
     ),
     ("There is already a refund with this correlationID", _("This form was sent before with other values.")),
     ("Other refunds of this charge are under way", _("Another return of this charge is under way. Send it again.")),
+    (
+        r"logo must be a PNG, JPEG or WebP of at most (?P<size>\d+) KB and (?P<least>\d+) to (?P<most>\d+) pixels",
+        _("This is no PNG, JPEG or WebP of at most %(size)s KB whose sides have %(least)s to %(most)s pixels."),
+    ),
     ("taxID: ", _("This is not a valid CPF or CNPJ.")),
     ("a customer needs a taxID", _("A customer needs a CPF or CNPJ, an e-mail or a phone.")),
     ("Not enough balance", _("Your balance is lower than this value.")),
@@ -37,10 +41,18 @@ REFUSALS = [
     ("Transfer just work with subaccount with balance", _("There is less than this value.")),
     ("There is already another movement with this", _("This form was sent before with other values.")),
     ("Somebody else is at this subaccount", _("Another process works on this sub-account. Send it again.")),
+    ("Withdraw blocked: the pix key", _("Withdrawals are blocked: nobody has this key, or its account is suspected of fraud. Talk to us.")),
+    ("Only subaccount without balance", _("Its money has changed meanwhile: look again.")),
     ("Subaccount not found", _("This sub-account is not there any more.")),
+    ("The application was changed since it was shown", _("The AppID was changed since it was shown. Look at it again.")),
+    ("Only another person than who asked", _("Another person than who asked for it has to approve it.")),
     ("Another company has this Pix key", _("Another company has this Pix key.")),
     ("pixKey is the key of the account itself", _("This is your own key.")),
     ("There is already another customer with this", _("There is another customer with this CPF or CNPJ.")),
+    (
+        r"splits must be at most (?P<left>\d+) centavos in all",
+        _("The parts are more than %(left)s in all, which is the value less the fee."),
+    ),
     ("value must be more than the fee", _("The value must be more than the fee.")),
     ("customer.taxID", _("This is not a valid CPF or CNPJ.")),
     ("There is .*charge .*with this correlationID", _("This form was sent before with other values. Open a new form for a new charge.")),
@@ -152,6 +164,7 @@ REFUSALS = [
     ("The company's refunds are frozen", _("The operators have frozen refunds of this company.")),
     ("The company's charges are frozen", _("The operators have frozen new charges of this company.")),
     ("Who proposed it does not approve it", _("Who proposed it does not approve it.")),
+    ("Who proposed it has no longer the right for this", _("Who proposed it has no longer the right for this: propose it anew.")),
     ("It was decided already", _("It was decided already.")),
     (
         "It may have been done before its process died",
@@ -163,6 +176,17 @@ REFUSALS = [
 ]  # fmt: skip
 
 
+# Why a webhook's address cannot be called or did not accept a call, as `woovi.http` says it, and the words for pages.
+CALLS = [
+    ("its host has no address", _("its host has no address")),
+    ("its host is not on the public internet", _("its host is not on the public internet")),
+    ("not an http|not a URL", _("it is no http or https address")),
+    ("a URL is no place for a password", _("an address is no place for a password")),
+    (r"\w+Timeout", _("it did not answer in time")),
+    (".*Connection refused", _("nothing answers there")),
+]
+
+
 def translated(error: ServiceError) -> str:
     """The refusal in the reader's language. A message without a sentence here is shown as it is."""
     for pattern, words in REFUSALS:
@@ -170,6 +194,8 @@ def translated(error: ServiceError) -> str:
             parts = match.groupdict()
             if "left" in parts:
                 parts["left"] = format_reais(int(parts["left"]))
+            if why := parts.get("why"):
+                parts["why"] = next((str(said) for start, said in CALLS if re.match(start, why)), why)
             return str(words) % parts
     if isinstance(error, Unavailable):
         return str(_("It cannot be done just now. Try again in a moment."))

@@ -63,4 +63,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "WEBHOOK_EVENTS_GET_LIST",
     ),
 }
+# By which a program sends the company's money to others: alone, or with one person, who approves what it has made as nobody's own.
+# Refunds go back to who paid, a withdrawal to the company itself.
+SENDING = frozenset(
+    {"PAYMENT_POST", "PAYMENT_APPROVE_POST", "TRANSFER_POST", "SUBACCOUNT_WITHDRAW_POST", "GRAPHQL_POST"}
+)
 ALL = tuple(scope for scopes in GROUPS.values() for scope in scopes)

@@ -10,7 +10,7 @@ from celery.signals import worker_shutting_down
 
 from payments import checks
 from payments.bank.port import BankError
-from payments.services import batches, devices, passwords, payments, people, reconciliation, retention
+from payments.services import batches, devices, passwords, payments, people, reconciliation, retention, second_factor
 from payments.services.charges import returning
 from payments.services.reconciliation import bank_days
 from payments.services.webhooks import deliveries, worker
@@ -145,6 +145,12 @@ def mail_invitation(user_id: int) -> None:
 def prune() -> None:
     """Delete old data. Runs every night."""
     retention.prune(seconds=600)  # the next night, or `manage.py prune`, continues
+
+
+@shared_task(name="payments.seal_second_factors", ignore_result=True)
+def seal_second_factors() -> None:
+    """Encrypt the secrets of second factors by the newest key. Runs every night."""
+    second_factor.seal()
 
 
 @shared_task(name="payments.check_ledger", ignore_result=True)

@@ -107,12 +107,10 @@ def _bank_server(django_db_setup: None) -> Iterator[BankProcess]:
 
 @pytest.fixture
 def bank_process(_bank_server: BankProcess, settings: Any) -> Iterator[BankProcess]:
-    """A bank that runs and is quiet, and that `payments.bank.current()` talks to. The next test's is quiet too."""
+    """A bank that runs and is quiet, and that `payments.bank.current()` talks to."""
     if _bank_server.process is None:
         _bank_server.start()
     _bank_server.faults()
     settings.BANK_URL = _bank_server.url
     yield _bank_server
-    if _bank_server.process is not None:
-        _bank_server.faults()
     _bank_server.forget_callbacks()

@@ -1,4 +1,8 @@
-"""The Chromium that the page tests drive. `python -m tests.chromium` installs one where none is, for `make test`."""
+"""The Chromium that the page tests drive. `python -m tests.chromium` installs one where none is, for `make test`.
+
+Of Debian's two the one without windows comes first: for each profile that a test opens the other begins a window of tabs, which
+takes four times the CPU. Both are the same engine.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tests import packages
+
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Playwright's own copy, in the place where it is put.
 CACHES = (Path.home() / ".cache" / "ms-playwright", Path.home() / "Library" / "Caches" / "ms-playwright")
-OWN = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
+OWN = (
+    "chromium_headless_shell-*/chrom*/*headless*shell",
+    "chromium-*/chrome-linux*/chrome",
+    "chromium-*/chrome-mac*/*.app/Contents/MacOS/*",
+)
 
 
 def find() -> str | None:
@@ -23,14 +33,9 @@ def find() -> str | None:
 
 
 def install() -> bool:
-    """As root from the system's packages, else (or where those have none) Playwright's own. Whether it worked."""
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-        for step in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run([*apt, *step], env=environment, stdin=subprocess.DEVNULL, check=False)
-        if find():
-            return True
+    """From the system's packages, else (or where those have none) Playwright's own. Whether it worked."""
+    if any(packages.install(name) and find() for name in NAMES[:2]):
+        return True
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
     return find() is not None
 
@@ -43,5 +48,11 @@ def _starts(path: str) -> bool:
         return False
 
 
-if __name__ == "__main__" and not find() and not install():
+def wanted() -> bool:
+    """Whether there is none, or not the first, which the system's packages have."""
+    first = NAMES[0]
+    return not find() or (not (os.environ.get("CHROMIUM") or shutil.which(first)) and packages.known(first))
+
+
+if __name__ == "__main__" and wanted() and not install():
     sys.exit("The page tests need Chromium, and none could be installed: install it, or set CHROMIUM to its path.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
+
+from tests import packages
 
 MISSING = "no redis-server here: install Redis (`apt-get install redis-server`), or set REDIS_SERVER to its path"
 
@@ -16,12 +17,8 @@ def find() -> str | None:
 
 
 def install() -> bool:
-    """As root from the system's packages. Where systemd runs, the package starts a service of its own, which we leave."""
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-        for step in (["update"], ["install", "-y", "--no-install-recommends", "redis-server"]):
-            subprocess.run([*apt, *step], env=environment, stdin=subprocess.DEVNULL, check=False)
+    """From the system's packages. Where systemd runs, the package starts a service of its own, which we leave."""
+    packages.install("redis-server")
     return find() is not None
 
 

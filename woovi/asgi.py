@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "woovi.settings")
@@ -18,16 +19,20 @@ pages = get_asgi_application()  # before what imports models
 from channels.routing import ProtocolTypeRouter
 from django.conf import settings
 from realtime import routing
-from woovi.http.body_limit import JSON_PATHS, body_limit
+from woovi.http.body_limit import JSON_PATHS, PROGRAMS, body_limit
 from woovi.http.in_threads import InThreads
 from woovi.ratelimit.gate import gate
 
-programs = InThreads(settings.RATE_LIMIT_IN_FLIGHT)
+threads = ThreadPoolExecutor(settings.RATE_LIMIT_IN_FLIGHT, thread_name_prefix="http")
+programs = InThreads(threads, settings.PROGRAMS_MIDDLEWARE)
+both = InThreads(threads)
 
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
-    """Django, once for programs and once for people. Both know every path."""
-    await (programs if scope["path"].startswith(JSON_PATHS) else pages)(scope, receive, send)
+    """Django, three times: for programs, for people, and for what both ask for, as GraphQL. Each knows every path."""
+    path: str = scope["path"]
+    app = programs if path.startswith(PROGRAMS) else both if path.startswith(JSON_PATHS) else pages
+    await app(scope, receive, send)
 
 
 application = gate(ProtocolTypeRouter({"http": routing.streams(body_limit(http)), "websocket": routing.application()}))

@@ -1,11 +1,20 @@
-"""The database connection of this thread: when it must be given back, and when its transaction has ended."""
+"""The database connection of this thread: when it must be given back, when its transaction has ended, what time it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, connections
+
+
+def now() -> datetime:
+    """The time by the database's clock, the one that all processes share: for ages that money hangs on."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        at: datetime = cursor.fetchone()[0]
+    return at
 
 
 def let_go() -> None:

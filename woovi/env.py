@@ -12,10 +12,13 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from psycopg.pq import Conninfo
 
 from woovi.variables import KNOWN
 
 T = TypeVar("T")
+_DATABASE = re.compile(r"/[^/@${}]+")  # the path of its URL
+_SERVERS = re.compile(r"[A-Za-z0-9._:%,-]*")
 
 
 _gathered: list[str] | None = None
@@ -149,17 +152,23 @@ def database(url: str) -> dict[str, object]:
 
     A socket directory goes into `host`, as libpq has it. Other query options are passed to libpq.
     """
+    shape = "DATABASE_URL must be a postgresql://user:password@host:port/name URL"
     try:
         parts = urlsplit(url)
         right = parts.scheme in {"postgresql", "postgres"} and (parts.port or 1)
     except ValueError:
         right = False
-    if not right:
-        return fault("DATABASE_URL must be a postgresql://user:password@host:port/name URL", {"OPTIONS": {}})
+    if not right or "://" not in url or re.search(r"\s", url):
+        return fault(shape, {"OPTIONS": {}})
+    if parts.fragment or not _DATABASE.fullmatch(parts.path) or not _SERVERS.fullmatch(parts.hostname or ""):
+        # Not shown, since it may be a part of the password.
+        return fault(f"{shape}; write / ? # @ as %2F %3F %23 %40 in a password", {"OPTIONS": {}})
     options = dict(parse_qsl(parts.query))
+    if unknown := options.keys() - {each.keyword.decode() for each in Conninfo.get_defaults()}:
+        return fault(f"DATABASE_URL: {', '.join(sorted(unknown))} is no option of libpq", {"OPTIONS": {}})
     return {
         "ENGINE": "woovi.postgres",
-        "NAME": unquote(parts.path.lstrip("/")) or "postgres",
+        "NAME": unquote(parts.path.removeprefix("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", parts.hostname or ""),

@@ -80,7 +80,7 @@ def _doors(settings: Mapping[str, Any]) -> Iterator[str]:
         yield "ALLOWED_HOSTS must name hosts: with * anybody writes the links that we send"
     if not env.given("BANK_URL"):
         yield "BANK_URL must be set: production has no simulated bank"
-    elif settings["BANK_URL"] == "http://127.0.0.1:8100":
+    elif _loopback(settings["BANK_URL"]) and urlsplit(settings["BANK_URL"]).port == 8100:
         yield "BANK_URL is the simulator's"
     elif not settings["BANK_URL"].startswith("https://") and not _loopback(settings["BANK_URL"]):
         yield "BANK_URL must be https://: the client's secret goes over it (http only to a proxy on this machine)"
@@ -89,8 +89,15 @@ def _doors(settings: Mapping[str, Any]) -> Iterator[str]:
     if settings["RETAIN_PERSONAL_DAYS"] < settings["RETAIN_WEBHOOKS_DAYS"]:
         yield "RETAIN_PERSONAL_DAYS must not be fewer than RETAIN_WEBHOOKS_DAYS: deliveries hold what their events hold"
     for name in ("TRUSTED_PROXIES", "RATE_LIMIT_ALLOW"):
-        if any(ip_network(each, strict=False).prefixlen == 0 for each in settings[name]):
+        if any(map(_is_everybody, settings[name])):
             yield f"{name} must not be everybody: limits would count nobody by address"
+
+
+def _is_everybody(text: str) -> bool:
+    """Whether a network is wider than any that one owner has (fc00::/7), as the halves of the internet are."""
+    network = ip_network(text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return network.prefixlen - (96 if mapped else 0) < 7
 
 
 def _is_rsa(pem: str) -> bool:

@@ -12,5 +12,6 @@ SCHEDULE: Schedule = {
     "sweep_webhooks": Every(2, expires=30),
     "compare_bank": Daily(hour=6, minute=30),  # 3:30 in São Paulo: yesterday is over, and banks list late
     "check_ledger": Daily(hour=6, minute=50),
+    "seal_second_factors": Daily(hour=7, minute=0),
     "prune": Daily(hour=7, minute=10),
 }

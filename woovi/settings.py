@@ -75,6 +75,14 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "woovi.threads.one_thread",  # the last
 ]
+# What programs ask for has no session, language, form or page: the rest took a fifth of reading a charge.
+PROGRAMS_MIDDLEWARE = [
+    "woovi.trace.middleware",
+    "payments.api.middleware.api_front_door",
+    "woovi.ratelimit.middleware.rate_limits",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
 ROOT_URLCONF = "woovi.urls"
 ASGI_APPLICATION = "woovi.asgi.application"
 APPEND_SLASH = False  # a POST is never redirected

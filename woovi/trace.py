@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -57,6 +57,12 @@ def middleware(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Calla
             return response
 
     return answer
+
+
+def named(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The header that names the trace in an answer from before the middleware. headers: the request's, as ASGI has them."""
+    with following(headers.get(HEADER.encode(), b"").decode("latin-1")):
+        return {REQUEST_ID: request_id()}
 
 
 class WithTrace(logging.Filter):

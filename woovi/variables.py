@@ -86,14 +86,15 @@ ALIKE = 0.85  # of difflib, from 0 to 1: one or two letters of a name
 
 
 def strangers(environ: Mapping[str, str], ours: bool) -> Iterator[str]:
-    """One sentence for each variable that is nearly one of ours; with `ours`, also for each that has one of our prefixes."""
+    """One sentence for each variable that is nearly one of ours or begins with WOOVI_; with `ours`, also for each that has
+    another of our prefixes. On a developer's machine those may be of another program."""
     for name, value in sorted(environ.items()):
         bare = name.removesuffix("_FILE")
         if name in KNOWN or bare in KNOWN or INJECTED.fullmatch(f"{name}={value}"):
             continue
         if meant := nearest(bare, ALIKE):
             yield f"{name} is not a variable of this platform: did you mean {meant}?"
-        elif ours and name.startswith(OURS):
+        elif name.startswith(OURS if ours else "WOOVI_"):
             guess = nearest(bare, 0.6)
             yield f"{name} is not a variable of this platform" + (f": did you mean {guess}?" if guess else "")
 

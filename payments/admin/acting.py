@@ -15,7 +15,7 @@ from payments.admin.proposals import propose
 from payments.admin.reason import Reason, asked, refused
 from payments.models import Account, Charge, ReceivedPix
 from payments.money import parse_reais
-from payments.services.errors import ServiceError
+from payments.services.errors import Invalid, ServiceError
 from payments.services.reconciliation import rereading
 
 MOST = 10**13  # centavos of one adjustment: more is a slip
@@ -61,6 +61,10 @@ class ChargeActions(_Page):
         for charge in charges:
             value = charge.left if given["value"] is None else given["value"]
             try:
+                if charge.status == Charge.Status.COMPLETED and not 0 < value <= charge.left:
+                    raise Invalid(
+                        f"value must be from 1 to what is left of the charge, {charge.left} centavos", "value"
+                    )
                 propose(self, request, charge, "refund", given["reason"], {"value": value})
             except ServiceError as error:
                 refused(request, charge, error)

@@ -19,6 +19,7 @@ from payments.admin.records import Record, link, reais, rows_link
 from payments.models import Payment, PayoutBatch, PayoutChunk, PayoutProblem, PayoutRow
 from payments.services import batches
 from payments.services.errors import ServiceError
+from payments.templatetags.batches import reason
 
 
 @admin.register(PayoutBatch)
@@ -147,8 +148,14 @@ class PayoutRowAdmin(_OfBatch):
 class PayoutProblemAdmin(_OfBatch):
     """What is wrong with rows of a batch's file."""
 
-    list_display = ("batch", "line", "column", "reason")
+    list_display = ("batch", "line", "column", "why")
     search_fields = ("batch__public_id__exact",)
+    exclude = ("reason",)
+    readonly_fields = ("why",)
+
+    @admin.display(description=_("Reason"))
+    def why(self, problem: PayoutProblem) -> str:
+        return reason(problem.reason)
 
 
 @admin.register(PayoutChunk)

@@ -176,11 +176,11 @@ class RefundAdmin(RefundActions, MoneyList):
     def hold_link(self, refund: Refund) -> SafeString | str:
         return link(refund.hold)
 
-    @admin.display(description="Debit in the ledger, of a return that the bank made")
+    @admin.display(description=_("Debit in the ledger, of a return that the bank made"))
     def debit_link(self, refund: Refund) -> SafeString | str:
         return link(refund.debit)
 
-    @admin.display(description="Correction in the ledger")
+    @admin.display(description=_("Correction in the ledger"))
     def correction_link(self, refund: Refund) -> SafeString | str:
         return link(refund.correction)
 

@@ -6,14 +6,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.freezing import Freezing
-from payments.admin.proposals import propose
-from payments.admin.records import Page, rows_link
-from payments.models import Account, Charge, Company
+from payments.admin.proposals import CENTAVOS, NAMES, in_words, propose
+from payments.admin.records import Page, link, rows_link
+from payments.models import Account, Charge, Company, Proposal
 from payments.pix import keys
 from payments.services import companies
 from payments.services.acts import FEES_AND_LIMITS
@@ -47,7 +49,10 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
             try:
                 companies.check_terms(**terms)
             except Invalid as refusal:
-                self.add_error(refusal.field, refusal.message)
+                lowest, highest = companies.TERMS[refusal.field]
+                outside = not lowest <= (terms[refusal.field] or 0) <= highest
+                bounds = _("From %(lowest)s to %(highest)s.") % {"lowest": lowest, "highest": highest}
+                self.add_error(refusal.field, bounds if outside else _("The minimum is above the maximum."))
         if self.instance.pk and set(self.changed_data) & set(FEES_AND_LIMITS) and not data.get("reason"):
             self.add_error("reason", _("Other fees and limits need a reason."))
         return data
@@ -86,6 +91,8 @@ class CompanyAdmin(Freezing, Page):
         """What is typed may have punctuation, for which the columns have no room."""
         if db_field.name in {"tax_id", "pix_key"}:
             kwargs["max_length"] = 100
+        if db_field.name in CENTAVOS:
+            kwargs["help_text"] = _("In centavos: 150 is R$ 1,50. An empty limit is none.")
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
@@ -98,6 +105,7 @@ class CompanyAdmin(Freezing, Page):
             "city",
             *companies.TERMS,
             "reason",
+            "proposed",
             "frozen",
             "created_at",
             "accounts",
@@ -105,14 +113,15 @@ class CompanyAdmin(Freezing, Page):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Company | None = None) -> Any:
-        fixed = ("public_id", "correlation_id", "tax_id", "pix_key", "frozen", "created_at", "accounts", "charges")
-        return fixed if obj else ()
+        names, links = ("public_id", "correlation_id", "tax_id", "pix_key"), ("accounts", "charges")
+        return (*names, "proposed", "frozen", "created_at", *links) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
         if change:
             given, alone = form.cleaned_data, (*companies.NAMES, "charge_expires_in")
             fees = {field: given[field] for field in FEES_AND_LIMITS if field in form.changed_data}
             companies.update_terms(obj, **{field: given[field] for field in alone})
+            obj.only_proposed = bool(fees) and not set(form.changed_data) & set(alone)  # type: ignore[attr-defined]
             if fees:
                 propose(self, request, Company.objects.get(pk=obj.pk), "change_terms", given["reason"], fees)
         else:
@@ -124,6 +133,22 @@ class CompanyAdmin(Freezing, Page):
         if not add:
             form.changed_data[:] = [name for name in form.changed_data if name not in (*FEES_AND_LIMITS, "reason")]
         return super().construct_change_message(request, form, formsets, add)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return super().log_change(request, obj, message) if message else None
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Django's sentence that it was changed is left out where fees and limits were only proposed."""
+        if not obj.only_proposed:
+            return super().response_change(request, obj)
+        return redirect(request.path) if "_continue" in request.POST else self.response_post_save_change(request, obj)
+
+    @admin.display(description=_("Waits for a second operator"))
+    def proposed(self, company: Company) -> SafeString | str:
+        """What is only proposed, so that nobody takes it for what is in force or proposes it again."""
+        waits = Proposal.objects.filter(company=company, status__in=Proposal.OPEN)[:10]
+        lines = ((link(one, f"{NAMES[one.act]}: {'; '.join(in_words(one))}"),) for one in waits)
+        return format_html_join("", "<div>{}</div>", lines) or "-"
 
     @admin.display(description=_("Accounts"))
     def accounts(self, company: Company) -> SafeString:

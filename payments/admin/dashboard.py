@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from payments.admin import health as page
+from payments.admin import alerts
 from payments.money import format_reais
 from payments.selectors import health, today
 from payments.selectors.today import Flow, Period, Success
@@ -31,7 +31,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"tiles": tiles(request, day, week), "day": day}
     if request.user.has_perm("payments.view_ledgercheck"):
         found = health.read()
-        context |= {"found": found, "needs": [figure for figure in page.figures(found) if figure.bad or figure.waits]}
+        context |= {"found": found, "alerts": alerts.alerts(found), "systems": alerts.systems(found)}
     return admin.site.index(request, context)
 
 

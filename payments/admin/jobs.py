@@ -12,4 +12,4 @@ from woovi.queue.models import PeriodicJob
 class PeriodicJobAdmin(Record):
     """The timetable, which the relays keep."""
 
-    list_display = ("name", "queued_at", "due_at")
+    list_display = ("name", "queued_at", "due_at", "requeued", "requeued_at")

@@ -77,6 +77,7 @@ class MoneyList(Record):
     """
 
     actions: Any = ("export",)
+    unbounded = ("export",)
     summed = "value"
     in_reais: ClassVar[dict[str, str]] = {"worth": "value"}
 

@@ -1,4 +1,4 @@
-"""Models, their fields and their choices in the reader's language, for the admin.
+"""Apps, models, their fields and their choices in the reader's language, for the admin.
 
 Django derives English names from the code (`created_at` is "created at"). A `verbose_name` for each field would repeat them
 and make a migration of every change of wording, so the names are translated here, once the admin has all its pages.
@@ -17,9 +17,12 @@ sources: set[str] = set()  # every English text that is translated here
 
 
 def translate() -> None:
-    """Make the names of all models and fields lazy translations."""
+    """Make the names of all apps, models and fields lazy translations."""
+    for label in APPS:
+        app = apps.get_app_config(label)
+        app.verbose_name = _lazy(app.verbose_name)
     for model in apps.get_models():
-        if model._meta.app_label in APPS:
+        if model._meta.app_label in APPS and not model._meta.proxy:  # whose fields are another package's
             _translate(model._meta)
 
 

@@ -110,7 +110,7 @@ class SetAsidePixAdmin(_ActionsWithReason, Record):
     list_display = ("end_to_end_id", "created_at", "reason", "attempts", "next_attempt_at", "resolved_at", "resolution")
     list_filter = (("resolved_at", admin.EmptyFieldListFilter),)
     search_fields = ("end_to_end_id__exact", "txid__exact")
-    search_help_text = "End-to-end id or txid"
+    search_help_text = _("End-to-end id or txid")
     ordering = ("-id",)
     actions = ("resolve",)
 
@@ -127,9 +127,9 @@ class BankDayAdmin(Record):
     ordering = ("-day",)
     fields = readonly_fields = list_display
 
-    there_in, here_in = reais("bank_in", "In, at the bank"), reais("our_in", "In, here")
-    there_out, here_out = reais("bank_out", "Out, at the bank"), reais("our_out", "Out, here")
-    there, here = reais("bank_balance", "Balance at the bank"), reais("our_balance", "Balance here")
+    there_in, here_in = reais("bank_in", _("In, at the bank")), reais("our_in", _("In, here"))
+    there_out, here_out = reais("bank_out", _("Out, at the bank")), reais("our_out", _("Out, here"))
+    there, here = reais("bank_balance", _("Balance at the bank")), reais("our_balance", _("Balance here"))
 
 
 @admin.register(BankDifference)
@@ -139,13 +139,13 @@ class BankDifferenceAdmin(_ActionsWithReason, Record):
     list_display = ("day", "kind", "end_to_end_id", "there", "here", "status", "resolution")
     list_filter = ("status", "kind")
     search_fields = ("end_to_end_id__exact",)
-    search_help_text = "End-to-end id, of a Pix or of a return"
+    search_help_text = _("End-to-end id, of a Pix or of a return")
     ordering = ("-day", "-id")
     exclude = ("bank_value", "our_value")
     readonly_fields = ("there", "here")
     actions = ("resolve",)
 
-    there, here = reais("bank_value", "At the bank"), reais("our_value", "Here")
+    there, here = reais("bank_value", _("At the bank")), reais("our_value", _("Here"))
 
     @admin.action(description=_("Resolve"), permissions=["act"])
     def resolve(self, request: HttpRequest, rows: QuerySet[BankDifference]) -> HttpResponse | None:

@@ -25,7 +25,16 @@ class PixKeyMovementAdmin(Record):
 class FurtherKeyAdmin(Record):
     """Pix keys that companies have besides their default ones."""
 
-    list_display = ("id", "created_at", "company", "key_type", "pix_key", "registered_at", "removed_at")
+    list_display = (
+        "id",
+        "created_at",
+        "company",
+        "key_type",
+        "pix_key",
+        "registered_at",
+        "removed_at",
+        "removing_since",
+    )
     list_filter = ("key_type",)
     list_select_related = ("company",)
     search_fields = ("company__tax_id__exact", "company__public_id__exact", "pix_key__exact")

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.confirm import confirmed
@@ -38,6 +39,14 @@ NAMES = {
     "change_limit_plan": _("Change a plan of rate limits"),
     "change_limit_entry": _("Change who is never counted"),
 }
+# What proposals keep that is no field of their row.
+OTHERS = {
+    "value": _("Value"),
+    "left": _("Left"),
+    "note": _("What the merchant's statement says"),
+    "rows": _("Rows"),
+    "resolved": _("Resolved"),
+}
 CENTAVOS = {"value", "left", "fee_minimum", "fee_maximum", "bank_value", "our_value", *LIMITS}
 
 
@@ -53,15 +62,31 @@ def propose(
 
 
 def changes(proposal: Proposal) -> str:
-    """Old and new values in words: `fee_minimum: R$ 0,50 → R$ 0,10`, and those that only count with them: `limit: 100`."""
-    if not proposal.after:
-        return "; ".join(f"{field}: {_value(field, value)}" for field, value in proposal.before.items())
-    return "; ".join(
-        f"{field}: {_value(field, value)}"
-        if field in proposal.before and proposal.before[field] == value
-        else f"{field}: {_value(field, proposal.before.get(field))} → {_value(field, value)}"
-        for field, value in proposal.after.items()
-    )
+    """Old and new values for the log: `fee_minimum: R$ 0,50 → R$ 0,10`, and those that only count with them: `limit: 100`."""
+    return "; ".join(_lines(proposal, str))
+
+
+def in_words(proposal: Proposal) -> list[str]:
+    """The same with the fields' names in the reader's language."""
+    return _lines(proposal, lambda field: _field_name(proposal, field))
+
+
+def _lines(proposal: Proposal, named: Callable[[str], str]) -> list[str]:
+    before, after = proposal.before, proposal.after
+    if not after:
+        return [f"{named(field)}: {_value(field, value)}" for field, value in before.items()]
+    return [
+        f"{named(field)}: {_value(field, value)}"
+        if field in before and before[field] == value
+        else f"{named(field)}: {_value(field, before.get(field))} → {_value(field, value)}"
+        for field, value in after.items()
+    ]
+
+
+def _field_name(proposal: Proposal, field: str) -> str:
+    if field in OTHERS or proposal.act not in ACTS:
+        return str(OTHERS.get(field, field))
+    return capfirst(str(getattr(ACTS[proposal.act].model._meta.get_field(field), "verbose_name", field)))
 
 
 def _value(field: str, value: Any) -> str:
@@ -100,7 +125,7 @@ class ProposalAdmin(Record):
 
     @admin.display(description=_("Old and new values"))
     def change(self, proposal: Proposal) -> SafeString:
-        return format_html_join("", "<div>{}</div>", ((line,) for line in changes(proposal).split("; ")))
+        return format_html_join("", "<div>{}</div>", ((line,) for line in in_words(proposal)))
 
     @admin.action(description=_("Approve: it is done at once"), permissions=["decide"])
     def approve(self, request: HttpRequest, rows: QuerySet[Proposal]) -> HttpResponse | None:
@@ -123,7 +148,7 @@ class ProposalAdmin(Record):
         return None
 
     def _in_words(self, proposal: Proposal) -> str:
-        return f"{changes(proposal)}. {proposal.reason} ({proposal.proposer})"
+        return f"{'; '.join(in_words(proposal))}. {proposal.reason} ({proposal.proposer})"
 
     def _each(
         self, request: HttpRequest, rows: QuerySet[Proposal], words: str, act: Callable[[Proposal], Proposal]

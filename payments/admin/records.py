@@ -11,11 +11,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from payments.money import format_reais
 from payments.pix import keys
 from payments.refusals import translated
 from payments.services.errors import ServiceError
+
+AT_ONCE = 200  # rows of one action
 
 
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -26,6 +29,15 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     """
 
     change_list_template = "payments_admin/change_list.html"
+    unbounded: Any = ()  # actions that take any number of rows
+
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse an action on a whole list of thousands: each row is shown, asked about and done within one request."""
+        everything = request.POST.get("select_across") == "1" and request.POST.get("action") not in self.unbounded
+        if everything and queryset[: AT_ONCE + 1].count() > AT_ONCE:
+            messages.error(request, _("At most %(most)s rows at once: search or filter first.") % {"most": AT_ONCE})
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_action(request, queryset, *args, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return self._with_refusals_shown(request, super().changeform_view, *args, **kwargs)

@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 
 from payments.admin.acting import read_unknown
 from payments.admin.records import link
-from payments.pix import ids
+from payments.pix import ids, keys
 from payments.selectors import everywhere
 
 
 def show(request: HttpRequest) -> HttpResponse:
     """What was found, of the models that the operator may view."""
-    text = request.POST.get("q", request.GET.get("q", "")).strip()
+    text = keys.pasted(request.POST.get("q", request.GET.get("q", ""))).strip()
     may_read = request.user.has_perm("payments.change_receivedpix")
     if request.method == "POST" and may_read and (read := read_unknown(request, text)):
         return redirect("admin:payments_receivedpix_change", read.pk)

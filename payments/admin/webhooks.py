@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.admin.confirm import confirmed, on_each
 from payments.admin.lists import Period
 from payments.admin.records import Record, link, rows_link
-from payments.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.models import Company, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.services.webhooks import deliveries
 
 
@@ -34,11 +34,11 @@ class WebhookDeliveryAdmin(Record):
     """Deliveries, which operators may send again."""
 
     list_display = (
-        *("id", "created_at", "topic", "url", "status"),
+        *("id", "created_at", "company", "topic", "url", "status"),
         *("attempts", "next_attempt_at", "tries"),
     )
     list_filter = (("created_at", Period), "status")
-    list_select_related = ("event", "endpoint")
+    list_select_related = ("event", "endpoint__company")
     search_fields = ("event__event_id__exact", "endpoint__public_id__exact", "endpoint__company__tax_id__exact")
     search_help_text = _("Event id, webhook id, or the company's tax id")
     ordering = ("-id",)
@@ -55,6 +55,10 @@ class WebhookDeliveryAdmin(Record):
             return page
         on_each(self, request, deliveries, send_again)
         return None
+
+    @admin.display(description=_("Company"))
+    def company(self, delivery: WebhookDelivery) -> Company:
+        return delivery.endpoint.company
 
     @admin.display(description=_("topic"))
     def topic(self, delivery: WebhookDelivery) -> str:
@@ -88,10 +92,15 @@ def send_again(delivery: WebhookDelivery) -> str:
 class WebhookAttemptAdmin(Record):
     """Each request of a delivery, and its answer."""
 
-    list_display = ("id", "started_at", "delivery_id", "number", "status_code", "milliseconds", "error")
+    list_display = ("id", "started_at", "delivery_link", "number", "status_code", "milliseconds", "error")
     search_fields = ("delivery__event__event_id__exact", "delivery__endpoint__public_id__exact")
     search_help_text = _("Event id or webhook id")
     ordering = ("-id",)
+    list_select_related = ("delivery",)
+
+    @admin.display(description=_("Delivery"))
+    def delivery_link(self, attempt: WebhookAttempt) -> SafeString | str:
+        return link(attempt.delivery)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup == "delivery__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]

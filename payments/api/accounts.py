@@ -1,4 +1,4 @@
-"""GET /company, /account, /account/{id}, /limits/{id}; POST /account/{id}/withdraw."""
+"""GET /company, /account, /account/{id}, /limits/{id}; POST /account, /account/{id}/withdraw; DELETE /account/{id}."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from payments.api.auth import company, needs
 from payments.api.fields import Body, Cents, Once, Text255
 from payments.api.middleware import error
 from payments.api.pages import Page, paginate
-from payments.models import Account, Company
+from payments.models import Account
 from payments.selectors import balances
-from payments.services import withdrawals
+from payments.services import accounts, withdrawals
 from payments.services.errors import Invalid, NotFound
 
 router = Router(tags=["account"])
 Json = dict[str, Any]
+PUBLIC_ID = r"[0-9a-f]{24}"
 AccountId = PathEx[str, P(description="The account's id.")]
 
 
@@ -51,7 +52,7 @@ def read_company(request: HttpRequest) -> Json:
 def listing(request: HttpRequest, filters: Query[AccountFilter]) -> Json:
     """The company's accounts with their balances in centavos."""
     owner = company(request)
-    found = _merchants(owner).order_by("id")
+    found = accounts.of(owner).order_by("id")
     if filters.email and not owner.users.filter(email__iexact=filters.email, is_active=True).exists():
         found = found.none()
     rows, info = paginate(request, found, filters)
@@ -59,6 +60,36 @@ def listing(request: HttpRequest, filters: Query[AccountFilter]) -> Json:
         "accounts": [contract.account(row, owner, balances.of_account(row, owner)) for row in rows],
         "pageInfo": info,
     }
+
+
+@router.post(
+    "/account",
+    **needs("ACCOUNT_POST", master=True),
+    summary="Create another account",
+    response=answers.of(answers.OneAccount),
+)
+def open_another(request: HttpRequest) -> Json:
+    """Open an empty account beside the default one, to which all is paid. Needs an AppID of type MASTER. A body is not read."""
+    owner = company(request)
+    made = accounts.open_another(owner)
+    return {"account": contract.account(made, owner, balances.of_account(made, owner))}
+
+
+@router.delete(
+    "/account/{account_id}",
+    **needs("ACCOUNT_DELETE"),
+    summary="Delete an account",
+    response=answers.of(answers.AccountClosed, answers.LIMITS),
+)
+def close(request: HttpRequest, account_id: AccountId) -> Json | HttpResponse:
+    """Close an account that is empty, and not the default one."""
+    if not re.fullmatch(PUBLIC_ID, account_id):
+        return error(HTTPStatus.BAD_REQUEST, "Account ID is invalid")
+    try:
+        accounts.close(company(request), account_id)
+    except NotFound as refusal:
+        return error(HTTPStatus.NOT_FOUND, refusal.message)
+    return {"status": "OK", "accountId": account_id}
 
 
 @router.get(
@@ -99,7 +130,7 @@ def withdraw_as_sdk(request: HttpRequest, account_id: AccountId, body: AccountWi
 
 def _find(request: HttpRequest, account_id: str) -> Account:
     """The company's account with this id. Raises NotFound."""
-    found: Account | None = _merchants(company(request)).filter(public_id=account_id).first()
+    found = accounts.of(company(request)).filter(public_id=account_id).first()
     if found is None:
         raise NotFound("Account not found")
     return found
@@ -114,16 +145,11 @@ def _find(request: HttpRequest, account_id: str) -> Account:
 def limits(request: HttpRequest, account_id: PathEx[str, P(description="The account's id.")]) -> Json | HttpResponse:
     """How much the company may send by day and by night, in centavos. A limit that it does not have is left out."""
     owner = company(request)
-    if not re.fullmatch(r"[0-9a-f]{24}", account_id):
+    if not re.fullmatch(PUBLIC_ID, account_id):
         return error(HTTPStatus.BAD_REQUEST, "Account ID is invalid")
-    if not _merchants(owner).filter(public_id=account_id).exists():
+    if not accounts.of(owner).filter(public_id=account_id).exists():
         return error(HTTPStatus.NOT_FOUND, "Account not found")
     found = contract.limits(owner)
     if not found:
         return error(HTTPStatus.NOT_FOUND, "No limits configured for this account")
     return {"limits": found}
-
-
-def _merchants(owner: Company) -> Any:
-    """The merchant's own accounts: clearing, fees and suspense are the platform's books."""
-    return Account.objects.filter(company=owner, kind=Account.Kind.MERCHANT)

@@ -49,8 +49,13 @@ Modality = Literal[
     "PERCENTAGE_PER_RUNNING_DAY_ADVANCE",
     "PERCENTAGE_PER_BUSINESS_DAY_ADVANCE",
 ]
-# Woovi's SDK for Node spells it the second way. Ignoring that would let another payer's money in.
-SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices("ensureSameTaxID", "ensureSameTaxId"))]
+# Woovi's SDK for Node spells it the second way, languages with their own style the others. Ignoring one would let another
+# payer's money in.
+SPELLED = (
+    "ensureSameTaxID", "ensureSameTaxId", "ensureSameTaxid", "ensuresametaxid",
+    "EnsureSameTaxID", "EnsureSameTaxId", "ensure_same_tax_id", "ensure_same_taxid",
+)  # fmt: skip
+SameTaxID = Annotated[bool | None, Field(validation_alias=AliasChoices(*SPELLED))]
 
 
 class Customer(Body):
@@ -95,6 +100,12 @@ def _without_empty_lines(lines: object) -> object:
     if not isinstance(lines, list):
         return lines
     return [line for line in lines if not (isinstance(line, dict) and holds_nothing(line.get("value", 0)))]
+
+
+def _own_code(wanted: object) -> None:
+    """Refuse a code that several charges would share."""
+    if wanted:
+        raise ValueError("is not supported: each charge has a QR code of its own")
 
 
 class Part(Body):
@@ -158,9 +169,9 @@ class ChargeBody(Body):
         list[SplitBody] | None, Field(max_length=50, description="Parts for others, once it is paid.")
     ] = None
     subaccount: Annotated[Text255 | None, Field(description="The sub-account that gets all but the fee.")] = None
-    # In Woovi's contract, and not built yet: refused, not ignored.
-    paymentLinkID: None = None
-    fixedLocation: Literal[False] | None = None
+    # In Woovi's contract, and not built: refused, not ignored, since shoppers would be shown another code.
+    paymentLinkID: Annotated[None, BeforeValidator(_own_code)] = None
+    fixedLocation: Annotated[Literal[False] | None, BeforeValidator(_own_code)] = None
 
 
 class ChargeChange(Body):
@@ -176,7 +187,7 @@ class ChargeFilter(Page):
 
     start: Annotated[Timestamp | None, Field(description="Created then or later (ISO 8601).")] = None
     end: Annotated[Timestamp | None, Field(description="Created then or before (ISO 8601).")] = None
-    status: Annotated[Charge.Status | Literal["ALL"], CAPITALS] = "ALL"
+    status: Annotated[Literal["ALL", "ACTIVE", "COMPLETED", "EXPIRED"], CAPITALS] = "ALL"
     customer: Annotated[Text255 | None, Field(description="The customer's correlationID.")] = None
     subscription: Annotated[Text255 | None, Field(description="Of a subscription. There are none yet.")] = None
 

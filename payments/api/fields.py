@@ -9,6 +9,7 @@ Shops that multiply reais by a hundred send 19.99 as 1998.9999999999998. Nobody 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from math import isfinite
@@ -109,9 +110,14 @@ def _number_as_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
+_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")  # between a time and its offset: a + as queries decode it
+
+
 def _moment(value: object) -> datetime:
     """An ISO 8601 time; without an offset it is UTC."""
     try:
+        if isinstance(value, str) and ":" in value.partition(" ")[0]:
+            value = _PLUS.sub("+", value)
         at = datetime.fromisoformat(value)  # type: ignore[arg-type]
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
@@ -159,8 +165,12 @@ class Address(Body):
 
 
 def bare_tax_id(value: object) -> object:
-    """The number of a tax id given as an object, as answers have it, so that a customer may be sent back as it was read."""
-    return value.get("taxID") if isinstance(value, dict) else value
+    """The number of a tax id given as an object, as answers have it, so that a customer may be sent back as it was read.
+
+    One that is sent as a number has lost its leading zeros.
+    """
+    value = value.get("taxID") if isinstance(value, dict) else value
+    return str(value).zfill(11 if value < 10**11 else 14) if type(value) is int else value
 
 
 def decoded(identifier: str) -> str:

@@ -19,11 +19,16 @@ TEXT = "text/plain; version=0.0.4"
 
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
-    """Gauges in Prometheus' text format. 404 to who has no token."""
+    """Gauges and counters in Prometheus' text format. 404 to who has no token."""
     _check_token(request)
     lines = []
     for name, value in work.read().items():
-        lines += [f"# HELP woovi_{name} {work.FIGURES[name]}", f"# TYPE woovi_{name} gauge", f"woovi_{name} {value:g}"]
+        kind = "counter" if name.endswith("_total") else "gauge"
+        lines += [
+            f"# HELP woovi_{name} {work.FIGURES[name]}",
+            f"# TYPE woovi_{name} {kind}",
+            f"woovi_{name} {value:.15g}",
+        ]
     return HttpResponse("\n".join(lines) + "\n", content_type=TEXT)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Any, Protocol, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -18,6 +19,7 @@ MAX_LIMIT = 100
 MAX_SKIP = 100_000  # rows. Woovi has a maximum and does not publish it; to go further back, use `start` and `end`
 
 Row = TypeVar("Row", bound=Model)
+Row_co = TypeVar("Row_co", covariant=True)
 
 
 class OfAccount(Filters):
@@ -41,7 +43,15 @@ class Page(Filters):
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many rows to give at most.")] = MAX_LIMIT
 
 
-def paginate(request: HttpRequest, rows: QuerySet[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:
+class Listed(Protocol[Row_co]):
+    """What can be counted and cut, as a QuerySet."""
+
+    def count(self) -> int: ...
+
+    def __getitem__(self, part: slice) -> Iterable[Row_co]: ...
+
+
+def paginate(request: HttpRequest, rows: QuerySet[Row] | Listed[Row], page: Page) -> tuple[list[Row], dict[str, Any]]:
     """The page's rows, and its `pageInfo`. Each row counts against the company's limit `api.rows`.
 
     Raises:

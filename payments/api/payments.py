@@ -46,11 +46,16 @@ class ReceiverTaxID(Body):
         return self
 
 
+def _digits_alone(value: object) -> object:
+    """A tax id as text, as everywhere else in Woovi's requests, where its description has an object."""
+    return {"taxID": value} if isinstance(value, str) else value
+
+
 class Receiver(Body):
     """Who holds the account."""
 
     name: Annotated[Text, Field(max_length=200)]
-    taxID: ReceiverTaxID
+    taxID: Annotated[ReceiverTaxID, BeforeValidator(_digits_alone)]
 
 
 class ReceiverAccount(Body):
@@ -100,7 +105,7 @@ class PaymentBody(Body):
     value: Annotated[int | None, Field(gt=0, le=MAX_VALUE, description="Centavos."), DIGITS] = None
     destinationAlias: Annotated[Text255 | None, Field(description="The Pix key to pay.")] = None
     destinationAliasType: Annotated[Literal["CPF", "CNPJ", "EMAIL", "PHONE", "RANDOM"] | None, CAPITALS] = None
-    qrCode: Annotated[Text | None, Field(max_length=512, description="The BR Code to pay.")] = None
+    qrCode: Annotated[Text | None, Field(max_length=1024, description="The BR Code to pay.")] = None
     holder: Receiver | None = None
     account: ReceiverAccount | None = None
     psp: Annotated[ReceiverBank | None, BeforeValidator(_ispb_alone)] = None

@@ -22,6 +22,7 @@ Kind = Literal[
     "PAYMENT", "WITHDRAW", "REFUND", "FEE", "INTERNAL_TRANSFER", "BALANCE_BLOCK", "BALANCE_UNBLOCK", "REVERSAL"
 ]
 KINDS = (*selectors.RECEIVED, selectors.WITHDRAW, selectors.TRANSFER)
+BY_TYPE = (*KINDS, selectors.FEE, selectors.BLOCK, selectors.UNBLOCK)  # the further ones only where they are asked for
 
 
 class Period(Page):
@@ -38,7 +39,11 @@ class TransactionFilter(Period):
     type: Annotated[
         Kind | None,
         CAPITALS,
-        Field(description="PAYMENT, REFUND, WITHDRAW (a Pix sent) or INTERNAL_TRANSFER; the others find nothing."),
+        Field(
+            description="PAYMENT, REFUND, WITHDRAW (a Pix sent) or INTERNAL_TRANSFER; or, only where it is asked for, FEE (what "
+            "was kept of a Pix received), BALANCE_BLOCK (held for a Pix to be sent or returned) or BALANCE_UNBLOCK (free again). "
+            "REVERSAL finds nothing."
+        ),
     ] = None
     pixQrCode: Annotated[
         Text255 | None, Field(description="The correlationID, identifier or id of a static QR code.")
@@ -53,7 +58,7 @@ class TransactionFilter(Period):
     response=answers.of(answers.Transactions),
 )
 def listing(request: HttpRequest, filters: Query[TransactionFilter]) -> Json:
-    """Pix received, returned and sent, and transfers here, newest first."""
+    """Pix received, returned and sent, and transfers here, newest first; fees and blocks by their `type`."""
     owner = company(request)
     found = selectors.keys(
         owner,
@@ -85,7 +90,7 @@ def read(
     owner = company(request)
     check_account(request, account)
     with limits.lookup(request, str(owner.pk)) as looked_up:
-        found = selectors.find(owner, decoded(identifier), KINDS)
+        found = selectors.find(owner, decoded(identifier), BY_TYPE)
         if found is None:
             raise NotFound("Transaction not found")
         looked_up.settle(1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -29,6 +29,8 @@ from payments.bank.port import (
 from payments.bank.session import Session
 
 PAGE = 1000  # items, the most that the Pix API gives in one answer
+# Of one query of the list: banks refuse longer ones, each by its own limit. The shortest known is five days.
+SLICE = timedelta(days=5)
 
 T = TypeVar("T")
 
@@ -67,16 +69,18 @@ class Connector:
     def list_received(
         self, start: datetime, end: datetime, left_out: wire.LeftOut | None = None
     ) -> Iterator[BankReceived]:
-        """Every Pix received from `start` to `end`, both included, oldest first.
+        """Every Pix received from `start` to `end`, both included, oldest first. One may come twice, where two slices meet.
 
         An item that cannot be read is logged at ERROR, passed to `left_out` with the reason, and skipped, so that the
         others are still booked.
         """
-        return self._pages(wire.received, "/pix", "pix", start, end, left_out)
+        for since, until in _slices(start, end):
+            yield from self._pages(wire.received, "/pix", "pix", since, until, left_out)
 
     def list_returned(self, start: datetime, end: datetime) -> Iterator[BankReceived]:
         """The same list, but only Pix that were returned, wholly or in part."""
-        return self._pages(wire.received, "/pix", "pix", start, end, devolucaoPresente="true")
+        for since, until in _slices(start, end):
+            yield from self._pages(wire.received, "/pix", "pix", since, until, devolucaoPresente="true")
 
     def request_return(self, end_to_end_id: str, return_id: str, value: int, comment: str = "") -> BankReturn:
         body = {"valor": wire.reais(value), **({"descricao": comment} if comment else {})}
@@ -135,8 +139,8 @@ class Connector:
         self, reader: Callable[[Any], T], path: str, name: str, start: datetime, end: datetime,
         left_out: wire.LeftOut | None = None, **filters: str,
     ) -> Iterator[T]:  # fmt: skip
-        number, pages = 0, 1
-        while number < pages:
+        number, items = 0, None
+        while True:
             query = {
                 "inicio": wire.instant(start),
                 "fim": wire.instant(end),
@@ -145,9 +149,21 @@ class Connector:
                 **filters,
             }
             answer = self._session.call("GET", path, query=query)
-            pages = _understood(lambda body: int(body["parametros"]["paginacao"]["quantidadeDePaginas"]), answer)
-            yield from _understood(lambda body: wire.readable(reader, body[name], left_out=left_out), answer)
-            number += 1
+            before, items = items, _understood(lambda body: wire.items(body, name), answer)
+            if number and items == before:  # the bank knows no pages
+                return
+            yield from _understood(lambda found: wire.readable(reader, found, left_out=left_out), items)
+            number, pages = number + 1, wire.page_count(answer)
+            if number >= pages if pages else not items:
+                return
+
+
+def _slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The time from `start` to `end` in parts of at most SLICE. Each begins where the one before it ends."""
+    while (until := start + SLICE) < end:
+        yield start, until
+        start = until
+    yield start, end
 
 
 @contextlib.contextmanager

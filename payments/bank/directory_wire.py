@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from payments.bank.directory import BankAccount, KeyOwner, Participant
-from payments.bank.wire import clean_text, readable
+from payments.bank.wire import readable, text_or_empty
 from payments.pix import keys
 
 _ISPB = re.compile(r"[0-9A-Z]{8}")
@@ -24,12 +24,12 @@ def key_owner(body: Any, cache_control: str) -> KeyOwner:
         pix_key=key.value,
         key_type=key.type.value,
         ispb=_ispb(account["Participant"]),
-        branch=clean_text(account.get("Branch"), 4),
-        account=_some_text(account["AccountNumber"], 20),
+        branch=text_or_empty(account.get("Branch"), 4),
+        account=_number(account["AccountNumber"], 20),
         account_type=_some_text(account["AccountType"], 4),
-        tax_id=_some_text(owner["TaxIdNumber"], 14),
+        tax_id=_number(owner["TaxIdNumber"], 14),
         name=_some_text(owner["Name"], 200),
-        trade_name=clean_text(owner.get("TradeName"), 200),
+        trade_name=text_or_empty(owner.get("TradeName"), 200),
     )
     return replace(found, fresh_for=fresh_for(cache_control))
 
@@ -68,7 +68,7 @@ def participants(body: Any) -> list[Participant]:
 
 
 def _participant(body: Any) -> Participant:
-    return Participant(_ispb(body["ispb"]), _some_text(body["nome"], 200), clean_text(body.get("compe"), 3))
+    return Participant(_ispb(body["ispb"]), _some_text(body["nome"], 200), text_or_empty(body.get("compe"), 3))
 
 
 def account(body: Any) -> BankAccount:
@@ -76,10 +76,10 @@ def account(body: Any) -> BankAccount:
     return BankAccount(
         ispb=_ispb(body["ispb"]),
         branch=_some_text(body["agencia"], 4),
-        number=_some_text(body["conta"], 20),
+        number=_number(body["conta"], 20),
         type=_some_text(body["tipo"], 4),
         holder=_some_text(body["titular"]["nome"], 200),
-        tax_id=_some_text(body["titular"]["cnpj"], 14),
+        tax_id=_number(body["titular"]["cnpj"], 14),
     )
 
 
@@ -89,8 +89,13 @@ def _ispb(text: str) -> str:
     return text
 
 
+def _number(text: object, longest: int) -> str:
+    """A tax id, masked or not, or an account's number, without punctuation."""
+    return _some_text(re.sub(r"[.\-/\s]", "", text_or_empty(text, 100)), longest)
+
+
 def _some_text(text: object, longest: int) -> str:
-    found = clean_text(text, longest).strip()
+    found = text_or_empty(text, longest).strip()
     if not found:
         raise ValueError("text expected")
     return found

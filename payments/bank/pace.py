@@ -56,6 +56,6 @@ def _seconds(text: str, now: datetime) -> float:
         return float(text[:9])
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now.timestamp()

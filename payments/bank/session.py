@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
-from payments.bank import pace
+from payments.bank import pace, wire
 from payments.bank.port import (
     BankConflict,
     BankError,
@@ -23,6 +25,8 @@ from woovi.cache import LoadFailed, metrics
 from woovi.cache.oauth import Grant, OAuth2TokenCache
 
 CONNECT_SECONDS = 3.0
+LONGEST = 86_400  # seconds that a token is kept, whatever the bank says: more than a number of Redis holds is an error
+_BEARER = re.compile(r"[!-~]+")  # what a header can carry
 CALLS = "bank.calls"  # the name under which they are counted, as the loads of a cache are: by all processes together
 # Failures before the request was sent: nothing can have happened.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
@@ -34,10 +38,11 @@ class Session:
     Args:
         url: base address of the API; the token is at `/oauth/token` below it.
         certificate: path of a PEM file with certificate and key for mutual TLS, or empty.
-        timeout: seconds to wait for an answer.
+        timeout: seconds to wait for an answer, and the most that may pass before a request leaves.
     """
 
     def __init__(self, url: str, client_id: str, secret: str, *, certificate: str = "", timeout: float = 10.0) -> None:
+        self._timeout = timeout
         context = ssl.create_default_context()
         if certificate:
             context.load_cert_chain(certificate)
@@ -94,8 +99,9 @@ class Session:
 
     def _send(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
         began, failed = time.monotonic(), True
+        leaves_in_time = {"trace": self._leaves_in_time(began)}
         try:
-            answer = self._client.request(method, path, auth=self._auth, **request)
+            answer = self._client.request(method, path, auth=self._auth, extensions=leaves_in_time, **request)
             failed = answer.is_server_error
             return answer
         except LoadFailed as error:
@@ -109,6 +115,19 @@ class Session:
             counts.miss += 1
             counts.error += failed
 
+    def _leaves_in_time(self, began: float) -> Callable[[str, object], None]:
+        """A trace of httpcore that gives up a request not yet sent `timeout` seconds after `began`.
+
+        httpx's limits do not add up to one: that to connect is for each address of the bank's name, that to read for each part
+        of the token's answer. A request that leaves later than its caller counts on could meet the caller's successor.
+        """
+
+        def look(event: str, _: object) -> None:
+            if event.endswith("send_request_headers.started") and time.monotonic() - began > self._timeout:
+                raise httpx.ConnectTimeout("too late to send")
+
+        return look
+
     def _fetch_token(self) -> Grant:
         """Raises BankUnavailable, also for wrong credentials: the instruction itself was neither done nor refused."""
         try:
@@ -118,10 +137,12 @@ class Session:
         if answer.status_code == 429:
             pace.told(self._name, answer.headers.get("Retry-After", ""))
         try:
-            fields = answer.json() if answer.is_success else {}
-            seconds = fields.get("expires_in")
-            return Grant(str(fields["access_token"]), None if seconds is None else int(seconds))
-        except (ValueError, TypeError, KeyError, AttributeError):
+            fields = wire.parse_json(answer.content) if answer.is_success else {}
+            token, seconds = fields["access_token"], fields.get("expires_in")
+            if not _BEARER.fullmatch(token):
+                raise ValueError("no token")
+            return Grant(token, None if seconds is None else min(int(seconds), LONGEST))
+        except wire.UNREADABLE:
             raise BankUnavailable(f"HTTP {answer.status_code}", "no access token") from None
 
 
@@ -139,7 +160,7 @@ def _json(answer: httpx.Response, label: str) -> Any:
     if not answer.content:
         return {}
     try:
-        return answer.json()
+        return wire.parse_json(answer.content)
     except ValueError:
         raise BankUnknown("BrokenAnswer", f"{label}: HTTP {answer.status_code} without JSON") from None
 
@@ -151,12 +172,13 @@ def _error(answer: httpx.Response, label: str, *, sends: bool) -> BankError:
     """
     status = answer.status_code
     try:
-        problem = answer.json()
+        problem = wire.parse_json(answer.content)
     except ValueError:
         problem = None
     problem = problem if isinstance(problem, dict) else {}
-    code = str(problem.get("type", "")).rpartition("/")[2] or f"HTTP {status}"
-    detail = f"{label}: HTTP {status} {str(problem.get('detail', ''))[:300]}".strip()
+    # Both are kept in the database, as the reason why a refund or payment was refused.
+    code = wire.clean_text(str(problem.get("type") or "").rpartition("/")[2], 60) or f"HTTP {status}"
+    detail = f"{label}: HTTP {status} {wire.clean_text(str(problem.get('detail') or ''), 300)}".strip()
     if sends and status in {403, 503}:
         return BankUnknown(code, detail)
     if status in {401, 403, 429, 503}:  # 401, 403: our credentials and scopes, not the instruction

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from payments.bank.port import (
     SendStatus,
     StatementLine,
 )
-from payments.pix import ids
+from payments.pix import ids, keys
 from payments.pix.overdue import Terms
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,20 @@ _END_TO_END = re.compile(r"[ED][a-zA-Z0-9]{31}")
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
+def parse_json(body: bytes) -> Any:
+    """JSON as banks write it: their old systems leave bytes of Windows-1252 and control characters in a payer's name, and
+    one name must not make a list of a thousand Pix unreadable. Raises ValueError."""
+    body = body.removeprefix(BOM_UTF8)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = body.decode("cp1252", "replace")
+    try:
+        return json.loads(text, strict=False)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def reais(centavos: int) -> str:
     """1234 as "12.34"."""
     return f"{centavos // 100}.{centavos % 100:02d}"
@@ -45,6 +60,7 @@ def reais(centavos: int) -> str:
 
 def centavos(text: str) -> int:
     """ "12.34" as 1234."""
+    text = text.strip()
     if not _VALUE.fullmatch(text):
         raise ValueError(f"{text!r} is no value")
     return int(text.replace(".", ""))
@@ -162,18 +178,31 @@ def readable(
     return found
 
 
+def items(body: Any, name: str) -> Any:
+    """The items of a list's page, unread. An empty page may lack them (`pix` is optional in the Pix API)."""
+    found = body.get(name) or []
+    if not found and name not in body and "parametros" not in body:
+        raise ValueError("no list")
+    return found
+
+
+def page_count(body: Any) -> int | None:
+    """How many pages a list has. None where the bank does not tell."""
+    return _whole_or_none(_object(_object(body.get("parametros")).get("paginacao")).get("quantidadeDePaginas"))
+
+
 def charge(body: Any) -> BankCharge:
     """A charge (cob). Its id and value must be right; other fields that cannot be read count as absent."""
     calendar = _object(body.get("calendario"))
     loc = _object(body.get("loc"))
     return BankCharge(
         txid=_matching(_ID, body["txid"]),
-        status=_text_or_empty(body.get("status"), 40),
+        status=text_or_empty(body.get("status"), 40),
         value=centavos(body["valor"]["original"]),
-        location=_text_or_empty(body.get("location"), 255).strip() or _text_or_empty(loc.get("location"), 255).strip(),
-        br_code=_text_or_empty(body.get("pixCopiaECola"), 512).strip(),
+        location=text_or_empty(body.get("location"), 255).strip() or text_or_empty(loc.get("location"), 255).strip(),
+        br_code=text_or_empty(body.get("pixCopiaECola"), 512).strip(),
         created_at=_moment_or_none(calendar.get("criacao")),
-        expires_in=_seconds_or_none(calendar.get("expiracao")),
+        expires_in=_whole_or_none(calendar.get("expiracao")),
         received=tuple(_optional(received, body.get("pix"), "endToEndId")),
     )
 
@@ -185,12 +214,12 @@ def received(body: Any) -> BankReceived:
     return BankReceived(
         end_to_end_id=end_to_end_id,
         txid=_matching_or_none(_ID, body.get("txid")),
-        pix_key=_text_or_empty(body.get("chave"), 77).strip(),
+        pix_key=text_or_empty(body.get("chave"), 77).strip(),
         value=centavos(body["valor"]),
         paid_at=_moment_or_none(body.get("horario")) or _minted_at(end_to_end_id) or datetime.now(UTC),
-        payer_name=_text_or_empty(payer.get("nome"), 200),
+        payer_name=text_or_empty(payer.get("nome"), 200),
         payer_tax_id=_tax_id(payer.get("cpf"), 11) or _tax_id(payer.get("cnpj"), 14),
-        payer_message=_text_or_empty(body.get("infoPagador"), 140),
+        payer_message=text_or_empty(body.get("infoPagador"), 140),
         returns=tuple(_optional(returned, body.get("devolucoes"), "id")),
     )
 
@@ -199,12 +228,12 @@ def returned(body: Any) -> BankReturn:
     """A return (devolução)."""
     times = _object(body.get("horario"))
     return BankReturn(
-        return_id=_matching(_RETURN_ID, _text_or_empty(body["id"], 40).strip()),
+        return_id=_matching(_RETURN_ID, text_or_empty(body["id"], 40)),
         end_to_end_id=_matching_or_none(_END_TO_END, body.get("rtrId")),
         value=centavos(body["valor"]),
-        status=ReturnStatus(body["status"]),
-        reason=_text_or_empty(body.get("motivo"), 140),
-        nature=_text_or_empty(body.get("natureza"), 40),
+        status=ReturnStatus(body["status"].strip().upper()),
+        reason=text_or_empty(body.get("motivo"), 140),
+        nature=text_or_empty(body.get("natureza"), 40),
         settled_at=_moment_or_none(times.get("liquidacao")) or _moment_or_none(times.get("solicitacao")),
     )
 
@@ -216,7 +245,7 @@ def sent(body: Any) -> BankSent:
         end_to_end_id=_matching(_END_TO_END, body["endToEndId"]),
         value=centavos(body["valor"]),
         status=SendStatus(body["status"]),
-        reason=clean_text(body.get("motivo"), 140),
+        reason=text_or_empty(body.get("motivo"), 140),
     )
 
 
@@ -240,7 +269,7 @@ def parse_callback(body: bytes) -> list[BankReceived]:
         ValueError: the body is not a callback, or none of its Pix can be read.
     """
     try:
-        items = json.loads(body)["pix"]
+        items = parse_json(body)["pix"]
         found = readable(received, items)
     except UNREADABLE as error:
         raise ValueError(f"not a Pix callback: {type(error).__name__}") from None
@@ -273,7 +302,7 @@ def _minted_at(end_to_end_id: str) -> datetime | None:
         return None
 
 
-def _seconds_or_none(value: Any) -> int | None:
+def _whole_or_none(value: Any) -> int | None:
     try:
         return None if isinstance(value, bool) else int(value)
     except UNREADABLE:
@@ -283,12 +312,15 @@ def _seconds_or_none(value: Any) -> int | None:
 def _tax_id(value: Any, digits: int) -> str:
     """A CPF or CNPJ without punctuation. Empty where it is masked (`***.456.789-**`) or not one."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value).zfill(digits)  # sent as a number, it has lost its leading zeros
-    number = re.sub(r"[.\-/\s]", "", value).upper() if isinstance(value, str) else ""
+        value = str(value)
+    number = "".join(c for c in value if c.isalnum() or c == "*").upper() if isinstance(value, str) else ""
+    if number.isdigit() and not keys.is_tax_id(number):
+        number = number.zfill(digits)  # kept as a number somewhere, it has lost its leading zeros
     return number if re.fullmatch(r"[0-9A-Z]{1,14}", number) else ""
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:
+    text = text.strip()
     if not pattern.fullmatch(text):
         raise ValueError("an id has another shape")
     return text
@@ -299,7 +331,7 @@ def _matching_or_none(pattern: re.Pattern[str], text: Any) -> str:
     return text.strip() if isinstance(text, str) and pattern.fullmatch(text.strip()) else ""
 
 
-def _text_or_empty(text: object, longest: int) -> str:
+def text_or_empty(text: object, longest: int) -> str:
     """Free text. A number is written out; anything else but text counts as empty."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         text = str(text)

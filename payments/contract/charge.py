@@ -32,6 +32,11 @@ def payment_link_url(charge: Charge | QrCode) -> str:
     return f"{settings.PUBLIC_URL}/pay/{charge.payment_link_id}"
 
 
+def paid_to(charge: Charge, company: Company) -> str:
+    """The Pix key that the charge is paid to."""
+    return charge.pix_key or company.pix_key
+
+
 def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None) -> Json:
     """A charge; `settled` is the Pix that paid it."""
     image = f"{settings.PUBLIC_URL}/openpix/charge/brcode/image/{charge.payment_link_id}.png"
@@ -53,7 +58,7 @@ def charge(charge: Charge, company: Company, settled: ReceivedPix | None = None)
         "paymentLinkID": str(charge.payment_link_id),
         "paymentLinkUrl": payment_link_url(charge),
         "globalID": global_id("Charge", charge.public_id),
-        "pixKey": company.pix_key,
+        "pixKey": paid_to(charge, company),
         "createdAt": time(charge.created_at),
         "updatedAt": time(charge.updated_at),
         "expiresIn": charge.expires_in,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from payments.contract.charge import charge, customer, payer
+from payments.contract.charge import charge, customer, paid_to, payer
 from payments.contract.parts import Json, global_id, tax_id, time
 from payments.contract.qr_code import qr_code
 from payments.models import Charge, Company, ReceivedPix, Refund
@@ -20,6 +20,13 @@ def refund(refund: Refund) -> Json:
     }
 
 
+def _key(received: ReceivedPix, company: Company, paid: Charge | None) -> str:
+    """The Pix key that it was sent to, as far as that is kept."""
+    if paid:
+        return paid_to(paid, company)
+    return received.qr_code.pix_key if received.qr_code else company.pix_key
+
+
 def pix(received: ReceivedPix, company: Company, paid: Charge | None) -> Json:
     """A received Pix as `pix` in a webhook's body. `paid` is the charge that it settled."""
     who = payer(received)
@@ -34,7 +41,7 @@ def pix(received: ReceivedPix, company: Company, paid: Charge | None) -> Json:
         "createdAt": time(received.created_at),
         "globalID": global_id("PixTransaction", received.public_id),
         "creditParty": {
-            "pixKey": {"pixKey": company.pix_key},
+            "pixKey": {"pixKey": _key(received, company, paid)},
             "holder": {"name": company.official_name, "taxID": tax_id(company.tax_id)},
         },
         **({"payer": who, "debitParty": {"holder": who}} if who else {}),

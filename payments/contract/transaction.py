@@ -7,7 +7,8 @@ from payments.contract.parts import Json, global_id, tax_id, time
 from payments.contract.payment import movement
 from payments.contract.pix import pix
 from payments.models import Company, LedgerTransaction, Payment, ReceivedPix, Refund
-from payments.selectors.transactions import StatementLine
+from payments.models.ledger import HOLDS, RELEASES
+from payments.selectors.transactions import Fee, StatementLine, Transaction
 
 # Woovi names the ends of a refund differently here than under a charge.
 REFUND_STATUS = {"IN_PROCESSING": "IN_PROCESSING", "CONFIRMED": "REFUNDED", "REJECTED": "NOT_ACCOMPLISHED"}
@@ -16,12 +17,14 @@ REFUND_STATUS = {"IN_PROCESSING": "IN_PROCESSING", "CONFIRMED": "REFUNDED", "REJ
 SENT_STATUS = {Payment.Status.CONFIRMED: "CONFIRMED", Payment.Status.FAILED: "REJECTED"}  # the others are under way
 
 
-def transaction(row: ReceivedPix | Refund | Payment | LedgerTransaction, company: Company) -> Json:
+def transaction(row: Transaction, company: Company) -> Json:
     """A transaction of `selectors.transactions`, of any type."""
     if isinstance(row, ReceivedPix):
         return pix_transaction(row, company)
     if isinstance(row, Refund):
         return refund_transaction(row, company)
+    if isinstance(row, Fee):
+        return fee_transaction(row.received, company)
     return sent_transaction(row) if isinstance(row, Payment) else transfer_transaction(row, company)
 
 
@@ -66,8 +69,31 @@ def sent_transaction(payment: Payment) -> Json:
     }
 
 
+def fee_transaction(received: ReceivedPix, company: Company) -> Json:
+    """What the platform kept of a received Pix, at the same moment."""
+    paid = received.charge if received.outcome == ReceivedPix.Outcome.SETTLED else None
+    return {
+        "value": received.fee,
+        "time": time(received.paid_at),
+        "endToEndId": received.end_to_end_id,
+        "transactionID": received.txid,
+        "infoPagador": "",
+        "status": "CONFIRMED",
+        "type": "FEE",
+        "createdAt": time(received.created_at),
+        "globalID": global_id("PixTransactionFee", received.public_id),
+        **({"charge": charge(paid, company, received)} if paid else {}),
+    }
+
+
+BLOCKED = {**dict.fromkeys(HOLDS, "BALANCE_BLOCK"), **dict.fromkeys(RELEASES, "BALANCE_UNBLOCK")}
+
+
 def transfer_transaction(row: LedgerTransaction, company: Company) -> Json:
-    """Money given to another company here, or got of one. No Pix was made, so its correlationID stands for one's id."""
+    """Money given to another company here, or got of one; or held, or free again, for a Pix to be sent or returned.
+
+    No Pix was made, so its correlationID stands for one's id.
+    """
     moved: int = row.moved  # type: ignore[attr-defined]  # of selectors.transactions
     return {
         "value": abs(moved),
@@ -76,7 +102,7 @@ def transfer_transaction(row: LedgerTransaction, company: Company) -> Json:
         "transactionID": row.correlation_id,
         "infoPagador": "",
         "status": "CONFIRMED",
-        "type": "INTERNAL_TRANSFER",
+        "type": BLOCKED.get(row.kind, "INTERNAL_TRANSFER"),
         "createdAt": time(row.created_at),
         "globalID": global_id("PixTransaction", f"{row.pk:024x}"),
         "creditParty" if moved > 0 else "debitParty": {

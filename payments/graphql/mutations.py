@@ -2,6 +2,9 @@
 
 Charges and refunds are made by programs and people. Payments are made by programs alone; batches are uploaded and controlled
 by people alone, because another person than who uploaded a batch approves it.
+
+Each may be null. If one of a document is refused, the others are done, and the answer must tell of them: an error in a field that may
+not be null makes all of `data` null (GraphQL, October 2021, §6.4.4).
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ class Mutation:
     """The roots of mutations."""
 
     @strawberry.mutation(
-        graphql_type=Charge, description="A used correlationID is refused, or answered with its charge."
+        graphql_type=Charge | None, description="A used correlationID is refused, or answered with its charge."
     )
     async def create_charge(self, info: Info, input: ChargeInput, return_existing: bool = False) -> Any:  # noqa: A002
         _may(info, CHARGE)
@@ -47,7 +50,7 @@ class Mutation:
         return await _done(info, lambda to: charges.create(to.company, order, return_existing=return_existing))
 
     @strawberry.mutation(
-        graphql_type=Refund, description="The same correlationID and values give the first refund again."
+        graphql_type=Refund | None, description="The same correlationID and values give the first refund again."
     )
     async def refund_charge(self, info: Info, input: RefundInput) -> Any:  # noqa: A002
         _may(info, CHARGE)
@@ -62,34 +65,37 @@ class Mutation:
 
         return await _done(info, act)
 
-    @strawberry.mutation(graphql_type=Payment, description="It waits for its approval. Programs alone.")
+    @strawberry.mutation(graphql_type=Payment | None, description="It waits for its approval. Programs alone.")
     async def create_payment(self, info: Info, input: PaymentInput) -> Any:  # noqa: A002
         _by_program(info)
         order = payment_order(body(PaymentBody, input))
         return await _done(info, lambda to: payments.create(to.company, order))
 
-    @strawberry.mutation(graphql_type=Payment, description="Hold the payment's value and send it. Programs alone.")
+    @strawberry.mutation(
+        graphql_type=Payment | None, description="Hold the payment's value and send it. Programs alone."
+    )
     async def approve_payment(self, info: Info, correlation_id: CorrelationID) -> Any:
         _by_program(info)
         wanted = body(ApproveBody, {"correlationID": correlation_id})
         return await _done(info, lambda to: payments.approve(to.company, wanted.correlationID))
 
     @strawberry.mutation(
-        graphql_type=Batch, description="A CSV or XLSX file, which is read and checked; nothing is sent. People alone."
+        graphql_type=Batch | None,
+        description="A CSV or XLSX file, which is read and checked; nothing is sent. People alone.",
     )
     async def upload_batch(self, info: Info, name: str, file: File) -> Any:
         person = _by_person(info, PAY)
         return await _done(info, lambda to: batches.upload(to.company, person, name, BytesIO(file)))
 
     @strawberry.mutation(
-        graphql_type=Batch, description="Ask for the approval of a batch without problems. People alone."
+        graphql_type=Batch | None, description="Ask for the approval of a batch without problems. People alone."
     )
     async def submit_batch(self, info: Info, id: strawberry.ID) -> Any:  # noqa: A002
         _by_person(info, PAY)
         return await _to_batch(info, id, batches.submit)
 
     @strawberry.mutation(
-        graphql_type=Batch,
+        graphql_type=Batch | None,
         description="By another person than who uploaded it, with the signature that was shown and a code of the second factor.",
     )
     async def approve_batch(self, info: Info, id: strawberry.ID, signature: str, code: str) -> Any:  # noqa: A002
@@ -102,24 +108,24 @@ class Mutation:
         return await _to_batch(info, id, act)
 
     @strawberry.mutation(
-        graphql_type=Batch,
+        graphql_type=Batch | None,
         description="Pay the failed rows again: `progress.failed` and `failedTotal`, as they were shown.",
     )
     async def retry_batch(self, info: Info, id: strawberry.ID, count: int, total: Centavos) -> Any:  # noqa: A002
         _by_person(info, PAY)
         return await _to_batch(info, id, lambda batch: batches.retry(batch, count, total))
 
-    @strawberry.mutation(graphql_type=Batch, description="Send no further row. People alone.")
+    @strawberry.mutation(graphql_type=Batch | None, description="Send no further row. People alone.")
     async def pause_batch(self, info: Info, id: strawberry.ID) -> Any:  # noqa: A002
         _by_person(info, PAY)
         return await _to_batch(info, id, batches.pause)
 
-    @strawberry.mutation(graphql_type=Batch, description="Go on with a paused batch. People alone.")
+    @strawberry.mutation(graphql_type=Batch | None, description="Go on with a paused batch. People alone.")
     async def resume_batch(self, info: Info, id: strawberry.ID) -> Any:  # noqa: A002
         _by_person(info, PAY)
         return await _to_batch(info, id, batches.resume)
 
-    @strawberry.mutation(graphql_type=Batch, description="Give up the rows that were not sent. People alone.")
+    @strawberry.mutation(graphql_type=Batch | None, description="Give up the rows that were not sent. People alone.")
     async def cancel_batch(self, info: Info, id: strawberry.ID) -> Any:  # noqa: A002
         _by_person(info, PAY)
         return await _to_batch(info, id, batches.cancel)

@@ -85,6 +85,8 @@ class Charge(FencedModel):
     ensure_same_tax_id = models.BooleanField(default=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     txid = models.CharField(max_length=35, unique=True)
+    # The company's default key when the charge was made, as the bank has it. Empty in charges of before it was kept.
+    pix_key = models.CharField(max_length=77, blank=True, default="", db_default="")
     payment_link_id = models.UUIDField(default=uuid.uuid4, unique=True)
     br_code = models.CharField(max_length=512, blank=True)
     expires_in = models.PositiveIntegerField()  # seconds
@@ -256,7 +258,13 @@ class Refund(FencedModel):
             ),
         ]
         indexes = [
+            models.Index(fields=["company", "-created_at"], name="refund_by_company"),
             models.Index(fields=["created_at"], name="refund_open", condition=Q(status="IN_PROCESSING")),
+            models.Index(
+                fields=["company", "status", "-resolved_at"],
+                name="refunds_ended",
+                condition=Q(automatic=False, resolved_at__isnull=False),
+            ),
             models.Index(fields=["id"], name="refund_contradicted", condition=Q(contradicted_at__isnull=False)),
             BrinIndex(fields=["resolved_at"], name="refund_by_time"),
             models.Index(fields=["correlation_id"], name="refund_by_id", opclasses=["varchar_pattern_ops"]),
@@ -274,4 +282,4 @@ class BankCursor(models.Model):
     read_until = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.name} until {self.read_until}"
+        return self.name

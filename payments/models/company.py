@@ -41,6 +41,7 @@ class Company(models.Model):
     payments_frozen = models.BooleanField(default=False, db_default=False, editable=False)
     refunds_frozen = models.BooleanField(default=False, db_default=False, editable=False)
     charges_frozen = models.BooleanField(default=False, db_default=False, editable=False)
+    logo_key = models.UUIDField(null=True, editable=False)  # of its Logo, whose address has it: pages need not look
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -57,6 +58,19 @@ class Company(models.Model):
 
     def __str__(self) -> str:
         return self.trade_name
+
+
+class Logo(models.Model):
+    """A company's picture, as `payments.services.images` has written it. Each picture has a `key` of its own."""
+
+    company = models.OneToOneField(Company, on_delete=models.PROTECT, related_name="+")
+    key = models.UUIDField(unique=True)
+    data = models.BinaryField()
+    media_type = models.CharField(max_length=10)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"logo of {self.company_id}"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -104,6 +118,7 @@ class User(AbstractUser):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
     # When the password or the second factor changed last. Sessions and known browsers of before end.
     credentials_changed_at = models.DateTimeField(null=True, editable=False)
+    notices_read_at = models.DateTimeField(null=True, editable=False)  # the time of the newest one that was read
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -167,6 +182,26 @@ class Application(models.Model):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(null=True, editable=False)  # within the hour
+    # Who of the company asked that it may send money, and who else approved it. Both None: nobody had to.
+    asked_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, editable=False
+    )
+    approved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, editable=False
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="application_asker_is_not_approver",
+                condition=models.Q(approved_by=None) | ~models.Q(approved_by=models.F("asked_by")),
+            )
+        ]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it sends no money until another person has approved it."""
+        return self.asked_by_id is not None and self.approved_by_id is None
 
     def __str__(self) -> str:
         return f"{self.name} of {self.company}"

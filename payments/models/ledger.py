@@ -40,9 +40,14 @@ class Account(models.Model):
     posted = models.BigIntegerField(default=0, editable=False)
     pending_out = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, editable=False)  # of a further account of the merchant's
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                name="account_closed_is_empty",
+                condition=Q(closed_at=None) | Q(posted=0, pending_out=0, is_default=False),
+            ),
             models.UniqueConstraint(fields=["company", "kind"], condition=Q(is_default=True), name="account_default"),
             models.CheckConstraint(
                 name="account_not_overdrawn",
@@ -68,6 +73,14 @@ class Account(models.Model):
         return f"{self.get_kind_display()} {self.public_id}"
 
 
+# Kinds of transactions by which the API's types are told (payments/selectors/transactions.py): what goes from one company of
+# the platform to another; what waits for the bank, and what no longer does. Where the money went, the kind is another.
+GIVEN = ("transfer", "split_transfer", "split_partner")
+TAKEN = tuple(f"{kind}_in" for kind in GIVEN)
+HOLDS = ("payment_hold", "refund_hold", "payout_hold")
+RELEASES = ("payment_void", "refund_void", "payout_void")
+
+
 class LedgerTransaction(models.Model):
     """One instruction, with its entries. Append-only, unique by (company, kind, correlation_id).
 
@@ -90,6 +103,13 @@ class LedgerTransaction(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["company", "kind", "correlation_id"], name="ledger_transaction_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["company", "-created_at"],
+                name="ledger_by_company",
+                condition=Q(kind__in=[*GIVEN, *TAKEN, *HOLDS, *RELEASES]),
+            )
         ]
 
     def __str__(self) -> str:
@@ -123,4 +143,4 @@ class Entry(models.Model):
         indexes = [models.Index(fields=["account", "id"], name="entry_by_account")]
 
     def __str__(self) -> str:
-        return f"line {self.line} of transaction {self.transaction_id}"
+        return f"{self.transaction_id}/{self.line}"

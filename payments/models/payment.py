@@ -120,7 +120,13 @@ class Payment(FencedModel):
         ]
         indexes = [
             models.Index(fields=["company", "-id"], name="payments_of_company"),
+            models.Index(fields=["company", "-created_at"], name="payment_by_company"),
             models.Index(fields=["company", "-id"], name="payments_alone", condition=Q(batch=None)),
+            models.Index(
+                fields=["company", "-resolved_at"],
+                name="payments_failed",
+                condition=Q(batch=None, status="FAILED"),
+            ),
             models.Index(
                 fields=["id"],
                 name="payment_in_trouble",

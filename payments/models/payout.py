@@ -97,7 +97,7 @@ class PayoutRow(models.Model):
         indexes = [models.Index(fields=["batch", "reference"], name="payout_reference")]
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reference}"
+        return f"{self.line}: {self.reference}"
 
 
 class PayoutProblem(models.Model):
@@ -109,7 +109,7 @@ class PayoutProblem(models.Model):
     reason = models.CharField(max_length=200)
 
     def __str__(self) -> str:
-        return f"line {self.line}, {self.column}: {self.reason}"
+        return f"{self.line}, {self.column}"
 
 
 class PayoutChunk(models.Model):
@@ -136,4 +136,4 @@ class PayoutChunk(models.Model):
         indexes = [models.Index(fields=["batch", "number"], name="payout_chunk_open", condition=Q(is_done=False))]
 
     def __str__(self) -> str:
-        return f"chunk {self.number}"
+        return f"{self.number}: {self.first_line}–{self.last_line}"

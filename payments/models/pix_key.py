@@ -25,6 +25,7 @@ class FurtherKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     registered_at = models.DateTimeField(null=True)  # None while the bank has not answered
     removed_at = models.DateTimeField(null=True)  # or refused
+    removing_since = models.DateTimeField(null=True)  # while the bank has not answered the removal
 
     class Meta:
         constraints = [
@@ -39,7 +40,12 @@ class FurtherKey(models.Model):
                 condition=Q(registered_at__isnull=False, removed_at=None),
             ),
         ]
-        indexes = [models.Index(fields=["pix_key"], name="further_key_by_key")]
+        indexes = [
+            models.Index(fields=["pix_key"], name="further_key_by_key"),
+            models.Index(
+                fields=["removing_since"], name="further_key_removing", condition=Q(removing_since__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.pix_key or str(self.request_id)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import time
 
 from django.db import models
+from django.utils.timezone import localtime
 
 from payments.models.company import Company
+from payments.money import format_reais
 
 DAY_STARTS, NIGHT_STARTS = time(6), time(20)  # in Brazil's time
 
@@ -22,4 +24,4 @@ class TransferPeriod(models.Model):
         constraints = [models.UniqueConstraint(fields=["company", "starts_at"], name="transfer_period_once")]
 
     def __str__(self) -> str:
-        return f"{self.starts_at}: {self.used}"
+        return f"{localtime(self.starts_at):%d/%m/%Y %H:%M}: {format_reais(self.used)}"

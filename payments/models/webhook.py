@@ -6,6 +6,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from payments.models.base import PublicIdField
 from payments.models.company import Company
@@ -29,6 +30,7 @@ class WebhookEndpoint(models.Model):
     is_active = models.BooleanField(default=True)
     failures = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)  # when the first of these pauses began
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True)
@@ -70,7 +72,7 @@ class WebhookDelivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_id} to {self.endpoint_id}: {self.status}"
+        return f"{self.pk} {self.status}"
 
 
 class WebhookAttempt(models.Model):
@@ -81,7 +83,7 @@ class WebhookAttempt(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     milliseconds = models.PositiveIntegerField(null=True)
     status_code = models.PositiveIntegerField(null=True)
-    request_body = models.TextField(blank=True, help_text="the same at every try, and kept at the first")
+    request_body = models.TextField(blank=True, help_text=_("the same at every try, and kept at the first"))
     response_body = models.TextField(blank=True)
     error = models.CharField(max_length=300, blank=True)
 
@@ -89,4 +91,4 @@ class WebhookAttempt(models.Model):
         constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="webhook_attempt_once")]
 
     def __str__(self) -> str:
-        return f"try {self.number}: {self.status_code or self.error or 'no answer yet'}"
+        return f"{self.number}: {self.status_code or self.error or '-'}"

@@ -58,7 +58,8 @@ def fold(text: str, limit: int) -> str:
 
     Letters of any script become Latin ones (ß is ss, Ж is Zh); emoji are left out.
     """
-    plain = "".join(_spelled(c) if c.isprintable() else " " for c in unicodedata.normalize("NFC", text))
+    shown = (c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) != "Cf")
+    plain = "".join(_spelled(c) if c.isprintable() else " " for c in shown)
     return " ".join(plain.split())[:limit].strip()
 
 
@@ -114,7 +115,7 @@ def decode(text: str | bytes) -> BrCode:
         InvalidBrCode: the text is not a whole, unaltered Pix code. No other error is raised.
     """
     try:
-        code = _whole(text.decode() if isinstance(text, bytes) else text)
+        code = clean(text.decode() if isinstance(text, bytes) else text)
     except UnicodeError:
         raise InvalidBrCode("the code is not UTF-8 text") from None
     try:
@@ -131,15 +132,34 @@ def fields(text: str) -> tuple[dict[str, str], dict[str, str], str]:
     """The fields of a code by their EMV tags, those of its Pix template, and its reference label (62-05), as they stand.
 
     Raises:
-        InvalidBrCode: as `decode`; also for a code whose issuer counted bytes, whose parts `decode` alone reads.
+        InvalidBrCode: as `decode`.
     """
-    found = _fields(_whole(text))
+    code = clean(text)
+    try:
+        return _parts(code)
+    except InvalidBrCode:
+        if code.isascii():
+            raise
+        found, pix, label = _parts(code.encode().decode("latin-1"))
+        return _utf8(found), _utf8(pix), label
+
+
+def _parts(code: str) -> tuple[dict[str, str], dict[str, str], str]:
+    found = _fields(code)
     pix = next((each for n in range(26, 52) if (each := _pix_template(found.get(f"{n:02d}")))), {})
-    return found, pix, _fields(found.get("62", "")).get("05", "")
+    label = ""
+    with contextlib.suppress(InvalidBrCode):  # nobody judges that of a dynamic code
+        label = _fields(found.get("62", "")).get("05", "")
+    return found, pix, label
 
 
-def _whole(text: str) -> str:
-    """The code in `text`: the first reading with right check digits."""
+def _utf8(found: dict[str, str]) -> dict[str, str]:
+    """Values whose characters stand for bytes, as text."""
+    return {tag: value.encode("latin-1").decode(errors="replace") for tag, value in found.items()}
+
+
+def clean(text: str) -> str:
+    """The code in `text`, without what nobody sees: the first reading with right check digits. Raises InvalidBrCode."""
     problem = "this is not a Pix code"
     for code in _readings(text):
         if len(code) > MAX_LENGTH:
@@ -154,7 +174,7 @@ def _whole(text: str) -> str:
 def _readings(text: str) -> Iterator[str]:
     """The text as it is; then without invisible characters, with each line break removed or turned into a space."""
     yield text.strip()
-    shown = re.sub(r"[^\S\t-\r\x85\u2028\u2029]", " ", text)  # any space that is not a line break
+    shown = re.sub(r"[^\S\t-\r\x1c-\x1f\x85\u2028\u2029]", " ", text)  # any space that is not a line break
     shown = "".join(c for c in shown if not _is_invisible(c))
     yield _BREAK.sub("", shown).strip()
     yield _GAP.sub("", shown).strip()
@@ -162,11 +182,11 @@ def _readings(text: str) -> Iterator[str]:
 
 
 def _is_invisible(character: str) -> bool:
-    """Whether it is a format character, a variation selector, a joiner, a filler or NUL."""
-    if unicodedata.category(character) == "Cf" or character == "\0":
-        return True
+    """Whether it is a format or control character, a variation selector, a joiner, a filler or the blank of Braille."""
+    if unicodedata.category(character) in {"Cf", "Cc"}:
+        return not _BREAK.fullmatch(character)
     name = unicodedata.name(character, "")
-    return name.startswith("VARIATION SELECTOR-") or name.endswith((" FILLER", " JOINER"))
+    return name.startswith("VARIATION SELECTOR-") or name.endswith((" FILLER", " JOINER", " PATTERN BLANK"))
 
 
 def _checks(text: str) -> Iterator[int]:
@@ -197,7 +217,9 @@ def _read(code: str, counts_bytes: bool = False) -> BrCode:
     if account is None:
         raise InvalidBrCode("the code is of another payment system than Pix")
     key, url = account.get("01", ""), account.get("25", "")
-    if bool(key) == bool(url) and not (recurrence and not key):
+    if key and url:
+        raise InvalidBrCode("the code has both a Pix key and the address of a payload")
+    if not (key or url or recurrence):
         raise InvalidBrCode("the code has neither a Pix key nor the address of a payload")
     if "03" in account:
         raise InvalidBrCode("the code is for a Pix Saque, a withdrawal of cash, which is not offered here")

@@ -15,8 +15,11 @@ MOVABLE = (-48, -47, -46, -2, 60)
 
 
 def local_day(at: datetime) -> date:
-    """The day in Brazil at a moment."""
-    return at.astimezone(BRAZIL).date()
+    """The day in Brazil at a moment. Of the first hours of the year 1, as empty dates are, there is none: that day itself."""
+    try:
+        return at.astimezone(BRAZIL).date()
+    except OverflowError:
+        return at.date()
 
 
 def is_business_day(day: date) -> bool:

@@ -8,6 +8,7 @@ leaves older numbers as they were.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,7 +57,7 @@ def parse(text: str) -> PixKey:
     Raises:
         InvalidKey: not a key of any type.
     """
-    text = text.strip()
+    text = pasted(text).strip()
     if "@" in text:
         email = text.lower() if text.isascii() else text  # the Kelvin sign would become a k
         if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(email):
@@ -79,11 +80,27 @@ def parse_tax_id(text: str) -> str:
     Raises:
         InvalidKey: wrong length, characters or check digits, or one digit repeated.
     """
-    number = _PUNCTUATION.sub("", text).upper()
+    number = _PUNCTUATION.sub("", pasted(text)).upper()
     base = 9 if _CPF.fullmatch(number) else 12 if _CNPJ.fullmatch(number) else 0
     if base and len(set(number)) > 1 and number[base:] == check_digits(number[:base]):
         return number
     raise InvalidKey("not a valid CPF or CNPJ")
+
+
+def pasted(text: str) -> str:
+    """Without the invisible characters that clipboards add, and with plain hyphens for the dashes of word processors."""
+    if text.isascii():
+        return text
+    shown = (c for c in text if unicodedata.category(c) != "Cf")
+    return "".join("-" if c == "\u2212" or unicodedata.category(c) == "Pd" else c for c in shown)
+
+
+def is_tax_id(text: str) -> bool:
+    """Whether `text` is a CPF or CNPJ."""
+    try:
+        return bool(parse_tax_id(text))
+    except InvalidKey:
+        return False
 
 
 def check_digits(base: str) -> str:

@@ -74,7 +74,7 @@ def find(text: str, models: set[type[Model]]) -> list[Found]:
 
 def lookups(text: str) -> Iterator[QuerySet[Any]]:
     """The queries for a text as somebody typed it."""
-    text = text.replace("\0", "").strip()[:LONGEST]
+    text = keys.pasted(text).replace("\0", "").strip()[:LONGEST]
     if "@" in text:
         for model, field in MAIL.items():
             yield _rows(model, **{f"{field}__in": [text, text.lower()]})

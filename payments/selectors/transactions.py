@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, CharField, Model, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import BigIntegerField, CharField, F, Model, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from payments.models import Account, Company, Entry, LedgerTransaction, MovementNote, Payment, ReceivedPix, Refund
+from payments.models.ledger import GIVEN, HOLDS, RELEASES, TAKEN
 from payments.selectors import payments as payment_selectors
 from payments.selectors.ids import bare_id
 from payments.selectors.periods import between
@@ -19,11 +21,9 @@ from payments.selectors.qr_codes import by_any_id
 from payments.selectors.statement import balances_after
 
 PAYMENT, REFUND, WITHDRAW, TRANSFER = "PAYMENT", "REFUND", "WITHDRAW", "INTERNAL_TRANSFER"
+FEE, BLOCK, UNBLOCK = "FEE", "BALANCE_BLOCK", "BALANCE_UNBLOCK"
 RECEIVED = (PAYMENT, REFUND)
 NOT_APPROVED = (Payment.Status.CREATED, Payment.Status.DENIED, Payment.Status.REMOVED)
-# The ledger's kinds of what goes from one company of the platform to another.
-GIVEN = ("transfer", "split_transfer", "split_partner")
-TAKEN = tuple(f"{kind}_in" for kind in GIVEN)
 CREDITED = (ReceivedPix.Outcome.SETTLED, ReceivedPix.Outcome.LOOSE)
 DESCRIPTIONS = {
     "pix_in": "Pix received",
@@ -58,6 +58,30 @@ class StatementLine:
     note: str = ""  # what the company wrote about it
 
 
+class Keys:
+    """Rows of several tables as one list, newest first.
+
+    Each table gives no more than a page can need, by its index. PostgreSQL alone would sort all rows of all of them.
+    """
+
+    def __init__(self, sources: list[QuerySet[Any]]) -> None:
+        self.sources = sources
+
+    def count(self) -> int:
+        return _together(self.sources).count() if self.sources else 0
+
+    def __getitem__(self, part: slice) -> list[Any]:
+        """Of a slice with an end, as `[skip : skip + limit]`."""
+        newest = [rows.order_by("-created_at", "-pk")[: part.stop] for rows in self.sources]
+        if len(newest) < 2:
+            return [row for rows in newest for row in rows[part]]
+        return list(_together(newest).order_by("-created_at", "-pk", "what")[part])
+
+
+def _together(sources: list[QuerySet[Any]]) -> QuerySet[Any]:
+    return sources[0].union(*sources[1:], all=True)
+
+
 def keys(
     company: Company,
     *,
@@ -69,12 +93,12 @@ def keys(
     start: datetime | None = None,
     end: datetime | None = None,
     after: tuple[datetime, int, str] | None = None,
-) -> QuerySet[Any]:
+) -> Keys:
     """(type, primary key, time of creation) of the company's transactions, newest first.
 
     Args:
         kinds: which types there are for the caller: RECEIVED, or these with WITHDRAW (Pix sent) and TRANSFER.
-        kind: one of them; "" is all.
+        kind: the only one wanted, one of `kinds` or FEE, BLOCK and UNBLOCK; "" is all of `kinds`.
         charge: the correlationID or txid of a charge, whose transactions alone are wanted.
         qr_code: the correlationID, identifier or id of a static QR code, likewise.
         withdrawal: the correlationID, end-to-end id or id of a Pix sent, likewise.
@@ -86,13 +110,17 @@ def keys(
         REFUND: Refund.objects.filter(company=company, automatic=False),
         WITHDRAW: Payment.objects.filter(company=company).exclude(status__in=NOT_APPROVED),
         TRANSFER: _transfers(company),
+        FEE: ReceivedPix.objects.filter(company=company, outcome__in=CREDITED, fee__gt=0),
+        BLOCK: _blocks(company, HOLDS),
+        UNBLOCK: _blocks(company, RELEASES),
     }
+    wanted = {kind} if kind else set(kinds)
     if charge:
         of_charge = Q(charge__correlation_id=charge) | Q(charge__txid=charge)
-        sources = {what: sources[what].filter(of_charge) for what in RECEIVED}
+        sources = {what: sources[what].filter(of_charge) for what in (*RECEIVED, FEE)}
     if qr_code:
-        at = {PAYMENT: "qr_code__", REFUND: "received__qr_code__"}
-        sources = {what: sources[what].filter(by_any_id(qr_code, at[what])) for what in RECEIVED}
+        at = {PAYMENT: "qr_code__", REFUND: "received__qr_code__", FEE: "qr_code__"}
+        sources = {what: rows.filter(by_any_id(qr_code, at[what])) for what, rows in sources.items() if what in at}
     if withdrawal:
         named = _sent_by_id(company, withdrawal)
         sources = {what: rows.filter(pk=named.pk if named else 0) for what, rows in sources.items() if what == WITHDRAW}
@@ -102,12 +130,9 @@ def keys(
         .order_by()
         .values_list("what", "pk", "created_at")
         for what, rows in sources.items()
-        if what in kinds and kind in {"", what}
+        if what in wanted
     ]
-    if not found:
-        return ReceivedPix.objects.none().values_list("pk", "pk", "created_at")
-    rows: QuerySet[Any] = found[0].union(*found[1:], all=True)
-    return rows.order_by("-created_at", "-pk", "what")
+    return Keys(found)
 
 
 def _sent_by_id(company: Company, identifier: str) -> Payment | None:
@@ -118,9 +143,23 @@ def _sent_by_id(company: Company, identifier: str) -> Payment | None:
 
 def _transfers(company: Company) -> QuerySet[LedgerTransaction]:
     """What the company gave to others of the platform, or got of them, each with `moved`: centavos, negative if given."""
-    own = Entry.objects.filter(transaction=OuterRef("pk"), account__kind=Account.Kind.MERCHANT)
-    found = LedgerTransaction.objects.filter(company=company, kind__in=[*GIVEN, *TAKEN])
-    return found.annotate(moved=Subquery(own.values("amount")[:1]))
+    return _posted(company, (*GIVEN, *TAKEN), F("amount"))
+
+
+def _blocks(company: Company, kinds: Collection[str]) -> QuerySet[LedgerTransaction]:
+    """What was held for payments and refunds, or is free again, each with `moved`: centavos, negative where held.
+
+    Not what is held of a Pix that goes back by itself: it was never in the company's balance.
+    """
+    held: QuerySet[Any] = _posted(company, kinds, -F("pending"))
+    return held.filter(moved__isnull=False)
+
+
+def _posted(company: Company, kinds: Collection[str], moved: Combinable) -> QuerySet[LedgerTransaction]:
+    ours = (Account.Kind.MERCHANT, Account.Kind.SUBACCOUNT)
+    own = Entry.objects.filter(transaction=OuterRef("pk"), account__kind__in=ours)
+    found = LedgerTransaction.objects.filter(company=company, kind__in=kinds)
+    return found.annotate(moved=Subquery(own.annotate(moved=moved).values("moved")[:1]))
 
 
 def _after(what: str, place: tuple[datetime, int, str] | None) -> Q:
@@ -132,7 +171,14 @@ def _after(what: str, place: tuple[datetime, int, str] | None) -> Q:
     return Q(created_at__lte=at) & (Q(created_at__lt=at) | same_moment)
 
 
-Transaction = ReceivedPix | Refund | Payment | LedgerTransaction
+@dataclass(frozen=True)
+class Fee:
+    """What the platform kept of a received Pix."""
+
+    received: ReceivedPix
+
+
+Transaction = ReceivedPix | Refund | Payment | LedgerTransaction | Fee
 
 
 def load(company: Company, rows: list[tuple[str, int, datetime]]) -> list[Any]:
@@ -142,11 +188,14 @@ def load(company: Company, rows: list[tuple[str, int, datetime]]) -> list[Any]:
         REFUND: Refund.objects.select_related("charge", "received"),
         WITHDRAW: Payment.objects.select_related("company"),
         TRANSFER: _transfers(company),
+        FEE: ReceivedPix.objects.select_related("charge"),
+        BLOCK: _blocks(company, HOLDS),
+        UNBLOCK: _blocks(company, RELEASES),
     }
     found: dict[str, dict[int, Model]] = {
         what: sources[what].in_bulk([pk for each, pk, _ in rows if each == what]) for what in {row[0] for row in rows}
     }
-    return [found[what][pk] for what, pk, _ in rows]
+    return [Fee(found[what][pk]) if what == FEE else found[what][pk] for what, pk, _ in rows]  # type: ignore[arg-type]
 
 
 def _with_given_back() -> QuerySet[ReceivedPix]:
@@ -165,18 +214,23 @@ def find(company: Company, identifier: str, kinds: Collection[str] = RECEIVED) -
     if "\0" in identifier:
         return None
     payments = _with_given_back().filter(company=company, outcome__in=CREDITED)
+    if (fee := bare_id("PixTransactionFee", identifier)) != identifier:
+        charged = payments.filter(public_id=fee, fee__gt=0).first() if FEE in kinds else None
+        return Fee(charged) if charged else None
     refunds = Refund.objects.filter(company=company, automatic=False).select_related("charge", "received")
     public_id = bare_id("PixTransaction", identifier)
     by_any = Q(end_to_end_id=identifier) | Q(public_id=public_id)
-    transfers = Q(correlation_id=identifier)
+    transfers, blocks = Q(correlation_id=identifier), LedgerTransaction.objects.none()
     if re.fullmatch(r"0{8}[0-9a-f]{16}", public_id):
         transfers |= Q(pk=int(public_id, 16))
+        blocks = _blocks(company, (*HOLDS, *RELEASES)).filter(pk=int(public_id, 16))
     return (
         payments.filter(by_any).first()
         or refunds.filter(by_any | Q(return_id=identifier)).first()
         or payments.filter(txid=identifier).first()
         or (_sent_by_id(company, identifier) if WITHDRAW in kinds else None)
         or (_transfers(company).filter(transfers).first() if TRANSFER in kinds else None)
+        or (blocks.first() if BLOCK in kinds else None)
     )
 
 

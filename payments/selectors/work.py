@@ -22,6 +22,7 @@ from payments.models import (
     WebhookEndpoint,
 )
 from woovi.outbox.models import OutboxEvent
+from woovi.queue.models import PeriodicJob
 
 DAY = timedelta(days=1)
 
@@ -50,6 +51,7 @@ FIGURES = {
     "proposals_open": "Acts that wait for a second operator.",
     "suspense_centavos": "Payers' money that is not on its way back to them.",
     "chunks_taken_over": "How often chunks of the last day's batches went to another worker: a lease ended, or a row was in doubt.",
+    "requeued_total": "What sweeps had to put again, because a message was lost or late.",
 }
 
 
@@ -105,4 +107,5 @@ def read(now: datetime | None = None) -> dict[str, float]:
         "proposals_open": Proposal.objects.filter(status__in=Proposal.OPEN).count(),
         "suspense_centavos": suspense["sum"] or 0,
         "chunks_taken_over": recent.aggregate(times=Sum(F("attempts") - 1, default=0))["times"],
+        "requeued_total": PeriodicJob.objects.aggregate(times=Sum("requeued", default=0))["times"],
     }

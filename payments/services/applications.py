@@ -9,8 +9,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 
+from django.db import transaction
+
 from payments import scopes
-from payments.models import Account, Application, Company
+from payments.models import Account, Application, Company, User
+from payments.rights import APPROVE, RIGHTS
 from payments.services import companies
 from payments.services.errors import AddressRefused, Forbidden, Invalid, NotFound
 from woovi.ratelimit.address import IP, Networks
@@ -30,7 +33,7 @@ def may(application: Application, scope: str, address: IP | None, *, master: boo
 
     Raises:
         AddressRefused: it has an allow-list, and the address is not on it.
-        Forbidden: its type or its scopes do not cover the route.
+        Forbidden: its type or its scopes do not cover the route; or the route sends money, and its approval is awaited.
     """
     if application.allowed_ips and address not in Networks(application.allowed_ips):
         raise AddressRefused("Your IP is not in the allowed list")
@@ -38,6 +41,8 @@ def may(application: Application, scope: str, address: IP | None, *, master: boo
         raise Forbidden("Wrong API type")
     if scope and application.scopes and scope not in application.scopes:
         raise Forbidden(f"Application does not have required scope: {scope}")
+    if application.waits and scope in scopes.SENDING:
+        raise Forbidden("Application waits for another person's approval before it sends money")
 
 
 def create(maker: Application, account_id: str, name: str, wanted: Sequence[str]) -> tuple[Application, str]:
@@ -102,11 +107,64 @@ def delete(company: Company, client_id: str) -> None:
     companies.revoke_application(application)
 
 
-def change(application: Application, *, wanted: Iterable[str], allowed_ips: Iterable[str]) -> None:
-    """Set its scopes and its allow-list. Programs that are connected are looked at again. Raises Invalid."""
-    application.scopes = checked_scopes(wanted)
-    application.allowed_ips = checked_networks(allowed_ips)
-    application.save(update_fields=["scopes", "allowed_ips"])
+def change(
+    application: Application, *, wanted: Iterable[str], allowed_ips: Iterable[str], person: User | None = None
+) -> None:
+    """Set its scopes and its allow-list. Programs that are connected are looked at again. Raises Invalid.
+
+    person: of the company, whose change may have to be approved; None for an operator.
+    """
+    given, networks = checked_scopes(wanted), checked_networks(allowed_ips)
+    with transaction.atomic():
+        _read_again(application)
+        before = _sending(application.scopes)
+        application.scopes, application.allowed_ips = given, networks
+        if person and _sending(given) - before:
+            application.asked_by, application.approved_by = asker(person, given), None
+        application.save(update_fields=["scopes", "allowed_ips", "asked_by", "approved_by"])
+
+
+@transaction.atomic
+def rotated_by(person: User, application: Application) -> str:
+    """Give it another secret, which is shown to this person, who then could send with it. Returns its new AppID."""
+    _read_again(application)
+    application.asked_by, application.approved_by = asker(person, application.scopes), None
+    application.save(update_fields=["asked_by", "approved_by"])
+    return companies.rotate_secret(application)
+
+
+def _read_again(application: Application) -> None:
+    """What it may do, and who approved that, as it is now: two forms at once would undo that one of them must be approved."""
+    locked = Application.objects.select_for_update(no_key=True)
+    application.refresh_from_db(fields=["scopes", "asked_by", "approved_by"], from_queryset=locked)
+
+
+def asker(person: User, wanted: Sequence[str]) -> User | None:
+    """`asked_by` of an application that this person makes with these scopes: the person, where somebody else has to approve.
+
+    Whoever has an AppID could pay past the second person that payments and batches need on the pages. Who is alone in the
+    company could let nothing be approved: then the AppID, and the code that was asked for, are enough.
+    """
+    may_approve = [role for role, rights in RIGHTS.items() if APPROVE in rights]
+    others = User.objects.filter(company=person.company, is_active=True, role__in=may_approve).exclude(pk=person.pk)
+    return person if _sending(wanted) and others.exists() else None
+
+
+def approve(application: Application, person: User, shown: Sequence[str]) -> None:
+    """Let it send money. Raises Invalid where it does not wait, the person asked for it, or its scopes are not those `shown`."""
+    waiting = Application.objects.filter(pk=application.pk, is_active=True, asked_by__isnull=False, approved_by=None)
+    # One statement: somebody who asks for it in the same moment does not approve it.
+    theirs = waiting.exclude(asked_by=person)
+    if not theirs.filter(scopes=list(shown)).update(approved_by=person):
+        if theirs.exists():
+            raise Invalid("The application was changed since it was shown", "scopes")
+        raise Invalid("Only another person than who asked for it approves an application")
+    log.info("Application %s may send money: approved by user %s", application.client_id, person.pk)
+
+
+def _sending(given: Sequence[str]) -> frozenset[str]:
+    """The scopes among these (none are all) by which money is sent."""
+    return scopes.SENDING.intersection(given or scopes.ALL)
 
 
 def checked_scopes(wanted: Iterable[str]) -> list[str]:

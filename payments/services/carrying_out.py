@@ -21,6 +21,7 @@ from payments.bank.port import BankError, BankUnavailable
 from payments.models import Payment, Refund
 from payments.services.instructions import Answer, Instruction, RefusedInDoubt, look_up, request
 from woovi.locks import LockLost, LockNotAvailable, SplitLock, StaleFence
+from woovi.queue import requeued
 
 log = logging.getLogger(__name__)
 
@@ -104,14 +105,23 @@ def request_noted(row: Row, instruction: Instruction[Answer], now: datetime, **o
         raise
 
 
-def ask_in_turn(rows: QuerySet[Row], after: timedelta, send: Callable[[int, datetime], object], now: datetime) -> int:
-    """`send` each of `rows` that was not asked about for `after`, least recently asked first. Returns how many."""
+def ask_in_turn(
+    rows: QuerySet[Row], after: timedelta, send: Callable[[int, datetime], object], now: datetime, sweep: str
+) -> int:
+    """`send` each of `rows` that was not asked about for `after`, least recently asked first. Returns how many.
+
+    Those that nobody had asked about are noted at the periodic job `sweep`: their messages were lost, or are late.
+    """
     due = rows.filter(Q(asked_at=None) | Q(asked_at__lt=now - after))
     ordered = due.order_by(F("asked_at").asc(nulls_first=True), "created_at")
-    asked, deadline = 0, time.monotonic() + CHECK_SECONDS
-    for pk in list(ordered.values_list("pk", flat=True)[:CHECK_BATCH]):
-        if time.monotonic() > deadline:
+    asked, began = 0, time.monotonic()
+    found = list(ordered.values_list("pk", "asked_at")[:CHECK_BATCH])
+    for pk, _ in found:
+        taken = time.monotonic() - began
+        if taken > CHECK_SECONDS:
             break
-        send(pk, now)
+        send(pk, now + timedelta(seconds=taken))
         asked += 1
+    if lost := [pk for pk, asked_at in found[:asked] if asked_at is None]:  # less those that wait for a release
+        requeued.note(sweep, rows.model.objects.filter(pk__in=lost, asked_at__isnull=False).count(), now)
     return asked

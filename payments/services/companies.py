@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import logging
+import re
 import secrets
 import uuid
 from datetime import timedelta
@@ -25,6 +27,7 @@ from woovi import statements
 
 log = logging.getLogger(__name__)
 
+_PHONE = re.compile(r"55[0-9]{10,11}")
 NAMES = ("official_name", "trade_name", "city")
 TERMS = {  # from, to
     "fee_basis_points": (0, 10_000),
@@ -36,11 +39,14 @@ TERMS = {  # from, to
 
 
 def dict_key(text: str) -> str:
-    """A Pix key in the form that the DICT stores. Text that is not a key is only stripped, and matches no company."""
-    try:
-        return keys.parse(text).value
-    except keys.InvalidKey:
-        return text.strip()
+    """A Pix key in the form that the DICT stores. Text that is not a key is only stripped, and matches no company.
+
+    Some banks leave out the + of a phone. A number of twelve or thirteen digits can be nothing else.
+    """
+    text = text.strip()
+    with contextlib.suppress(keys.InvalidKey):
+        return keys.parse(f"+{text}" if _PHONE.fullmatch(text) else text).value
+    return text
 
 
 def by_key(key: str, *, also_removed: bool = False) -> Company | None:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from django.conf import settings
@@ -84,7 +85,7 @@ def _read(address: str, needed: tuple[str, ...]) -> Location:
     if not answer.accepted:
         found.errors.append(answer.error or f"The address answered HTTP {answer.status_code}")
         return found
-    payload = _payload(answer.body.strip())
+    payload = _payload(answer.body.strip("\ufeff \t\r\n"))
     missing = [name for name in needed if name not in payload]
     found.payload = _renamed(payload, DEEPEST)
     if missing:
@@ -109,4 +110,4 @@ def _renamed(value: Any, depth: int) -> Any:
         return {NAMES[name]: _renamed(each, depth - 1) for name, each in value.items() if name in NAMES and depth}
     if isinstance(value, list):
         return [_renamed(each, depth - 1) for each in value if depth]
-    return value
+    return None if isinstance(value, float) and not isfinite(value) else value  # NaN is no JSON

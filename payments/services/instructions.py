@@ -43,7 +43,8 @@ class Instruction(ABC, Generic[Answer]):
 def grace() -> timedelta:
     """How long after a request without an answer the bank may still begin to carry it out.
 
-    A worker may be this late with a request, its lease at most, and then the bank with its answer.
+    A worker may be this late with a request, its lease at most, and then the bank with its answer. Its beginning is
+    written, and its end judged, by the database's clock: another process's may be minutes off.
     """
     return timedelta(seconds=settings.PAYOUT_LEASE + settings.BANK_TIMEOUT)
 

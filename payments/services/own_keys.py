@@ -1,13 +1,15 @@
 """A company's own Pix keys: its default one, and others that it registers at the bank.
 
 A key is registered in three steps, as a charge is: a row, the bank (outside of transactions, under the row's id), the answer
-in the row. Without an answer the same request goes on with the same row. Each request of the directory costs tokens, as a
+in the row. Without an answer the same request goes on with the same row. It is taken out in the same steps; where the process dies
+between them, `finish_removals` goes on. Each request of the directory costs tokens, as a
 look-up does: whether a key is free tells whether somebody has it.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import logging
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -21,9 +23,13 @@ from payments.pix.keys import KeyType
 from payments.services import companies, pix_key_tokens
 from payments.services.charges import registering
 from payments.services.errors import Forbidden, Invalid, NotFound, Unavailable
+from woovi import database
+
+log = logging.getLogger(__name__)
 
 # The Central Bank's, for an account of a person and of a company (Manual Operacional do DICT).
 MOST = {11: 5, 14: 20}
+UNTOUCHED = timedelta(minutes=1)  # after a removal began: no request works on it any more
 NO_ANSWER = "The bank does not answer. Send the same request again"
 
 
@@ -48,6 +54,8 @@ def create(company: Company, text: str = "", kind: str = "", now: datetime | Non
     if wanted.value and companies.has_key(company, wanted.value):
         return wanted.value
     _check(company, wanted)
+    if wanted.value and company.further_keys.filter(pix_key=wanted.value, removing_since__isnull=False).exists():
+        raise Unavailable("This key is being taken out. Send the same request again")
     if (row := _row(company, wanted)) is None:
         return _made_meanwhile(company, wanted)
     with pix_key_tokens.lookup(company, wanted.value) as asked:
@@ -126,17 +134,49 @@ def remove(company: Company, text: str, now: datetime | None = None) -> None:
         Invalid: it is the default one, or the bank refuses.
         Unavailable: the bank does not answer.
     """
-    at = now or timezone.now()
-    row = _marked_removed(company, companies.dict_key(text), at)
+    row = _marked_removed(company, companies.dict_key(text), now or database.now())
+    try:
+        _take_out(row)
+    except BankRefused as error:
+        raise Invalid(f"key: the bank refuses it: {error.code}", "pixKey") from error
+    except BankError as error:
+        _undo(row)
+        raise Unavailable(NO_ANSWER) from error
+
+
+def finish_removals(now: datetime | None = None) -> None:
+    """Go on with removals whose process died before the bank's answer was noted."""
+    now = now or database.now()
+    left = FurtherKey.objects.filter(removing_since__lt=now - UNTOUCHED)
+    for row in left.order_by("removing_since"):
+        if not left.filter(pk=row.pk).update(removing_since=now):
+            continue  # another process has it
+        row.removing_since = now
+        try:
+            _take_out(row)
+        except BankError as error:
+            log.warning("Key %s is not taken out yet: %s", row.pk, error)
+
+
+def _take_out(row: FurtherKey) -> None:
+    """Have the bank take the key out, and note its answer. Raises BankError; where it refuses, the company keeps the key."""
     try:
         bank.current().remove_key(row.pix_key)
     except BankNotFound:
         pass  # it was removed before, and the answer was lost
-    except BankError as error:
-        FurtherKey.objects.filter(pk=row.pk, removed_at=at).update(removed_at=None)
-        if isinstance(error, BankRefused):
-            raise Invalid(f"key: the bank refuses it: {error.code}", "pixKey") from error
-        raise Unavailable(NO_ANSWER) from error
+    except BankRefused:
+        _undo(row)
+        raise
+    _own(row).update(removing_since=None)
+
+
+def _undo(row: FurtherKey) -> None:
+    _own(row).update(removed_at=None, removing_since=None)
+
+
+def _own(row: FurtherKey) -> QuerySet[FurtherKey]:
+    """The row, unless another process has taken the removal over."""
+    return FurtherKey.objects.filter(pk=row.pk, removing_since=row.removing_since)
 
 
 def _marked_removed(company: Company, key: str, at: datetime) -> FurtherKey:
@@ -146,8 +186,8 @@ def _marked_removed(company: Company, key: str, at: datetime) -> FurtherKey:
         if key == locked.pix_key:
             raise Invalid("You cannot delete the default pix key", "pixKey")
         row = _find(locked, key)
-        row.removed_at = at
-        row.save(update_fields=["removed_at"])
+        row.removed_at = row.removing_since = at
+        row.save(update_fields=["removed_at", "removing_since"])
     return row
 
 

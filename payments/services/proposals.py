@@ -64,6 +64,10 @@ def approve(proposal: Proposal, operator: User, now: datetime | None = None) -> 
     if operator.pk == found.proposer_id:
         raise Invalid("Who proposed it does not approve it")
     _refuse_without_right(operator, of)
+    if not found.proposer.has_perm(
+        of.permission
+    ):  # left, or was found out: the second pair of eyes would be the only one
+        raise Invalid("Who proposed it has no longer the right for this")
     row = of.model._default_manager.get(pk=found.target)
     before = {"status": found.status, "decider": found.decider, "decided_at": found.decided_at}
     mine = {"status": Status.APPROVED, "decider": operator, "decided_at": now}

@@ -25,6 +25,7 @@ BATCH = 500  # rows of one transaction
 # Parts of events that name the payer or the receiver, or hold free text.
 PERSONAL = {
     "customer", "payer", "debitParty", "comment", "additionalInfo", "infoPagador", "destinationAlias", "qrCode", "holder",
+    "splits", "subaccount", "branch",
 }  # fmt: skip
 EVENTS = "events"
 
@@ -118,5 +119,10 @@ def _redact(event: OutboxEvent) -> bool:
 
 def _without_personal_data(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_personal_data(part) for name, part in value.items() if name not in PERSONAL}
+        return {name: _without_personal_data(part) for name, part in value.items() if not _is_personal(name, part)}
     return [_without_personal_data(part) for part in value] if isinstance(value, list) else value
+
+
+def _is_personal(name: str, part: Any) -> bool:
+    """Whether a part names somebody. An `account` that is text is a receiver's at a bank; others are objects of ours."""
+    return name in PERSONAL or (name == "account" and isinstance(part, str))

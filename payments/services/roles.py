@@ -31,7 +31,7 @@ RECORDS = {
         *("ledgercheck", "ledgertransaction", "payment", "payoutbatch", "payoutchunk", "payoutproblem", "payoutrow"),
         *("pixkeymovement", "receivedpix", "refund", "setasidepix", "user", "webhookattempt", "webhookdelivery"),
         *("webhookendpoint", "proposal", "subaccount", "movementnote", "qrcode", "switch", "transferperiod"),
-        "furtherkey",
+        *("furtherkey", "logo"),
     )
 } | {"outbox.view_outboxevent", "queue.view_periodicjob"}
 LOG = {"admin.view_logentry"}
@@ -67,10 +67,11 @@ ROLES: dict[str, set[str]] = {
         "payments.view_rowlock",
         "payments.release_rowlock",
         "payments.view_cache",
+        "payments.view_securityevent",
         "payments.change_cache",
         *(f"ratelimit.{act}_limit{kind}" for act in ("view", "add", "change", "delete") for kind in ("policy", "plan", "entry")),
     },
-    "People": LOG | {"payments.view_company", "payments.view_user", "payments.add_user", "payments.change_user"},
+    "People": LOG | {"payments.view_company", "payments.view_securityevent", "payments.view_user", "payments.add_user", "payments.change_user"},
 }  # fmt: skip
 
 

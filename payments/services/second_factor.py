@@ -1,6 +1,7 @@
 """The second factor of a log-in: a code that a phone makes from a secret and the time (TOTP, RFC 6238).
 
-django-otp keeps the secrets and checks the codes; each code is taken once. Ten recovery codes stand in for a lost phone.
+django-otp checks the codes, each of which is taken once; the secrets are kept encrypted (`payments/models/phone.py`). Ten
+recovery codes stand in for a lost phone.
 Who has no second factor, and logs in from an unknown browser while the alarm is on, is sent a code by mail instead.
 How often codes may be tried is `woovi.ratelimit.login.CODE`'s to say: django-otp's own waits would let somebody who knows
 the password lock the owner out, so they are switched off (OTP_*_THROTTLE_FACTOR).
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from base64 import b32encode
 
@@ -18,11 +20,14 @@ from django.db import transaction
 from django.utils import timezone
 from django_otp import verify_token
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
-from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
+from django_otp.plugins.otp_totp.models import default_key
 
-from payments.models import User
+from payments.models import Phone, User
 from payments.services.errors import Duplicate, Invalid
 from woovi import outbox
+from woovi.cache import Unreadable
+
+log = logging.getLogger(__name__)
 
 DIGITS = 6
 RECOVERY_CODES = 10
@@ -40,7 +45,7 @@ def new_secret() -> str:
 
 def address(user: User, secret: str) -> str:
     """What the QR code says to the phone's app (otpauth://)."""
-    return str(TOTPDevice(user=user, key=secret).config_url)
+    return str(Phone(user=user, key=secret).config_url)
 
 
 def for_typing(secret: str) -> str:
@@ -60,7 +65,8 @@ def switch_on(user: User, secret: str, code: str) -> list[str]:
     User.objects.select_for_update(no_key=True).get(pk=user.pk)  # two forms at once: the second finds the first's
     if is_on(user):
         raise Duplicate("The second factor is on already", "code")
-    device = TOTPDevice(user=user, key=secret, name="phone")
+    device = Phone(user=user, key=secret, name="phone")
+    device.key = device.sealed()
     if not device.verify_token(_digits(code)):  # saves it
         raise Invalid("The code is wrong", "code")
     _changed(user, on=True)
@@ -86,8 +92,7 @@ def check(user: User, code: str) -> bool:
     """Whether this is the phone's code or a recovery code. It is used up."""
     digits = _digits(code)
     if len(digits) == DIGITS and digits.isascii() and digits.isdecimal():
-        device = _device(user)
-        return device is not None and verify_token(user, device.persistent_id, digits) is not None
+        return (device := _device(user)) is not None and _verify(device, digits)
     recovery = StaticDevice.objects.filter(user=user).first()
     return recovery is not None and verify_token(user, recovery.persistent_id, _digest(digits.lower())) is not None
 
@@ -96,7 +101,7 @@ def check(user: User, code: str) -> bool:
 def switch_off(user: User) -> None:
     """Ask for no code any more. All sessions of the user end. Raises Invalid where it was off."""
     StaticDevice.objects.filter(user=user).delete()
-    if not TOTPDevice.objects.filter(user=user).delete()[0]:
+    if not Phone.objects.filter(user=user).delete()[0]:
         raise Invalid("The second factor is off already", "code")
     _changed(user, on=False)
 
@@ -131,9 +136,37 @@ def check_mailed(user: User, nonce: str, code: str) -> bool:
     return hmac.compare_digest(_digits(code).encode(), mailed_code(user.pk, nonce).encode())
 
 
-def _device(user: User) -> TOTPDevice | None:
-    found: TOTPDevice | None = TOTPDevice.objects.filter(user=user, confirmed=True).first()
+def seal() -> int:
+    """Encrypt by the newest SECRET_KEY the secrets that are plain or that a former one sealed. Returns how many."""
+    done = 0
+    for device in Phone.objects.iterator():
+        if device.is_current:
+            continue
+        try:
+            sealed = device.sealed()
+        except Unreadable:
+            _lost(device)
+            continue
+        done += Phone.objects.filter(pk=device.pk, key=device.key).update(key=sealed)
+    return done
+
+
+def _device(user: User) -> Phone | None:
+    found: Phone | None = Phone.objects.filter(user=user, confirmed=True).first()
     return found
+
+
+def _verify(device: Phone, digits: str) -> bool:
+    """Whether the phone shows this code now. No code is right where the secret does not open: recovery codes still are."""
+    try:
+        return verify_token(device.user, device.persistent_id, digits) is not None
+    except Unreadable:
+        _lost(device)
+        return False
+
+
+def _lost(device: Phone) -> None:
+    log.error("The second factor of user %s does not open: its SECRET_KEY is not listed any more", device.user_id)
 
 
 def _digits(code: str) -> str:

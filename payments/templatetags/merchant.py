@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from payments.money import format_reais
 from payments.selectors.balances import balance
 from payments.selectors.charges import state
+from payments.selectors.notices import unread
 
 register = template.Library()
 register.filter("state", state)
 register.filter("reais", format_reais)
 register.simple_tag(balance, name="balance_of")
+register.simple_tag(unread, name="unread_of")
 
 STATUSES = {
     "ACTIVE": _("Waiting"),
@@ -38,7 +45,7 @@ BATCHES = {
     "AWAITING_APPROVAL": _("Waiting for approval"),
     "RUNNING": _("Being paid"),
     "PAUSED": _("Paused"),
-    "DONE": _("Paid"),
+    "DONE": pgettext_lazy("batch", "Paid"),
     "PARTIAL": _("Paid in part"),
     "CANCELLED": _("Cancelled"),
 }
@@ -97,6 +104,31 @@ MOMENTS = {
 def moment_label(what: str) -> str:
     """A step of a charge's timeline in the reader's language."""
     return str(MOMENTS.get(what, what))
+
+
+NOTICES = {
+    "received": _("Payment received"),
+    "refund_done": _("Returned to the payer"),
+    "refund_refused": _("The bank refused the return"),
+    "payment_failed": _("A payment failed: its money is back"),
+    "batch_done": _("A batch was paid"),
+    "batch_partly": _("A batch ended, not all of it was paid"),
+    "payment_waits": _("A payment waits for your approval"),
+    "batch_waits": _("A batch waits for your approval"),
+    "webhook_failing": _("A webhook fails: your server does not accept it"),
+}
+
+
+@register.filter
+def notice_label(kind: str) -> str:
+    """What a notice tells, in the reader's language."""
+    return str(NOTICES.get(kind, kind))
+
+
+@register.filter
+def breakable(name: str) -> SafeString:
+    """A name such as `OPENPIX:CHARGE_COMPLETED`, which a narrow line breaks between its words."""
+    return SafeString(re.sub("([:_])", r"\1<wbr>", escape(name)))
 
 
 MOVEMENTS = {

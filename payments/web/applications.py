@@ -1,7 +1,7 @@
 """The pages of AppIDs: a new one, what it may do and from where, another secret, its end.
 
 Whoever has an AppID may do what it may, also send money. So a code of the second factor is asked for wherever one is shown
-or may do more.
+or may do more; and one that may send waits for another person, where there is one who may approve payments.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 from payments import scopes
 from payments.models import Application
 from payments.refusals import translated
-from payments.rights import MANAGE
+from payments.rights import APPROVE, MANAGE
 from payments.services import applications, companies, second_factor
 from payments.services.errors import Invalid
 from payments.web.access import MerchantRequest, merchant, needs, require
@@ -86,7 +86,11 @@ def new(request: MerchantRequest) -> HttpResponse:
     if form.is_valid() and proves(request, form):
         data = form.cleaned_data
         made, app_id = companies.issue_application(
-            request.company, data["name"], scopes=data["scopes"], allowed_ips=data["allowed_ips"]
+            request.company,
+            data["name"],
+            scopes=data["scopes"],
+            allowed_ips=data["allowed_ips"],
+            asked_by=applications.asker(request.user, data["scopes"]),
         )
         return _once(request, made, app_id)
     context = {"form": form, "has_second_factor": second_factor.is_on(request.user)}
@@ -112,10 +116,16 @@ def show(request: MerchantRequest, client_id: str) -> HttpResponse:
         if form is None:
             return _refused(request, found)
         if form.is_valid() and proves(request, form):
-            applications.change(found, wanted=form.cleaned_data["scopes"], allowed_ips=form.cleaned_data["allowed_ips"])
+            data = form.cleaned_data
+            applications.change(found, wanted=data["scopes"], allowed_ips=data["allowed_ips"], person=request.user)
             messages.success(request, _("It is changed, and counts from now on."))
             return redirect("web:application", client_id)
-    context = {"application": found, "form": form, "has_second_factor": second_factor.is_on(request.user)}
+    context = {
+        "application": found,
+        "form": form,
+        "has_second_factor": second_factor.is_on(request.user),
+        "may_approve": APPROVE in request.rights and found.asked_by_id != request.user.pk,
+    }
     return render(request, "web/application.html", context, status=422 if form and form.errors else 200)
 
 
@@ -130,9 +140,28 @@ def rotate(request: MerchantRequest, client_id: str) -> HttpResponse:
         return _refused(request, found)
     form = code_form(request.POST if request.method == "POST" else None)
     if form.is_valid() and proves(request, form):
-        return _once(request, found, companies.rotate_secret(found))
+        return _once(request, found, applications.rotated_by(request.user, found))
     context = {"application": found, "form": form, "has_second_factor": second_factor.is_on(request.user)}
     return render(request, "web/application_rotate.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@merchant
+@needs(APPROVE)
+@sensitive_post_parameters("code")
+def approve(request: MerchantRequest, client_id: str) -> HttpResponse:
+    """Ask whether it may send money; a POST with a code, of another person than who asked for it, lets it."""
+    found = _find(request, client_id)
+    form = code_form(request.POST if request.method == "POST" else None)
+    if form.is_valid() and proves(request, form):
+        try:
+            applications.approve(found, request.user, request.POST.get("scopes", "").split())
+            messages.success(request, _("It may send money from now on."))
+        except Invalid as refusal:
+            messages.error(request, translated(refusal))
+        return redirect("web:application", client_id)
+    context = {"application": found, "form": form, "has_second_factor": second_factor.is_on(request.user)}
+    return render(request, "web/application_approve.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -21,9 +21,10 @@ from payments.selectors import charges as select
 from payments.selectors import customers
 from payments.services import charges as service
 from payments.services.charges import changing
+from payments.services.charges.splits import SUB_ACCOUNT, Split
 from payments.services.errors import ServiceError, Unavailable
 from payments.web.access import MerchantRequest, merchant, needs
-from payments.web.forms import ChargeForm
+from payments.web.charge_form import ChargeForm, copied
 from payments.web.pay import simulated_bank_url
 
 # A service names the contract's field that is wrong; these are the form's fields for them.
@@ -35,6 +36,7 @@ FIELDS = {
     "customer.name": "customer_name",
     "customer.taxID": "customer_tax_id",
     "subaccount": "subaccount",
+    "splits": "part_0",
 }
 
 
@@ -83,14 +85,7 @@ def _copied(request: MerchantRequest) -> dict[str, Any]:
         whom = request.GET.get("customer", "").replace("\0", "")
         found = customers.listing(request.company).filter(public_id=whom).first() if whom else None
         return {"customer_name": found.name, "customer_tax_id": found.tax_id} if found else {}
-    customer = charge.customer or {}
-    return {
-        "value": format_reais(charge.value).removeprefix("R$").strip(),
-        "comment": charge.comment,
-        "customer_name": customer.get("name", ""),
-        "customer_tax_id": customer.get("taxID", ""),
-        "expires_in": charge.expires_in,
-    }
+    return copied(charge, request.company)
 
 
 def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeRequest:
@@ -102,6 +97,7 @@ def _order(correlation_id: uuid.UUID, data: dict[str, Any]) -> service.ChargeReq
         expires_in=data["expires_in"],
         customer={key: value for key, value in customer.items() if value} or None,
         subaccount=data["subaccount"].pix_key if data["subaccount"] else "",
+        splits=tuple(Split(centavos, to.pix_key, SUB_ACCOUNT) for to, centavos in data["parts"]),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from payments.selectors import balances, overview
@@ -23,7 +25,7 @@ def show(request: MerchantRequest) -> HttpResponse:
         "balance": balances.balance(request.company),
         "day": day,
         "hours": chart.draw([(f"{hour}h", value) for hour, value in enumerate(day.hours)]),
-        "days": chart.draw([(f"{date:%d/%m}", value) for date, value in day.days]),
+        "days": chart.draw([(date_format(date, _("j M")), value) for date, value in day.days]),
         "charges": select.with_returned(select.listing(request.company))[:LATEST],
     }
     return render(request, "web/parts/dashboard.html" if request.htmx else "web/dashboard.html", context)

@@ -102,6 +102,14 @@ def leave(request: MerchantRequest, public_id: str) -> HttpResponse:
     return render(request, "web/webhook_delete.html", {"webhook": _find(request, public_id)})
 
 
+@require_safe
+@merchant
+@needs(MANAGE)
+def stop(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """Ask whether to pause the webhook."""
+    return render(request, "web/webhook_stop.html", {"webhook": _find(request, public_id)})
+
+
 @require_POST
 @merchant
 @needs(MANAGE)

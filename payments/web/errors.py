@@ -38,6 +38,10 @@ CSRF = ErrorText(
 
 
 def _page(request: HttpRequest, status: int, text: ErrorText) -> HttpResponse:
+    """The page; for programs the contract's JSON."""
+    if request.path_info.startswith(JSON_PATHS):
+        code = {"errorCode": "TOO_MANY_REQUESTS"} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
+        return JsonResponse({"error": HTTPStatus(status).phrase, **code}, status=status)
     return render(request, "web/error.html", {"status": status, "words": text}, status=status)
 
 
@@ -66,13 +70,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def refused(request: HttpRequest, status: int) -> HttpResponse:
-    """The setting RATE_LIMIT_REFUSAL: the contract's JSON for programs, a page for people.
-
-    It runs before any other middleware, so it finds out the language by itself.
-    """
-    if request.path_info.startswith(JSON_PATHS):
-        code = {"errorCode": "TOO_MANY_REQUESTS"} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
-        return JsonResponse({"error": HTTPStatus(status).phrase, **code}, status=status)
+    """The setting RATE_LIMIT_REFUSAL. It runs before any other middleware, so it finds out the language by itself."""
     with translation.override(translation.get_language_from_request(request)):
         return _page(request, status, TEXTS[status])
 

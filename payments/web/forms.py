@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from payments.models import Company, Subaccount
 from payments.money import format_reais, parse_reais
-from payments.selectors import subaccounts
 
 HIGHEST = 99_999_999_99  # centavos: what a BR Code's 13 characters and a mistyped zero leave room for
 
@@ -56,41 +53,6 @@ class ReaisField(Text):
             shown = {"highest": format_reais(self.highest)}
             raise forms.ValidationError(self.error_messages["high"], "high", params=shown)
         return centavos
-
-
-class ChargeForm(forms.Form):
-    """A new charge. All of it but the fee may go to a sub-account of the company."""
-
-    EXPIRIES = [
-        (900, _("15 minutes")),
-        (3_600, _("1 hour")),
-        (86_400, _("1 day")),
-        (604_800, _("7 days")),
-        (2_592_000, _("30 days")),
-    ]
-
-    value = ReaisField(label=_("Value"))
-    comment = Text(label=_("Message to the payer"), max_length=140, required=False)
-    customer_name = Text(label=_("Name"), max_length=100, required=False)
-    customer_tax_id = Text(label=_("CPF or CNPJ"), max_length=40, required=False)
-    expires_in = forms.TypedChoiceField(label=_("Expires in"), choices=EXPIRIES, coerce=int, initial=86_400)
-    subaccount = forms.ModelChoiceField(
-        Subaccount.objects.none(), label=_("Goes to"), required=False, empty_label=_("Your balance")
-    )
-
-    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["subaccount"].queryset = subaccounts.listing(company)  # type: ignore[attr-defined]
-
-    def clean_customer_tax_id(self) -> str:
-        """The tax id without punctuation. The service checks its digits."""
-        return re.sub(r"[.\-/\s]", "", self.cleaned_data["customer_tax_id"]).upper()
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        if data.get("customer_tax_id") and not data.get("customer_name"):
-            self.add_error("customer_name", _("A customer with a CPF or CNPJ needs a name."))
-        return data
 
 
 class ChargeFilter(forms.Form):

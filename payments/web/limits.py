@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.http import HttpResponse
@@ -61,7 +62,7 @@ def show(request: MerchantRequest) -> HttpResponse:
         "until": began
         + timedelta(hours=(DAY_STARTS.hour - NIGHT_STARTS.hour) % 24 if night else NIGHT_STARTS.hour - DAY_STARTS.hour),
         "rates": _rates(company),
-        "percent": f"{company.fee_basis_points // 100},{company.fee_basis_points % 100:02d}",
+        "percent": Decimal(company.fee_basis_points) / 100,
         "day_starts": DAY_STARTS,
         "night_starts": NIGHT_STARTS,
     }

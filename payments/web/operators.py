@@ -19,7 +19,7 @@ GROUPS = {
     ),
     _("Companies and people"): (
         *("payments.company", "payments.user", "payments.application", "payments.customer", "payments.subaccount"),
-        *("payments.furtherkey", "auth.group"),
+        *("payments.furtherkey", "payments.logo", "payments.securityevent", "auth.group"),
     ),
     _("Operators' acts"): ("payments.proposal", "admin.logentry", "payments.switch"),
     _("Ledger"): (

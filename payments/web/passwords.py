@@ -13,7 +13,8 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from payments.services import passwords
+from payments.models import SecurityEvent
+from payments.services import passwords, security
 from woovi.ratelimit import device
 from woovi.ratelimit.middleware import charge
 
@@ -55,4 +56,6 @@ class Choose(PasswordResetConfirmView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, _("Your password was changed. Log in with the new one."))
-        return super().form_valid(form)
+        changed = super().form_valid(form)
+        security.note(form.user, SecurityEvent.Kind.PASSWORD, self.request)
+        return changed

@@ -91,7 +91,7 @@ def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     owner: dict[str, str] | None = None
     if form.is_valid():
         try:
-            checked, owner = _owner(request, form.cleaned_data["pix_key"])
+            checked, owner = key_owner(request, form.cleaned_data["pix_key"])
             if form.cleaned_data["confirmed"]:
                 order = _order(correlation_id, form.cleaned_data, owner)
                 made = service.create(request.company, order, maker=request.user)
@@ -107,7 +107,7 @@ def new(request: MerchantRequest, correlation_id: uuid.UUID) -> HttpResponse:
     return render(request, "web/payment_new.html", context, status=422 if form.errors else 200)
 
 
-def _owner(request: MerchantRequest, text: str) -> tuple[pix_keys.Checked, dict[str, str]]:
+def key_owner(request: MerchantRequest, text: str) -> tuple[pix_keys.Checked, dict[str, str]]:
     """Who has the key, and that as it is shown: no tax id of a person in full, no account. Raises ServiceError."""
     service.read_key(text)
     checked = pix_keys.check(request.company, text)
@@ -147,10 +147,22 @@ def _page(request: MerchantRequest, payment: Payment, forms: dict[str, forms.For
         "deny": deny,
         "is_maker": payment.maker_id == request.user.pk,
         "has_second_factor": waits and second_factor.is_on(request.user),
-        "balance": balances.balance(request.company),
+        "available": (payment.source or balances.balance(request.company)).available,
     }
     template = "web/parts/payment.html" if request.htmx else "web/payment.html"
     return render(request, template, context, status=422 if forms else 200)
+
+
+@require_safe
+@merchant
+@needs(PAY)
+def leave(request: MerchantRequest, public_id: str) -> HttpResponse:
+    """Ask whether to take the payment back."""
+    payment = _find(request, public_id)
+    if payment.status != Status.CREATED:
+        messages.error(request, _("This payment does not wait for approval any more."))
+        return redirect("web:payment", public_id)
+    return render(request, "web/payment_leave.html", {"payment": payment})
 
 
 @require_POST
@@ -206,5 +218,5 @@ ACTIONS: dict[str, Callable[[MerchantRequest, Payment], forms.Form | None]] = {
 
 
 def _find(request: MerchantRequest, public_id: str) -> Payment:
-    found = select.alone(request.company).select_related("company", "maker", "approver")
+    found = select.alone(request.company).select_related("company", "maker", "approver", "source__subaccount")
     return get_object_or_404(found, public_id=public_id)

@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from payments.models import User
+from payments.models import SecurityEvent, User
 from payments.refusals import translated
-from payments.services import second_factor
+from payments.services import second_factor, security
 from payments.services.errors import ServiceError
 from payments.web.sessions import CodeForm
 from woovi.ratelimit import device
@@ -59,7 +59,7 @@ def _while_off(request: HttpRequest) -> HttpResponse:
             form.add_error("password", _("The password is wrong."))
         elif codes := _done(request, form, lambda code: second_factor.switch_on(user, secret, code)):
             del request.session[KEY]
-            _stay(request, user)
+            stay(request, user, SecurityEvent.Kind.FACTOR_ON)
             return render(request, "web/recovery_codes.html", {"codes": codes})
     context = {
         "form": form,
@@ -86,17 +86,18 @@ def _while_on(request: HttpRequest) -> HttpResponse:
             codes = second_factor.new_recovery_codes(user)
             return render(request, "web/recovery_codes.html", {"codes": codes})
         second_factor.switch_off(user)
-        _stay(request, user)
+        stay(request, user, SecurityEvent.Kind.FACTOR_OFF)
         messages.success(request, _("The second factor is off."))
         return redirect("web:second-factor")
     context = {"form": form, "left": second_factor.recovery_codes_left(user)}
     return render(request, "web/second_factor_on.html", context)
 
 
-def _stay(request: HttpRequest, user: User) -> None:
-    """Keep this session and this known browser, where the user's others end."""
+def stay(request: HttpRequest, user: User, kind: SecurityEvent.Kind) -> None:
+    """Keep this session and this known browser, where the user's others end; and note what has ended them."""
     update_session_auth_hash(request, user)
     device.trust(request, user)
+    security.note(user, kind, request)
 
 
 def right_code(request: HttpRequest, form: CodeForm) -> bool:

@@ -1,8 +1,4 @@
-"""Pages of sub-accounts: the list, a new one, one with its statement, and movements between it and others.
-
-Money leaves the company only by a withdrawal, which is approved at once and has no second person: so programs ask for it by
-the API, and no page does.
-"""
+"""Pages of sub-accounts: the list, a new one, one with its statement, and movements between it and others."""
 
 from __future__ import annotations
 

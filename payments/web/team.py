@@ -9,12 +9,12 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from payments.models import User
 from payments.refusals import translated
-from payments.rights import MANAGE
+from payments.rights import APPROVE, MANAGE, PAY, RIGHTS
 from payments.services import people
 from payments.services.errors import ServiceError
 from payments.web.access import MerchantRequest, merchant, needs
@@ -27,6 +27,11 @@ MEANINGS = [
     (Role.FINANCE, _("makes charges and refunds, and payments for others to approve")),
     (Role.APPROVER, _("approves or denies payments and batches, and makes none")),
     (Role.VIEWER, _("looks, and changes nothing")),
+]
+LEFT = [
+    (MANAGE, _("People who then manage the team")),
+    (PAY, _("People who then make payments")),
+    (APPROVE, _("People who then approve them")),
 ]
 
 
@@ -68,6 +73,18 @@ def show(request: MerchantRequest) -> HttpResponse:
         "meanings": [(role.label, words) for role, words in MEANINGS],
     }
     return render(request, "web/team.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@merchant
+@needs(MANAGE)
+def leave(request: MerchantRequest, user_id: int) -> HttpResponse:
+    """Ask whether to switch a person off, and say who is left."""
+    person = get_object_or_404(people.listing(request.company), pk=user_id, is_active=True)
+    others = people.listing(request.company).filter(is_active=True).exclude(pk=person.pk)
+    left = [RIGHTS[role] for role in others.values_list("role", flat=True)]
+    counts = [(words, sum(right in rights for rights in left)) for right, words in LEFT]
+    return render(request, "web/team_leave.html", {"person": person, "counts": counts})
 
 
 @require_POST

@@ -63,6 +63,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")  # no longer: a relay left running would carry other tests' events
 def platform(_bank_server: BankProcess) -> Iterator[Platform]:
     """The processes that `manage.py up` starts, on free ports."""
+    _bank_server.faults()
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     env = {"PUBLIC_URL": url, "BANK_URL": _bank_server.url}
@@ -110,9 +111,9 @@ def faults() -> list[str]:
 
 @pytest.fixture
 def open_page(
-    browser: Browser, platform: Platform, faults: list[str], request: pytest.FixtureRequest
+    browser: Browser, platform: Platform, faults: list[str], request: pytest.FixtureRequest, transactional_db: None
 ) -> Iterator[Callable[..., Page]]:
-    """Open a page in a fresh browser profile, watched."""
+    """Open a page in a fresh browser profile, watched. It is closed before the database is emptied, its session with it."""
     contexts: list[BrowserContext] = []
 
     def open_page(size: dict[str, int] = DESKTOP, **options: Any) -> Page:
@@ -172,9 +173,11 @@ def assert_never_reloaded(page: Page) -> None:
 
 
 def shoot(page: Page, name: str, full: bool = True) -> None:
-    """Keep a picture, and check that nothing stands out of the screen."""
-    ARTIFACTS.mkdir(exist_ok=True)
+    """Check that nothing stands out of the screen. With PICTURES=1 keep a picture, which costs a tenth of a second of CPU."""
     page.wait_for_load_state()  # a new document has no root element at first
-    # Hiding the caret, which is the default, would inject a style that the content policy refuses.
-    page.screenshot(caret="initial", path=ARTIFACTS / f"{re.sub(r'[^a-z0-9-]', '-', name)}.png", full_page=full)
+    if "PICTURES" in os.environ:
+        ARTIFACTS.mkdir(exist_ok=True)
+        path = ARTIFACTS / f"{re.sub(r'[^a-z0-9-]', '-', name)}.png"
+        # Hiding the caret, which is the default, would inject a style that the content policy refuses.
+        page.screenshot(caret="initial", path=path, full_page=full)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"

@@ -17,7 +17,8 @@ from tests.browser.test_pages import fill
 from tests.payments import making
 from tests.payments.admin.test_admin import world
 
-WIDTHS = (375, 760, 768, 800, 832, 1280, 1440)
+# 320: a screen of 1,280 pixels at a zoom of 400 % (WCAG 1.4.10).
+WIDTHS = (320, 375, 760, 768, 800, 832, 1280, 1440)
 LONGEST = "document.querySelector('#pulse span').textContent = document.querySelector('#pulse').dataset.reconnecting + ' 100 s'"
 
 
@@ -57,6 +58,11 @@ def test_every_page_fits(make_person: Callable[..., Person], language: str, them
                     "(node => [node.scrollWidth, node.clientWidth])(document.querySelector('.top-in'))"
                 )
                 assert head[0] <= head[1], (name, width)
+                wide = page.eval_on_selector_all(
+                    ".tabs, .hero, .card, .facts > div, .row",
+                    "nodes => nodes.filter(node => node.scrollWidth > node.clientWidth).map(node => node.className)",
+                )
+                assert wide == [], (name, width)
             if width in (375, 768):
                 shoot(page, f"fits-{name}-{language[:2]}-{width}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)

@@ -35,7 +35,8 @@ def fill(company: Company) -> dict[str, Charge]:
             br_code="00020101021226770014br.gov.bcb.pix2555pix.bank.example/qr/v2/cob/6e4a2b5204000053039865802BR6304A1B2",
         )
         if number % 3 < 2 and number < 29:
-            receiving.receive(making.pix(charge, paid_at=at + timedelta(seconds=40), payer_name="Ana Souza"))
+            paid_at = at + timedelta(seconds=40)
+            receiving.receive(making.pix(charge, paid_at=paid_at, payer_name="Ana Souza"), paid_at)
         elif number < 20:
             Charge.objects.filter(pk=charge.pk).update(status="EXPIRED", expires_at=at + timedelta(minutes=10))
         charge.refresh_from_db()
@@ -82,6 +83,29 @@ def test_the_keyboard_reaches_everything_visibly(make_person: Callable[..., Pers
         page.keyboard.press("Tab")
         seen.append(page.evaluate("getComputedStyle(document.activeElement).outlineStyle"))
     assert set(seen) == {"solid"}
+
+
+def test_the_menu_closes_behind_the_keyboard(make_person: Callable[..., Person]) -> None:
+    page = make_person().page
+    page.focus(".menu summary")
+    page.keyboard.press("Enter")
+    expect(page.locator(".menu[open]")).to_be_visible()
+    for _ in range(page.locator(".menu-in :is(a, button)").count()):
+        page.keyboard.press("Tab")
+        expect(page.locator(".menu[open] :focus")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator(".menu[open]")).to_have_count(0)
+
+
+def test_a_button_keeps_its_words_while_its_form_is_sent(make_person: Callable[..., Person]) -> None:
+    page = make_person().page
+    page.goto("/qr-codes/new")
+    shown = page.eval_on_selector(
+        "form[data-once] button.primary",
+        """button => { button.form.addEventListener("submit", (event) => event.preventDefault()); button.click();
+                       return [button.getAttribute("aria-busy"), button.textContent]; }""",
+    )
+    assert shown == ["true", "Criar o QR Code"]
 
 
 def test_outer_pages(open_page: Callable[..., Page], transactional_db: None, faults: list[str]) -> None:

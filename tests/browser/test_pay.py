@@ -97,7 +97,7 @@ def test_it_reads_every_three_seconds_while_seen_and_not_once_it_is_final(
     give_back(refunded, 4_000)
     hide(page, False)  # money may go back: a paid page is read when somebody looks at it again
     expect(page.locator("#payment")).to_have_attribute("data-state", "partly_refunded")
-    expect(page.locator("#payment")).to_contain_text("R$\u00a040,00 voltaram")
+    expect(page.locator("#payment")).to_contain_text("pagou: R$\u00a040,00")
     shoot(page, "pay-partly-refunded-375")
     give_back(refunded, 11_000)
     hide(page, False)

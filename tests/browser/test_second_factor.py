@@ -51,5 +51,5 @@ def test_the_pages_of_a_forgotten_password(open_page: Callable[..., Page], trans
     page.click("form.card button")
     expect(page.locator("h1")).to_have_text("Veja o seu e-mail")
     page.goto("/password/MQ/x-y")
-    expect(page.locator("h1")).to_have_text("Este link já não é válido")
+    expect(page.locator("h1")).to_have_text("Este link não é mais válido")
     shoot(page, "password-link-old")

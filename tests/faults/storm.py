@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -9,7 +10,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -33,37 +34,52 @@ class Server(ThreadingHTTPServer):
 
 
 class Inbox:
-    """The merchant's server: every webhook's event id, by charge. It is up all the time; what calls it is not."""
+    """What the merchant's server was told: every webhook's event id, by charge. It is up all the time; what calls it is not."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.ids: dict[str, list[str]] = defaultdict(list)
-        inbox = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if "charge" in body:
-                    inbox.ids[body["charge"]["correlationID"]].append(self.headers["X-Webhook-Event-Id"])
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-def create_charges(system: System, inbox: Inbox, count: int) -> dict[str, str]:
-    """BR Codes by correlationID."""
+@contextlib.contextmanager
+def listening() -> Iterator[Inbox]:
+    """The merchant's server."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if "charge" in body:
+                inbox.ids[body["charge"]["correlationID"]].append(self.headers["X-Webhook-Event-Id"])
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        inbox = Inbox(f"http://127.0.0.1:{server.server_port}/")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield inbox
+        finally:
+            server.shutdown()
+
+
+def register(system: System, inbox: Inbox) -> None:
+    """Have the merchant told of every charge that is paid."""
+    webhook = {"name": "storm", "event": "OPENPIX:CHARGE_COMPLETED", "url": inbox.url, "isActive": True}
+    headers = {"Authorization": system["app_id"]}
+    url = f"{system['web']}/api/v1/webhook"
+    httpx.post(url, json={"webhook": webhook}, headers=headers, timeout=30).raise_for_status()
+
+
+def create_charges(system: System, count: int, name: str = "") -> dict[str, str]:
+    """BR Codes by correlationID, which has `name` in it."""
     with httpx.Client(base_url=system["web"], headers={"Authorization": system["app_id"]}, timeout=30) as api:
-        webhook = {"name": "storm", "event": "OPENPIX:CHARGE_COMPLETED", "url": inbox.url, "isActive": True}
-        api.post("/api/v1/webhook", json={"webhook": webhook}).raise_for_status()
 
         def create(number: int) -> tuple[str, str]:
-            body = {"correlationID": f"storm-{number}", "value": VALUE}
+            body = {"correlationID": f"storm-{name}{number}", "value": VALUE}
             answer = api.post("/api/v1/charge", json=body).raise_for_status().json()
             return body["correlationID"], answer["brCode"]
 

@@ -28,7 +28,7 @@ CREATE TRIGGER unguarded BEFORE INSERT ON payments_ledgertransaction FOR EACH RO
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def system() -> Iterator[running.System]:
     with tempfile.TemporaryDirectory(prefix="woovi-storm-") as folder:
         Path(folder).chmod(0o711)
@@ -37,21 +37,34 @@ def system() -> Iterator[running.System]:
             yield system
 
 
-def test_every_charge_is_credited_once(system: running.System) -> None:
-    inbox = storm.Inbox()
-    charges = storm.create_charges(system, inbox, 200)
-    storm.blow(system, charges, seconds=10, kinds=storm.KILLED)
+@pytest.fixture(scope="module")
+def inbox(system: running.System) -> Iterator[storm.Inbox]:
+    with storm.listening() as inbox:
+        storm.register(system, inbox)
+        yield inbox
+
+
+@pytest.fixture(scope="module")
+def charges() -> dict[str, str]:
+    """All of this system's, which the second test adds to."""
+    return {}
+
+
+def test_every_charge_is_credited_once(system: running.System, inbox: storm.Inbox, charges: dict[str, str]) -> None:
+    charges |= (paid := storm.create_charges(system, 200))
+    storm.blow(system, paid, seconds=10, kinds=storm.KILLED)
     assert storm.problems(system, inbox, charges) == []
     checked = system.manage("check_ledger")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_without_the_uniqueness_guard_it_is_not(system: running.System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_uniqueness_guard_it_is_not(
+    system: running.System, inbox: storm.Inbox, charges: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same storm, smaller, with the guard off: the test above can fail."""
     monkeypatch.setattr(storm, "SETTLE_SECONDS", 5.0)
     with psycopg.connect(storm.database(system), autocommit=True) as db:
         db.execute(GUARDS_OFF)
-    inbox = storm.Inbox()
-    charges = storm.create_charges(system, inbox, 40)
-    storm.blow(system, charges, seconds=2)
+    charges |= (paid := storm.create_charges(system, 40, name="unguarded-"))
+    storm.blow(system, paid, seconds=2)
     assert any(problem.startswith("Pix booked") for problem in storm.problems(system, inbox, charges))

@@ -63,6 +63,16 @@ def test_every_refusal_that_is_translated_is_still_told(pattern: str) -> None:
             "Desta cobrança restam só R$ 9,50.",
         ),
         (Invalid("fee_maximum must be from 0 to 9"), "It must be from 0 to 9.", "Deve ser de 0 a 9."),
+        (
+            Invalid("url cannot be called: its host has no address", "url"),
+            "This address cannot be called: its host has no address.",
+            "Este endereço não pode ser chamado: o servidor não tem endereço.",
+        ),
+        (
+            Invalid("url did not accept the test request: ReadTimeout: the call did not end in time", "url"),
+            "The address did not accept the test call: it did not answer in time.",
+            "O endereço não aceitou a chamada de teste: não respondeu a tempo.",
+        ),
         (Unavailable("Something new"), "It cannot be done just now", "Não pode ser feito agora"),
         (Invalid("Something new"), "It was refused: Something new", "Foi recusado: Something new"),
     ],

@@ -45,12 +45,23 @@ PEOPLE = {
         "customer": {"name": "Ana", "taxID": {"taxID": "11144477735"}, "email": "ana@example.com"},
         "payer": {"name": "Bia"},
         "paymentMethods": {"pix": {"additionalInfo": [{"key": "child", "value": "Caio"}]}},
+        "splits": [{"value": 1, "pixKey": "+5511987654321", "splitType": "SPLIT_PARTNER"}],
+        "subaccount": {"name": "Elisa", "pixKey": "93541134780"},
     },
     "pix": {"endToEndId": "E1", "infoPagador": "kisses", "debitParty": {"holder": {"name": "Bia"}}},
-    "payment": {"value": 1, "destinationAlias": "davi@example.com", "holder": {"name": "Davi"}},
+    "payment": {
+        "value": 1,
+        "destinationAlias": "davi@example.com",
+        "holder": {"name": "Davi"},
+        "account": {"account": "7654321", "branch": "4321", "accountType": "CACC"},
+    },
     "company": {"name": "Loja"},
+    "account": {"environment": "TESTING"},
 }
-NAMES = ("Ana", "Bia", "Caio", "kisses", "11144477735", "davi", "Davi")
+NAMES = (
+    "Ana", "Bia", "Caio", "kisses", "11144477735", "davi", "Davi",
+    "98765432", "Elisa", "93541134780", "7654321", '"4321"',
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -86,6 +97,7 @@ def test_people_leave_events_and_the_events_stay(company: Company) -> None:
     assert old.payload["charge"]["value"] == 1000
     assert old.payload["pix"] == {"endToEndId": "E1"}
     assert old.payload["company"] == {"name": "Loja"}
+    assert old.payload["account"] == {"environment": "TESTING"}
 
 
 def test_old_deliveries_go_with_their_bodies_and_their_events_people_follow(company: Company) -> None:

@@ -21,6 +21,8 @@ ALLOWED = {
     "payments/services/companies.py::update_terms": "settings, no money: an operator's form, one short transaction",
     "payments/services/own_keys.py::_marked_removed": "settings, no money: as `make_default`, one short transaction",
     "payments/services/own_keys.py::make_default": "settings, no money: which key new charges have, one short transaction",
+    "payments/services/accounts.py::open_another": "no money: a company's accounts are counted and one is added, one short transaction",
+    "payments/services/applications.py::_read_again": "rights, no money: a person's form, one short transaction",
     "payments/services/people.py::_alone": "settings, no money: a company's owners change its people, one short transaction",
     "payments/services/second_factor.py::switch_on": "settings, no money: a person's form, one short transaction",
     "payments/services/webhooks/endpoints.py::create": "settings, no money: endpoints are counted and one is added, one short "

@@ -12,9 +12,10 @@ from django.contrib.auth.tokens import default_token_generator
 from django.core import signing
 from django.test import Client
 
-from payments.models import Application, User
-from payments.services import companies
+from payments.models import Application, Phone, User
+from payments.services import companies, second_factor
 from tests.payments import making
+from tests.payments.web.log_in import Owner
 from woovi.cache import Keyring, names
 from woovi.cache.errors import Unreadable
 from woovi.ratelimit import device, subject
@@ -147,3 +148,43 @@ def test_processes_with_the_former_key_and_the_new_one_count_in_the_same_buckets
     before = subject.keys()
     change(settings, OLD)
     assert subject.keys()[-1] == before[0] != subject.keys()[0]
+
+
+def test_the_secret_of_a_second_factor_is_kept_sealed_for_its_user_alone() -> None:
+    owner, other = (Owner(User.objects.create_user(f"{name}@example.com", PASSWORD)) for name in ("ana", "bia"))
+    kept = Phone.objects.get(user=owner.user)
+    assert kept.key.startswith("sealed:")
+    assert owner.secret not in kept.key
+    assert kept.bin_key.hex() == owner.secret
+    assert second_factor.check(owner.user, owner.code)
+    assert not second_factor.check(owner.user, owner.code), "a code is taken once, as before"
+    Phone.objects.filter(user=other.user).update(key=kept.key)
+    assert not second_factor.check(other.user, owner.code), (
+        "who may write rows cannot give somebody a phone of their own"
+    )
+
+
+def test_a_second_factor_outlives_the_key_once_the_night_has_sealed_it_anew(settings: Any) -> None:
+    owner = Owner(User.objects.create_user("ana@example.com", PASSWORD))
+    change(settings, OLD)
+    assert second_factor.seal() == 1
+    assert second_factor.seal() == 0, "nothing is left to do"
+    change(settings)
+    assert second_factor.check(owner.user, owner.code)
+
+
+def test_without_that_night_only_recovery_codes_are_left(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    owner = Owner(User.objects.create_user("ana@example.com", PASSWORD))
+    change(settings)
+    assert second_factor.seal() == 0
+    assert not second_factor.check(owner.user, owner.code)
+    assert f"The second factor of user {owner.user.pk} does not open" in caplog.text
+    assert second_factor.check(owner.user, owner.recovery[0])
+
+
+def test_a_secret_of_a_former_version_counts_and_is_sealed_by_night() -> None:
+    owner = Owner(User.objects.create_user("ana@example.com", PASSWORD))
+    Phone.objects.update(key=owner.secret)
+    assert second_factor.seal() == 1
+    assert Phone.objects.get().key.startswith("sealed:")
+    assert second_factor.check(owner.user, owner.code)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.tokens import default_token_generator
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from payments.models import Company, User
+from payments.services.charges import receiving
 from payments.web import docs
 from tests.browser.test_pages import fill
 from tests.payments import making
@@ -22,8 +25,22 @@ def company() -> Company:
     """The demo's company, after a morning of charges. Another has one of everything that operators see."""
     world(making.company(trade_name="Padaria Estrela"))
     demo = Company.objects.get(tax_id="12345678000195")
+    _past(demo)
     fill(demo)
     return demo
+
+
+def _past(demo: Company) -> None:
+    """A Pix on most of the days before, so that the charts have a shape."""
+    morning = timezone.localtime().replace(hour=8, minute=0)
+    for ago in range(1, 30):
+        at = morning - timedelta(days=ago)
+        if at.weekday() < 6:
+            value = 150_000 + 41_700 * (ago * 7 % 11)
+            charge = making.charge(
+                demo, value, created_at=at, expires_at=at + timedelta(days=1), comment="Pedido na loja"
+            )
+            receiving.receive(making.pix(charge, paid_at=at, payer_name="Ana Souza"), at)
 
 
 def merchants(demo: Company) -> dict[str, list[str]]:

@@ -91,9 +91,29 @@ def test_a_database_url() -> None:
         "OPTIONS": {"sslmode": "require"},
     }
     assert env.database("postgresql://postgres@/woovi?host=%2Ftmp%2Fx")["HOST"] == "/tmp/x"
-    for refused in ("mysql://db/woovi", "postgresql://db:port/woovi"):
-        with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
-            env.database(refused)
+    assert env.database("postgresql:///woovi")["HOST"] == "", "libpq's own socket"
+    assert env.database("postgres://a,b/woovi")["HOST"] == "a,b"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://db/woovi", "postgresql://db:port/woovi", "postgresql+psycopg://db/woovi", "postgress://db/woovi",
+        "postgresql:/u:secret@db/woovi", "postgresql:u:secret@db/woovi", "postgresql//db/woovi", "db/woovi",
+        "host=db dbname=woovi password=secret", "'postgresql://u:secret@db/woovi'",
+        "postgresql://u:secret@db", "postgresql://u:secret@db/", "postgresql://",  # it would be the database postgres
+        "postgresql://u:secret@db/woovi ", "postgresql://u:secret@db/woovi\n", "postgresql://u:secret@ db/woovi",
+        "postgresql://u:secret/x@db/woovi", "postgresql://u:12/secret@db/woovi", "postgresql://u:secret#x@db/woovi",
+        "postgresql://u:12#secret@db/woovi", "postgresql://u:12?secret@db/woovi", "postgresql://u:secret@db/woovi#x",
+        "postgresql://u:secret@db/woovi/more", "postgresql://u:secret@db/woovi?sslmod=require",
+        "postgresql://u:secret@db/woovi?pool=true", "postgresql://${USER}:secret@${HOST}/woovi",
+        "postgresql://u:secret@db/${NAME}", "postgresql://u:secret@<host>/woovi",
+    ],
+)  # fmt: skip
+def test_a_database_url_that_is_misspelt_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL") as refusal:
+        env.database(url)
+    assert "secret" not in str(refusal.value)
 
 
 def test_a_password_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,9 @@ WRONG: list[tuple[str, str | None, str]] = [
     ("WEBHOOK_KEY", "key", "WEBHOOK_KEY"),
     ("WEBHOOK_KEY", pem(1024), "2048"),
     ("TRUSTED_PROXIES", "0.0.0.0/0", "TRUSTED_PROXIES"),
+    ("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1", "TRUSTED_PROXIES must not be everybody"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8, ::ffff:0:0/96", "TRUSTED_PROXIES must not be everybody"),
+    ("TRUSTED_PROXIES", "2000::/3", "TRUSTED_PROXIES must not be everybody"),
     ("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES"),
     ("RATE_LIMIT_ALLOW", "::/0", "RATE_LIMIT_ALLOW"),
     ("RATE_LIMIT_PROCESSES", "0", "RATE_LIMIT_PROCESSES"),
@@ -143,6 +146,21 @@ WRONG: list[tuple[str, str | None, str]] = [
     ("BANK_CALBACK_TOKEN_FILE", "x", "did you mean BANK_CALLBACK_TOKEN"),
     ("RATE_LIMIT_EVERYTHING", "1", "RATE_LIMIT_EVERYTHING is not a variable"),
     ("REDIS_HOST", "cache", "REDIS_HOST is not a variable"),
+    ("DATABASE_URL", "postgresql:/db/woovi", "DATABASE_URL must be"),
+    ("DATABASE_URL", "postgresql://db", "DATABASE_URL must be"),
+    ("DATABASE_URL", "postgresql://db/woovi?sslmod=require", "sslmod is no option"),
+    ("REDIS_CACHE_URL", "redis://cache ", "has a space"),
+    ("REDIS_URL", "redis://password@cache", "a user and no password"),
+    ("BANK_URL", "http://localhost:8100", "simulator"),
+    ("BANK_URL", "http://[::1]:8100/", "simulator"),
+    ("DATABASE_URI", "postgresql://db/woovi", "did you mean DATABASE_URL"),
+    ("redis_url", "redis://cache", "did you mean REDIS_URL"),
+    ("PUBLICURL", "https://a.example", "did you mean PUBLIC_URL"),
+    ("TRUSTED_PROXY", "10.0.0.1", "did you mean TRUSTED_PROXIES"),
+    ("RATELIMIT_ALLOW", "10.0.0.1", "did you mean RATE_LIMIT_ALLOW"),
+    ("BANK_SECRET", "x", "did you mean BANK_CLIENT_SECRET"),
+    ("WOOVI_ENVIRONMENT", "production", "did you mean WOOVI_ENV"),
+    ("DEBUG", "on", "DEBUG"),
 ]
 
 
@@ -187,7 +205,8 @@ def test_development_names_misspellings_and_no_more(settings_under: Settings) ->
     development = dict.fromkeys(RIGHT) | {"WOOVI_ENV": None}
     assert settings_under(**development)[0] == 0
     assert settings_under(**development, REDIS_HOST="cache")[0] == 0
-    assert "did you mean WOOVI_ENV" in settings_under(**development, WOVI_ENV="production")[1]
+    for name in ("WOVI_ENV", "WOOVI_ENVIRONMENT", "WOOVI_MODE", "WOOVIENV"):  # which would leave it in development
+        assert "did you mean WOOVI_ENV" in settings_under(**development, **{name: "production"})[1]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@
 `docs/cache.md` says when to use which.
 """
 
-from woovi.cache.errors import LoadFailed
+from woovi.cache.errors import LoadFailed, Unreadable
 from woovi.cache.keyring import Keyring
 from woovi.cache.loading import Loaded
 from woovi.cache.readthrough import ReadThroughCache
 from woovi.cache.versioned import VersionedCache
 
-__all__ = ["Keyring", "LoadFailed", "Loaded", "ReadThroughCache", "VersionedCache"]
+__all__ = ["Keyring", "LoadFailed", "Loaded", "ReadThroughCache", "Unreadable", "VersionedCache"]

@@ -1,7 +1,7 @@
-"""Encryption of secret values in Redis: AES-256-GCM, bound to the name of the value's key, with keys that can be rotated.
+"""Encryption of secret values that are kept: AES-256-GCM, bound to the value's name, with keys that can be rotated.
 
-The keys are derived from SECRET_KEY, which encrypts, and SECRET_KEY_FALLBACKS, which only decrypt. A value of a key that
-is no longer listed is a cache miss. Source: NIST SP 800-38D.
+The keys are derived from SECRET_KEY, which encrypts, and SECRET_KEY_FALLBACKS, which only decrypt. A cached value of a key
+that is no longer listed is a miss. Source: NIST SP 800-38D.
 """
 
 from __future__ import annotations
@@ -19,18 +19,23 @@ NONCE = 12  # bytes, random: safe for 2^32 values of one key
 
 
 class Keyring:
-    """Encrypts with the newest of some keys, and decrypts with any. masters: secrets to derive them from, newest first."""
+    """Encrypts with the newest of some keys, and decrypts with any.
 
-    def __init__(self, masters: list[str]) -> None:
-        self._keys = [AESGCM(secret(master, b"values")) for master in masters]
+    Args:
+        masters: secrets to derive the keys from, newest first.
+        purpose: what they are for; keys of one purpose open nothing of another.
+    """
+
+    def __init__(self, masters: list[str], purpose: bytes = b"values") -> None:
+        self._keys = [AESGCM(secret(master, purpose)) for master in masters]
 
     @classmethod
-    def of_settings(cls) -> Keyring:
+    def of_settings(cls, purpose: bytes = b"values") -> Keyring:
         """The keyring of SECRET_KEY and SECRET_KEY_FALLBACKS."""
-        return cls([str(each) for each in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
+        return cls([str(each) for each in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)], purpose)
 
     def seal(self, name: str, value: bytes) -> bytes:
-        """Encrypt a value for the Redis key `name`. It does not open under another name."""
+        """Encrypt a value that is kept as `name`. It does not open under another name."""
         nonce = os.urandom(NONCE)
         return nonce + self._keys[0].encrypt(nonce, value, name.encode())
 
@@ -42,3 +47,11 @@ class Keyring:
             except (InvalidTag, ValueError):
                 continue
         raise Unreadable("a sealed value does not open")
+
+    def is_current(self, name: str, sealed: bytes) -> bool:
+        """Whether the newest key sealed it, so that it opens after the former ones are taken off the list."""
+        try:
+            self._keys[0].decrypt(sealed[:NONCE], sealed[NONCE:], name.encode())
+        except (InvalidTag, ValueError):
+            return False
+        return True

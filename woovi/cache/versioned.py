@@ -1,10 +1,11 @@
 """`VersionedCache`: values of rows, never older than the database, whichever process crashes.
 
     before the commit   the value is dropped and an intent is set: while there is one, readers ask the database
-    after the commit    the intent is dropped and the new value is stored
+    after the commit    the intent is dropped; the next reader brings the new value
     after a crash       the intent stays until its deadline, which is later than any transaction's end
 
-A reader may store a value only under a lease, and an intent ends the lease. So an old value is never put back.
+A reader may store a value only under a lease, and an intent ends the lease. So an old value is never put back. The writer
+stores none: most values of a busy row would be dropped by the next write before anybody has read them.
 Source: "Scaling Memcache at Facebook" (leases). The intent makes a crash after the commit harmless.
 """
 
@@ -132,14 +133,12 @@ class VersionedCache:
         return self.ttl + self.lease
 
     def settle(self, intents: Mapping[int, str]) -> None:
-        """After the commit: drop the rows' intents and store their new values.
+        """After the commit: drop the rows' intents.
 
         intents: the intent of each pk, "" for a row without one. Raises redis.exceptions.RedisError.
         """
-        client, owner = redis.client(ROLE), new_owner()
-        ours = [pk for pk, intent in intents.items() if SETTLE(client, self._keys(pk), [intent, owner, self._lease])]
-        for pk, (version, value) in self.read(ours).items() if ours else ():
-            self._offered(OFFER(client, self._keys(pk), self._offer(owner, version, value)))
+        for pk, intent in intents.items():
+            SETTLE(redis.client(ROLE), self._keys(pk), [intent])
 
     def invalidate(self, pk: int) -> None:
         """Drop the row's value. Raises redis.exceptions.RedisError."""

@@ -16,6 +16,7 @@ from django.contrib.auth import get_user
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, parse_cookie
 
+from woovi import trace
 from woovi.threads import gives_back
 
 Message = MutableMapping[str, Any]
@@ -23,7 +24,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-JSON_PATHS = ("/api", "/bank", "/graphql")
+JSON_PATHS = ("/api", "/bank", "/graphql", "/openpix/", "/woovi/")  # errors are the contract's JSON
+PROGRAMS = ("/api/v1/", "/api/openpix/v1/", "/bank/")  # where no person with a browser comes
 
 
 def body_limit(app: App) -> App:
@@ -39,7 +41,7 @@ def body_limit(app: App) -> App:
         headers = dict(scope["headers"])
         length = int(headers.get(b"content-length", b"0"))  # a server passes on no other
         if length > own:
-            await _too_large(scope["path"], send)
+            await _too_large(scope["path"], headers, send)
             return
         if own > limit and (length > limit or b"transfer-encoding" in headers):
             if await _is_logged_in(headers):
@@ -58,7 +60,7 @@ def body_limit(app: App) -> App:
 
         await app(scope, counted, send)
         if came > limit:
-            await _too_large(scope["path"], send)
+            await _too_large(scope["path"], headers, send)
 
     return limited
 
@@ -75,14 +77,14 @@ async def _is_logged_in(headers: dict[bytes, bytes]) -> bool:
     return bool(key) and await sync_to_async(gives_back(look), thread_sensitive=False)()
 
 
-async def _too_large(path: str, send: Send) -> None:
+async def _too_large(path: str, asked: dict[bytes, bytes], send: Send) -> None:
     words = "The body is too large"
     kind, body = ("application/json", json.dumps({"error": words})) if path.startswith(JSON_PATHS) else ("text/plain", words)  # fmt: skip
-    await _answer(send, 413, {"content-type": kind}, body)
+    await _answer(send, 413, {"content-type": kind, **trace.named(asked)}, body)
 
 
 async def _answer(send: Send, status: int, headers: dict[str, str], body: str = "") -> None:
     headers = {**headers, "content-length": str(len(body)), "connection": "close"}
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body.encode()})

@@ -8,12 +8,13 @@ callback have neither: their bodies come whole, their views are synchronous, the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from concurrent.futures import Executor
 from contextvars import copy_context
 from io import BytesIO
 from typing import Any
 
+from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -26,15 +27,23 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class InThreads(ASGIHandler):
-    """An ASGI application: Django, each request in one of `threads` threads, in a context of its own."""
+    """An ASGI application: Django, each request in one of the `threads`, in a context of its own.
 
-    def __init__(self, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="http")
+    middleware: instead of the setting MIDDLEWARE, of which what programs ask for needs only a part.
+    """
+
+    def __init__(self, threads: Executor, middleware: Sequence[str] | None = None) -> None:
+        self._threads, self._middleware = threads, middleware
         super().__init__()
 
     def load_middleware(self, is_async: bool = False) -> None:
         """As a synchronous server does, whatever the base class asks for."""
-        super().load_middleware()
+        everybodys = settings.MIDDLEWARE
+        settings.MIDDLEWARE = everybodys if self._middleware is None else self._middleware
+        try:
+            super().load_middleware()
+        finally:
+            settings.MIDDLEWARE = everybodys
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         try:

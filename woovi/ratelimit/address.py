@@ -26,7 +26,7 @@ class Networks:
     def __init__(self, networks: Iterable[str | IPv4Network | IPv6Network] = ()) -> None:
         self._prefixes: dict[tuple[int, int], set[int]] = {}
         for each in networks:
-            network = ip_network(each, strict=False)
+            network = _unmapped(ip_network(each, strict=False))
             shift = network.max_prefixlen - network.prefixlen
             prefixes = self._prefixes.setdefault((network.version, shift), set())
             prefixes.add(int(network.network_address) >> shift)
@@ -36,6 +36,12 @@ class Networks:
             return False
         number, version = int(address), address.version
         return any(v == version and number >> shift in found for (v, shift), found in self._prefixes.items())
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """::ffff:1.2.3.0/120 as 1.2.3.0/24, since addresses are compared so."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return ip_network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 
 
 @lru_cache(maxsize=10_000)

@@ -88,7 +88,7 @@ class LimitPolicyAdmin(Audited):
             "away": away,
             "alarm": alarm.seconds(),
             "limited": limited,
-            "policies": [_row(policy, counts.get(name, {})) for name, policy in sorted(store.read().defaults.items())],
+            "policies": _in_force(counts),
             "may_change": self.has_change_permission(request),
         }
         return TemplateResponse(request, "ratelimit/now.html", context)
@@ -114,7 +114,14 @@ class LimitPolicyAdmin(Audited):
         return redirect("admin:ratelimit_now")
 
 
-def _row(policy: Policy, counts: dict[str, int]) -> dict[str, Any]:
+def _in_force(counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+    """Each policy as it counts for everybody, by name."""
+    made = {row.name: row for row in LimitPolicy.objects.filter(plan="", subject="")}
+    defaults = sorted(store.read().defaults.items())
+    return [_row(policy, counts.get(name, {}), made.get(name)) for name, policy in defaults]
+
+
+def _row(policy: Policy, counts: dict[str, int], made: LimitPolicy | None) -> dict[str, Any]:
     """A policy, what it did, and the address of the form that changes it."""
     allowed, refused, shadow = (counts.get(what, 0) for what in ("allowed", "refused", "shadow"))
     said_no = shadow if policy.mode == "shadow" else refused
@@ -128,10 +135,10 @@ def _row(policy: Policy, counts: dict[str, int]) -> dict[str, Any]:
         "without_redis": policy.without_redis,
         "mode": policy.mode,
     }
-    made = LimitPolicy.objects.filter(name=policy.name, plan="", subject="").first()
     add = f"{reverse('admin:ratelimit_limitpolicy_add')}?{urlencode(fields)}"
     return {
         "policy": policy,
+        "mode": dict(LimitPolicy._meta.get_field("mode").flatchoices)[policy.mode],
         "allowed": allowed,
         "refused": refused,
         "shadow": shadow,

@@ -18,6 +18,8 @@ from typing import Any, Literal
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from woovi import trace
+from woovi.http.body_limit import JSON_PATHS
 from woovi.ratelimit import address, limiter, store
 from woovi.ratelimit.flood import Flood
 from woovi.ratelimit.headers import headers as told
@@ -92,11 +94,11 @@ async def _refuse(scope: Message, send: Send, status: int, extra: Mapping[str, s
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
         return
-    if b"text/html" in asked.get(b"accept", b""):
+    if b"text/html" in asked.get(b"accept", b"") and not scope["path"].startswith(JSON_PATHS):
         kind, body = "text/html; charset=utf-8", f"<!doctype html><title>{status}</title><h1>{WORDS[status]}</h1>"
     else:
         kind, body = "application/json", json.dumps({"error": WORDS[status], **({"errorCode": "TOO_MANY_REQUESTS"} if status == 429 else {})})  # fmt: skip
-    fields = {"content-type": kind, "content-length": str(len(body)), **extra}
+    fields = {"content-type": kind, "content-length": str(len(body)), **trace.named(asked), **extra}
     head = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
     raw = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
     await send({"type": f"{head}.start", "status": status, "headers": raw})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ Call = tuple[redis.Script, Sequence[str], Sequence[str | int]]
 T = TypeVar("T")
 Steps = Generator[Call, Any, T]
 AWAY = (RedisError, OSError)
+NOTHING: Mapping[str, tuple[int, float]] = {}
 
 
 def take(*asks: Ask) -> Decision:
@@ -81,8 +82,10 @@ async def arun(make: Callable[[bool], Steps[T]]) -> T:
         return end.value  # type: ignore[no-any-return]
 
 
-def take_call(asks: Sequence[Ask], reservation: str = "", lifetime: int = 0) -> Call:
-    """KEYS and ARGV of take.lua. lifetime: ms in which the reservation may be settled."""
+def take_call(
+    asks: Sequence[Ask], reservation: str = "", lifetime: int = 0, back: Mapping[str, tuple[int, float]] = NOTHING
+) -> Call:
+    """KEYS and ARGV of take.lua. lifetime: ms in which the reservation may be settled; back: of `local.owed`."""
     keys: list[str] = []
     arguments: list[str | int] = [lifetime]
     for ask in asks:
@@ -91,7 +94,8 @@ def take_call(asks: Sequence[Ask], reservation: str = "", lifetime: int = 0) -> 
         keys.append(key)
         if policy.has_blocks:
             keys.append(key + ":b")
-        arguments += (policy.size, ask.cost * policy.interval, policy.manner)
+        cost = ask.cost - back[key][0] if key in back else ask.cost
+        arguments += (policy.size, cost * policy.interval, policy.manner)
     if lifetime:
         keys.append(reservation_key(asks, reservation))
     return TAKE, keys, arguments
@@ -115,14 +119,16 @@ def take_steps(asks: tuple[Ask, ...], slots: bool, reservation: str = "", lifeti
     groups = by_subject(asks) if slots and len(asks) > 1 else [asks]
     debts: list[int] = []
     blocks: list[int] = []
+    back = local.owed(asks)
     for number, group in enumerate(groups, 1):
         try:
-            reply = yield take_call(group, reservation, lifetime)
+            reply = yield take_call(group, reservation, lifetime, back)
         except AWAY:
             return metrics.counted(local.decide(asks))
         debts += reply[: len(group)]
         blocks += reply[len(group) :]
         if not allows(group, reply):
+            local.still_owed({ask.key: back[ask.key] for ask in group if ask.key in back})
             yield from _undo(groups[: number - 1])
             asked = tuple(ask for each in groups[:number] for ask in each)
             return metrics.counted(local.noted(Decision(False, asked, debts, blocks)))

@@ -7,6 +7,7 @@ remembered too, so that a local bucket starts at the last known level and not fu
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import TypeVar
@@ -22,6 +23,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 _refused: dict[tuple[str, int], tuple[float, float]] = {}  # (bucket, cost): believed until, when its wait ends
 _full: dict[str, float] = {}  # bucket: when it is full again
+_owed: dict[str, tuple[int, float]] = {}  # bucket: what its next charge gives back besides; until when
+_owing = threading.Lock()
 
 
 def refused(asks: Sequence[Ask]) -> Decision | None:
@@ -94,13 +97,50 @@ def charged_less(asks: Sequence[Ask]) -> None:
         _refused.pop((ask.key, ask.cost), None)
 
 
+def owe(ask: Ask, back: int, full: float) -> None:
+    """Let the next charge of the bucket give back the cost `back` besides. full: when the bucket is, by the monotonic clock.
+
+    Only while the bucket cannot have filled by itself: after that others may have charged it, who would get it instead.
+    """
+    now = time.monotonic()
+    with _owing:
+        before, until = _owed.get(ask.key, (0, 0.0))
+        _keep(_owed, ask.key, (back + before if until > now else back, max(until, full)))
+
+
+def owed(asks: Sequence[Ask]) -> dict[str, tuple[int, float]]:
+    """What is owed to these buckets, and until when. The caller gives it back now, or says `still_owed`."""
+    if not _owed:
+        return {}
+    now = time.monotonic()
+    with _owing:
+        found = {ask.key: _owed.pop(ask.key) for ask in asks if ask.key in _owed}
+    return {key: each for key, each in found.items() if each[1] > now}
+
+
+def still_owed(back: dict[str, tuple[int, float]]) -> None:
+    """It was not given back: the charge was refused."""
+    with _owing:
+        for key, (cost, until) in back.items():
+            more, later = _owed.get(key, (0, 0.0))
+            _keep(_owed, key, (cost + more, max(until, later)))
+
+
 def forget() -> None:
     """Forget everything, after limits were changed or a subject was unblocked."""
     _refused.clear()
     _full.clear()
+    _owed.clear()
 
 
-os.register_at_fork(after_in_child=forget)
+def _in_child() -> None:
+    """Another thread may have held it at the fork."""
+    global _owing
+    _owing = threading.Lock()
+    forget()
+
+
+os.register_at_fork(after_in_child=_in_child)
 
 
 def _keep(table: dict[K, V], key: K, value: V) -> None:

@@ -1,7 +1,7 @@
 """Django's side: who asks, the rules of the request, the decision, the headers; and `@rate_limit` for single views.
 
 MIDDLEWARE = ["woovi.ratelimit.middleware.rate_limits", ...]
-RATE_LIMIT_RULES = "shop.limits.rules"        # rules(request, who) -> names of policies; may add to `who`
+RATE_LIMIT_RULES = "shop.limits.rules"        # rules(request, who) -> names of policies, or (name, cost); may add to `who`
 RATE_LIMIT_REFUSAL = "shop.limits.refusal"    # refusal(request, status) -> the response to a refused request
 """
 
@@ -17,10 +17,10 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.module_loading import import_string
 
-from woovi.ratelimit import address, device, limiter, store
+from woovi.ratelimit import address, device, limiter, prepaid, store
 from woovi.ratelimit.headers import headers
 from woovi.ratelimit.policy import Ask, Decision, RateLimited
-from woovi.ratelimit.store import Limits
+from woovi.ratelimit.store import Limits, Rule
 
 View = Callable[..., Any]
 FORBIDDEN, TOO_MANY, UNAVAILABLE = 403, 429, 503
@@ -53,7 +53,7 @@ def _who(request: HttpRequest, limits: Limits) -> dict[str, str]:
 @sync_and_async_middleware
 def rate_limits(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """Decide before the view. Django calls the twin that fits the middleware around it."""
-    rules: Callable[[HttpRequest, dict[str, str]], Sequence[str]] = import_string(settings.RATE_LIMIT_RULES)
+    rules: Callable[[HttpRequest, dict[str, str]], Sequence[Rule]] = import_string(settings.RATE_LIMIT_RULES)
 
     def charged(request: HttpRequest, limits: Limits) -> tuple[Ask, ...] | None:
         """What the request is charged for; None where it is on the deny list."""
@@ -67,7 +67,7 @@ def rate_limits(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReq
         wanted = charged(request, store.current())
         if wanted is None:
             return _refusal(request, FORBIDDEN)
-        if wanted and not _noted(request, limiter.take(*wanted)).allowed:
+        if wanted and not _charged(request, limiter.take(*wanted)).allowed:
             return _refused(request)
         return _finished(request, get_response(request))
 
@@ -75,7 +75,7 @@ def rate_limits(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReq
         wanted = charged(request, await store.acurrent())
         if wanted is None:
             return _refusal(request, FORBIDDEN)
-        if wanted and not _noted(request, await limiter.atake(*wanted)).allowed:
+        if wanted and not _charged(request, await limiter.atake(*wanted)).allowed:
             return _refused(request)
         return _finished(request, await get_response(request))
 
@@ -117,6 +117,13 @@ def charge(request: HttpRequest, *names: str, cost: int = 1, **subjects: str) ->
     return _insist(_noted(request, limiter.take(*asks(request, *names, cost=cost, **subjects))))
 
 
+def _charged(request: HttpRequest, decision: Decision) -> Decision:
+    """For the view, which settles what it was charged in advance."""
+    if decision.allowed:
+        prepaid.note(request, decision)
+    return _noted(request, decision)
+
+
 def _insist(decision: Decision) -> Decision:
     if not decision.allowed:
         raise RateLimited(decision)
@@ -131,6 +138,7 @@ def _noted(request: HttpRequest, decision: Decision) -> Decision:
 
 
 def _finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    prepaid.give_back(request)
     for name, value in headers(request.__dict__.get("limit_decisions", ())).items():
         response.headers.setdefault(name, value)
     device.remember(request, response)

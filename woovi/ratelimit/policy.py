@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -95,6 +95,15 @@ class Decision:
     def __repr__(self) -> str:
         verdict = "allowed" if self.allowed else f"refused by {', '.join(p.name for p in self.violated)}"
         return f"<Decision {verdict}{', degraded' if self.degraded else ''}>"
+
+    @property
+    def debts(self) -> Sequence[int]:
+        """Of each ask its debt in microseconds, or -1 - debt where it refused."""
+        return self._debts
+
+    def charged_less(self, place: int, cost: int) -> None:
+        """The ask at this place turned out to cost less, by `cost`."""
+        self._debts[place] = max(self._debts[place] - cost * self.asks[place].policy.interval, 0)
 
     def owed(self) -> Iterator[tuple[Ask, int, int]]:
         """Each ask with its debt and what is left of its block, both in microseconds."""

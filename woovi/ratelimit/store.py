@@ -28,6 +28,7 @@ from woovi.threads import gives_back
 log = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between two looks at the version
+Rule = str | tuple[str, int]  # a policy's name, or with a cost of its own
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,16 @@ class Limits:
                 return found
         return self.defaults[name]
 
-    def asks(self, names: Iterable[str], who: Mapping[str, str], cost: int = 1) -> tuple[Ask, ...]:
+    def asks(self, rules: Iterable[Rule], who: Mapping[str, str], cost: int = 1) -> tuple[Ask, ...]:
         """What to take for these policies. One whose kind of subject is not known here, or is allowed, is left out."""
         found = []
-        for name in names:
+        for rule in rules:
+            name, own = (rule, cost) if isinstance(rule, str) else rule
             kind = self.defaults[name].key
             value = who.get(kind)
             if value is not None and not (self.allowed and f"{kind}:{value}" in self.allowed):
                 policy = self.policy(name, f"{kind}:{value}" if self.rows else "")
-                found.append(Ask(policy, Subject(kind, value), cost))
+                found.append(Ask(policy, Subject(kind, value), own))
         return tuple(found)
 
     def denies(self, address: IP | None, who: Mapping[str, str]) -> bool:

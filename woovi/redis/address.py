@@ -9,6 +9,7 @@ embedded://
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -20,6 +21,7 @@ from woovi.local import embedded
 Topology = Literal["standalone", "sentinel", "cluster"]
 Host = tuple[str, int]
 
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 TLS_OPTIONS = {"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
 OPTIONS: dict[Topology, set[str]] = {
     "standalone": {"db", *TLS_OPTIONS},
@@ -89,15 +91,21 @@ def _scheme(name: str) -> tuple[str, Topology]:
 
 
 def _parse(url: str) -> Address:
+    if re.search(r"\s", url):
+        raise ValueError("has a space or a line break")
     parts = urlsplit(url)
     base, topology = _scheme(parts.scheme)
     if parts.fragment:
         raise ValueError("has a '#': write it as %23 in a password")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if any("@" in text for text in (parts.path, *options)):  # what follows is not shown: it is of a password
+        raise ValueError("has an '@' behind the host: write / and ? as %2F and %3F in a password")
     if unknown := options.keys() - OPTIONS[topology]:
         raise ValueError(f"{', '.join(sorted(unknown))} is no option of {parts.scheme}://")
     user, _, places = parts.netloc.rpartition("@")
     username, _, password = user.partition(":")
+    if username and not password:
+        raise ValueError("has a user and no password: without a user it is redis://:PASSWORD@host")
     path = [unquote(step) for step in parts.path.split("/")[1:] if step]
     tls = tuple((name, options[name]) for name in sorted(options.keys() & TLS_OPTIONS))
     if tls and base != "rediss":
@@ -139,6 +147,8 @@ def _host(place: str, port: int) -> Host:
         raise ValueError(f"{place!r} is no host:port") from None
     if not host:
         raise ValueError("names no host")
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"{host!r} is no name of a host")
     return host, port
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -51,6 +51,11 @@ class OneAccount(TypedDict):
 class Accounts(TypedDict):
     accounts: list[Account]
     pageInfo: PageInfo
+
+
+class AccountClosed(TypedDict):
+    status: Literal["OK"]
+    accountId: Annotated[str, Field(examples=["603e749a425602bbbf4e7bed"])]
 
 
 class AccountLimits(TypedDict):

@@ -56,7 +56,7 @@ class SentPix(TypedDict):
 
 
 class Transaction(TypedDict):
-    """A Pix received (PAYMENT), returned (REFUND) or sent (WITHDRAW), or an INTERNAL_TRANSFER."""
+    """A Pix received (PAYMENT), returned (REFUND) or sent (WITHDRAW), an INTERNAL_TRANSFER, a FEE, or a block of balance."""
 
     value: Cents
     time: Time
@@ -64,7 +64,7 @@ class Transaction(TypedDict):
     transactionID: Annotated[str, Field(description="The Pix txid, the refund's id at the bank, or a correlationID.")]
     infoPagador: str
     status: Literal["CONFIRMED", "IN_PROCESSING", "REJECTED", "PARTIAL_REFUND", "REFUNDED"]
-    type: Literal["PAYMENT", "REFUND", "WITHDRAW", "INTERNAL_TRANSFER"]
+    type: Literal["PAYMENT", "REFUND", "WITHDRAW", "INTERNAL_TRANSFER", "FEE", "BALANCE_BLOCK", "BALANCE_UNBLOCK"]
     createdAt: Time
     globalID: str
     creditParty: NotRequired[Party]

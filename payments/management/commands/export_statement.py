@@ -11,7 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import track
 
-from payments.models import Company
+from payments.management import arguments
+from payments.management.arguments import check_days
 from payments.selectors.statement import Period
 from payments.services.statement_files import FORMATS
 
@@ -30,17 +31,17 @@ class Command(BaseCommand):
     def handle(self, company: str, first: date, last: date, file: Path | None, **options: Any) -> None:
         if options["json"] and not file:
             raise CommandError("--json needs --file: the statement itself goes to standard output")
-        try:
-            owner = Company.objects.get(tax_id=company)
-        except Company.DoesNotExist:
-            raise CommandError(f"there is no company {company}") from None
-        pieces = FORMATS[options["format"]](owner, Period(first, last))
+        check_days(first, last)
+        pieces = FORMATS[options["format"]](arguments.company(company), Period(first, last))
         if not file:
             for piece in pieces:
                 self.stdout.write(piece, ending="")
             return
-        with file.open("w", encoding="utf-8", newline="") as target:
-            for piece in track(pieces, "Writing", disable=options["json"] or not self.stdout.isatty()):
-                target.write(piece)
+        try:
+            with file.open("w", encoding="utf-8", newline="") as target:
+                for piece in track(pieces, "Writing", disable=options["json"] or not self.stdout.isatty()):
+                    target.write(piece)
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
         if options["json"]:
             self.stdout.write(json.dumps({"file": str(file), "bytes": file.stat().st_size}))

@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
         sample = step("sample", "write a file of random payouts, the same for the same number of rows")
         sample.add_argument("file", type=Path)
-        sample.add_argument("--rows", type=int, default=10_000)
+        sample.add_argument("--rows", type=int, default=10_000, choices=range(1, 1_000_001), metavar="1..1000000")
         step("template", "print the file to fill in")
         importing = step("import", "read a CSV or XLSX file, and ask for its approval unless a row is wrong")
         importing.add_argument("file", type=Path)
@@ -69,6 +69,10 @@ class Command(BaseCommand):
             getattr(self, f"do_{step}")(**options)
         except ServiceError as error:
             raise CommandError(error.message) from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
 
     def do_sample(self, file: Path, rows: int, **options: Any) -> None:
         with file.open("w", encoding="utf-8", newline="") as target:

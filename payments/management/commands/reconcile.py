@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from payments.bank.port import BankError
+from payments.management.arguments import check_days
 from payments.management.batch_command import BatchCommand
 from payments.money import format_reais
 from payments.services.errors import Invalid
@@ -34,6 +35,7 @@ class Command(BatchCommand):
     def handle(self, first: date | None, last: date | None, **options: Any) -> None:
         now = timezone.now()
         first = first or timezone.localdate(now) - timedelta(days=1)
+        check_days(first, last or first)
         days = [first + timedelta(days=number) for number in range(((last or first) - first).days + 1)]
         found: dict[date, Match] = {}
         try:

@@ -10,7 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import track
 
-from payments.models import WebhookDelivery
+from payments.management import arguments
+from payments.models import WebhookDelivery, WebhookEndpoint
 from payments.services.errors import ServiceError
 from payments.services.webhooks import deliveries
 
@@ -27,8 +28,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, **options: Any) -> None:
+        if options["endpoint"] and not WebhookEndpoint.objects.filter(public_id=options["endpoint"]).exists():
+            raise CommandError(f"there is no webhook {options['endpoint']}")
         asked = {
-            "endpoint__company__tax_id": options["company"],
+            "endpoint__company": arguments.company(options["company"]) if options["company"] else None,
             "endpoint__public_id": options["endpoint"],
             "created_at__gte": options["since"],
             "created_at__lte": options["until"],

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from payments.management import arguments
 from payments.management.batch_command import BatchCommand
 from payments.money import format_reais
 from payments.services import withdrawals
@@ -25,7 +26,7 @@ class Command(BatchCommand):
 
     def handle(self, company: list[str] | None, **options: Any) -> None:
         day = timezone.localdate()
-        due = list(withdrawals.due(day, company))
+        due = list(withdrawals.due(day, [arguments.company(each).tax_id for each in company] if company else None))
         sent, refused = [], []
         with self.bar("Withdrawing", len(due), options) as advance:
             for owner, value in due:

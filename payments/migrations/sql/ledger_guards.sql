@@ -14,13 +14,16 @@ CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payment
 CREATE TRIGGER ledger_account_stays BEFORE DELETE OR TRUNCATE ON payments_account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
 
--- Balances move in the entries' trigger only (there the depth is 1), and an account never changes hands.
--- AFTER, because a BEFORE row trigger would lock each row once more; WHEN, because it needs no call of a function.
-CREATE TRIGGER ledger_balance_guard AFTER UPDATE ON payments_account
-    FOR EACH ROW WHEN (
-        (pg_trigger_depth() = 0 AND (OLD.posted, OLD.pending_out) IS DISTINCT FROM (NEW.posted, NEW.pending_out))
-        OR OLD.id <> NEW.id OR OLD.company_id <> NEW.company_id OR OLD.kind <> NEW.kind
-    ) EXECUTE FUNCTION ledger_refuse_change();
+-- Balances move in the entries' trigger only (there the depth is 1). For each row, because a statement trigger runs once for all
+-- updates of a table in one WITH, by the columns of the last; without a look at the row, which cost a posting as much as the
+-- update itself.
+CREATE TRIGGER ledger_balance_guard AFTER UPDATE OF posted, pending_out ON payments_account
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION ledger_refuse_change();
+
+-- An account never changes hands. AFTER, because a BEFORE row trigger would lock each row of a posting once more.
+CREATE TRIGGER ledger_account_keeps AFTER UPDATE OF id, company_id, kind ON payments_account
+    FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.company_id <> NEW.company_id OR OLD.kind <> NEW.kind)
+    EXECUTE FUNCTION ledger_refuse_change();
 
 CREATE FUNCTION ledger_refuse_opening_balance() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -37,40 +40,40 @@ CREATE TRIGGER ledger_opening_balance AFTER INSERT ON payments_account
 CREATE FUNCTION ledger_apply_entries() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     wrong bigint;
-    moved bigint;
-    changed bigint;
+    owned boolean;
     holds boolean;
 BEGIN
-    -- One statement, because each costs a single posting as much as its work does.
-    WITH unbalanced AS (
-        -- A transaction is written whole and balanced: its lines are 1 to n and sum to zero. Because (transaction,
-        -- line) is unique, no later statement can add to it.
-        SELECT transaction_id FROM fresh
-        GROUP BY transaction_id HAVING sum(amount) <> 0 OR min(line) <> 1 OR max(line) <> count(*)
-    ), totals AS MATERIALIZED (
-        SELECT f.account_id, t.company_id, sum(f.amount) AS amount, sum(f.pending) AS pending,
-               bool_or(f.pending <> 0 OR t.resolves_id IS NOT NULL) AS holds
-        FROM fresh f LEFT JOIN LATERAL (
+    -- A transaction is written whole and balanced: its lines are 1 to n and sum to zero. Because (transaction, line) is
+    -- unique, no later statement can add to it. A line whose account is not of its transaction's company is an orphan or
+    -- another tenant's.
+    SELECT min(transaction_id) FILTER (WHERE NOT is_whole), bool_and(is_owned), bool_or(has_holds)
+    INTO wrong, owned, holds
+    FROM (
+        SELECT f.transaction_id,
+               sum(f.amount) = 0 AND min(f.line) = 1 AND max(f.line) = count(*) AS is_whole,
+               count(a.id) = count(*) AS is_owned,
+               bool_or(f.pending <> 0 OR t.resolves_id IS NOT NULL) AS has_holds
+        FROM fresh f
+        LEFT JOIN LATERAL (
             SELECT company_id, resolves_id FROM payments_ledgertransaction WHERE id = f.transaction_id OFFSET 0
         ) t ON true
-        GROUP BY f.account_id, t.company_id
-    ), updated AS (
-        -- A group that finds no account of its company is an orphan or another tenant's.
-        UPDATE payments_account a SET posted = a.posted + t.amount, pending_out = a.pending_out + t.pending
-        FROM totals t WHERE a.id = t.account_id AND a.company_id = t.company_id
-        RETURNING 1
-    )
-    SELECT (SELECT min(transaction_id) FROM unbalanced), count(*), (SELECT count(*) FROM updated), bool_or(t.holds)
-    INTO wrong, moved, changed, holds FROM totals t;
-
+        LEFT JOIN LATERAL (
+            SELECT id FROM payments_account WHERE id = f.account_id AND company_id = t.company_id OFFSET 0
+        ) a ON true
+        GROUP BY f.transaction_id
+    ) written;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'the entries of transaction % are not whole or do not sum to zero', wrong
             USING ERRCODE = 'LG002';
     END IF;
-    IF moved <> changed THEN
+    IF NOT owned THEN
         RAISE EXCEPTION 'an entry names a transaction or an account that its company does not have'
             USING ERRCODE = 'LG003';
     END IF;
+
+    WITH totals AS (SELECT account_id, sum(amount) AS amount, sum(pending) AS pending FROM fresh GROUP BY account_id)
+    UPDATE payments_account a SET posted = a.posted + t.amount, pending_out = a.pending_out + t.pending
+    FROM totals t WHERE a.id = t.account_id;
     IF holds THEN
         PERFORM ledger_check_holds(array_agg(DISTINCT transaction_id)) FROM fresh;
     END IF;

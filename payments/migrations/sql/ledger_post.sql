@@ -30,8 +30,10 @@ BEGIN
     INSERT INTO payments_ledgertransaction
         (id, company_id, kind, correlation_id, request_hash, resolves_id, created_at)
     SELECT p.id, p.company_id, p.kind, p.correlation_id, p.request_hash, p.resolves_id, now()
-    FROM unnest(ids, companies, kinds, correlation_ids, hashes, resolved)
-        AS p (id, company_id, kind, correlation_id, request_hash, resolves_id)
+    FROM (
+        SELECT unnest(ids) AS id, unnest(companies) AS company_id, unnest(kinds) AS kind,
+               unnest(correlation_ids) AS correlation_id, unnest(hashes) AS request_hash, unnest(resolved) AS resolves_id
+    ) p
     ORDER BY p.company_id, p.kind, p.correlation_id, p.id
     ON CONFLICT (company_id, kind, correlation_id) DO NOTHING;
     GET DIAGNOSTICS inserted = ROW_COUNT;
@@ -53,14 +55,16 @@ BEGIN
 
     INSERT INTO payments_entry (transaction_id, line, account_id, amount, pending)
     SELECT ids[e.position], e.line, e.account_id, e.amount, e.pending
-    FROM unnest(positions, line_numbers, account_ids, amounts, pendings)
-        AS e (position, line, account_id, amount, pending)
+    FROM (
+        SELECT unnest(positions) AS position, unnest(line_numbers) AS line, unnest(account_ids) AS account_id,
+               unnest(amounts) AS amount, unnest(pendings) AS pending
+    ) e
     WHERE replayed IS NULL OR NOT replayed[e.position];
 
     IF cardinality(event_positions) > 0 THEN
         INSERT INTO outbox_outboxevent (event_id, topic, tenant, payload, created_at, attempts)
         SELECT gen_random_uuid(), e.topic, companies[e.position], e.payload, now(), 0
-        FROM unnest(event_positions, topics, payloads) AS e (position, topic, payload)
+        FROM (SELECT unnest(event_positions) AS position, unnest(topics) AS topic, unnest(payloads) AS payload) e
         WHERE replayed IS NULL OR NOT replayed[e.position];
     END IF;
 END $$;

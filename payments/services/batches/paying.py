@@ -18,7 +18,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
 from payments.bank import pace
 from payments.bank.port import BankError, BankSent, BankUnavailable, SendOrder, SendStatus
@@ -31,6 +30,7 @@ from payments.services.batches.settling import Result, payment_id, settle
 from payments.services.errors import ServiceError
 from payments.services.payments import outcomes
 from payments.services.payments.sending import PixOut
+from woovi import database
 from woovi.threads import gives_back
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _pay_chunk(batch: PayoutBatch, chunk: Chunk, pool: ThreadPoolExecutor) -> bo
         going, in_doubt = _many_at_once(batch, chunk, work, pool)
     if not going:
         chunk.give_back(BACK_OFF, in_doubt=in_doubt)
-        settle(batch, [], timezone.now())  # where it was cancelled meanwhile, what is reserved for the rest is released
+        settle(batch, [], database.now())  # where it was cancelled meanwhile, what is reserved for the rest is released
     return going
 
 
@@ -128,7 +128,7 @@ def _many_at_once(batch: PayoutBatch, chunk: Chunk, work: list[Row], pool: Threa
     for each in running:
         each.result()  # raises what a row has raised
     whole = crew.is_whole()
-    settle(batch, crew.take(), timezone.now(), chunk, last=whole)
+    settle(batch, crew.take(), database.now(), chunk, last=whole)
     return whole, crew.in_doubt
 
 
@@ -137,7 +137,7 @@ def _book_as_they_come(batch: PayoutBatch, chunk: Chunk, crew: _Crew, running: l
     while wait(running, timeout=GATHER).not_done:
         results = crew.take()
         if results or time.monotonic() > renewed + settings.PAYOUT_LEASE / 3:
-            batch, renewed = settle(batch, results, timezone.now(), chunk), time.monotonic()
+            batch, renewed = settle(batch, results, database.now(), chunk), time.monotonic()
         else:
             batch.refresh_from_db(fields=["status"])
         if batch.status != PayoutBatch.Status.RUNNING or _must_stop():
@@ -230,13 +230,13 @@ def _one_by_one(batch: PayoutBatch, chunk: Chunk, work: list[Row]) -> bool:
             except BankUnavailable as error:
                 if error.was_sent:  # unknown, so that one row which never gets through stops no other for ever
                     result = Result(row, batch.round, Status.PROCESSING, is_unknown=True)
-                    settle(batch, [result], timezone.now(), chunk)
+                    settle(batch, [result], database.now(), chunk)
                 _wait_for_the_bank(batch, error)
                 return False
         if not result and batch.status == PayoutBatch.Status.CANCELLED:
             result = Result(row, batch.round, Status.PROCESSING, is_unknown=True)
         if result:
-            batch = settle(batch, [result], timezone.now(), chunk)
+            batch = settle(batch, [result], database.now(), chunk)
         if _must_stop() or batch.status not in {PayoutBatch.Status.RUNNING, PayoutBatch.Status.CANCELLED}:
             return False
     return True

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import F, Q
-from django.utils import timezone
 
 from payments.bank import pace
 from payments.bank.port import BankError, BankUnavailable
@@ -22,6 +21,7 @@ from payments.services.carrying_out import request_noted
 from payments.services.errors import Invalid, Unavailable
 from payments.services.instructions import grace, look_up
 from payments.services.payments import outcomes, sending
+from woovi import database
 from woovi.threads import gives_back
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ Status = Payment.Status
 
 def check_open(now: datetime | None = None) -> int:
     """Ask about open payments of batches, least recently asked first. Returns how many were tried."""
-    now, began = now or timezone.now(), time.monotonic()
+    now, began = now or database.now(), time.monotonic()
     due = Payment.objects.filter(batch__isnull=False, status=Status.PROCESSING, asked_at__lt=now - CHECK_AFTER)
     found = list(due.select_related("batch__company").order_by(F("asked_at").asc())[:CHECK_BATCH])
 
@@ -95,7 +95,7 @@ def ask(payment: Payment, now: datetime | None = None) -> Payment:
     if payment.status in {*Payment.OPEN, Status.QUARANTINED}:
         result = _ask(payment)
         if result and not result.is_unknown:
-            settle(payment.batch, [result], now or timezone.now())
+            settle(payment.batch, [result], now or database.now())
             payment.refresh_from_db()
     return payment
 
@@ -114,7 +114,7 @@ def give_up(payment: Payment, now: datetime | None = None) -> Payment:
     Raises Invalid where it is not in quarantine, or the bank has it, or may still begin to carry it out; Unavailable
     where the bank does not answer.
     """
-    now = now or timezone.now()
+    now = now or database.now()
     if payment.status != Status.QUARANTINED or not payment.batch:
         raise Invalid("Only a payment in quarantine can be given up")
     if now < (payment.sent_at or payment.created_at) + grace():

@@ -16,20 +16,21 @@ log = logging.getLogger(__name__)
 
 def br_code(charge: Charge, at_bank: BankCharge) -> str:
     """The code. Empty where the bank's answer has neither a code nor a location."""
-    if at_bank.br_code and _readable(at_bank.br_code):
-        return at_bank.br_code
+    if code := _readable(at_bank.br_code):
+        return code
     built = _built(charge, at_bank.location.partition("://")[2] or at_bank.location)
     if at_bank.br_code:
         log.error("The bank's code of charge %s cannot be read%s", charge.txid, ": ours is used" if built else "")
     return built or at_bank.br_code
 
 
-def _readable(code: str) -> bool:
+def _readable(code: str) -> str:
+    """The bank's code without invisible characters and line breaks. Empty where it cannot be read."""
     try:
         brcode.decode(code)
+        return brcode.clean(code)
     except brcode.InvalidBrCode:
-        return False
-    return True
+        return ""
 
 
 def _built(charge: Charge, location: str) -> str:

@@ -178,6 +178,7 @@ def _inserted(company: Company, request: ChargeRequest, now: datetime) -> Charge
         splits=resolved(company, request.splits, request.subaccount, share),
         ensure_same_tax_id=request.ensure_same_tax_id,
         txid=uuid.uuid4().hex,
+        pix_key=company.pix_key,
         created_at=now,
         updated_at=now,
         **ends,

@@ -74,9 +74,10 @@ def _book_completed(received: BankReceived, now: datetime) -> ReceivedPix | None
         return _book(known, now, payer_asked=True)
     except _CompanyUnknown:
         at_bank = _read_at_bank(received)
-        if not at_bank.pix_key and not at_bank.txid:
+        known = replace(received, pix_key=at_bank.pix_key, txid=at_bank.txid or received.txid)
+        if not known.pix_key and known.txid == received.txid:
             raise Unavailable("The bank does not tell whose Pix this is") from None
-        return _book_completed(replace(received, pix_key=at_bank.pix_key or "?", txid=at_bank.txid), now)
+        return _book_completed(known, now)
 
 
 def _read_at_bank(received: BankReceived) -> BankReceived:
@@ -93,7 +94,7 @@ def _book(received: BankReceived, now: datetime, *, payer_asked: bool = False) -
     # Longer than a screen by a few lines: one transaction, read from top to bottom.
     with transaction.atomic():
         key = companies.dict_key(received.pix_key)  # some banks pass on the key as the payer's code has it
-        charge = _locked_charge(received.txid, key)
+        charge = _locked_charge(received.txid, key, received.pix_key)
         company = charge.company if charge else _owner(key, received.pix_key)
         if company is None and not received.pix_key:
             raise _CompanyUnknown
@@ -149,13 +150,17 @@ WHERE charge.txid = $1 FOR UPDATE OF charge
 """  # noqa: S608 (names of our own)
 
 
-def _locked_charge(txid: str, key: str) -> Charge | None:
-    """The charge with this txid, locked, if its company has the Pix key `key` or the key is unknown ("")."""
+def _locked_charge(txid: str, key: str, as_sent: str) -> Charge | None:
+    """The charge with this txid, locked, unless the Pix key is another company's.
+
+    A key that nobody has here is one that the bank masks or writes in its own way: the money is in our account, and its
+    txid says whose it is.
+    """
     if not txid:
         return None
     for charge, company in statements.rows((Charge, Company), _LOCKED_CHARGE, txid):
         charge.company = company
-        if not key or companies.has_key(company, key, also_removed=True):
+        if not key or companies.has_key(company, key, also_removed=True) or _owner(key, as_sent) is None:
             return charge  # type: ignore[no-any-return]
     return None
 
@@ -258,7 +263,7 @@ def _events(pix: ReceivedPix, settled: Charge | None) -> tuple[Event, ...]:
     }
     if settled is None:
         return (_event("OPENPIX:TRANSACTION_RECEIVED", company, received),)
-    body["charge"] = received["charge"] = contract.charge(settled, company, pix)
+    body["charge"] = received["charge"] = body["pix"]["charge"]
     events = [
         _event("OPENPIX:CHARGE_COMPLETED", company, body),
         _event("OPENPIX:TRANSACTION_RECEIVED", company, received),

@@ -50,8 +50,9 @@ def register(charge: Charge, now: datetime | None = None) -> bool:
     now = now or timezone.now()
     try:
         with pace.acting_for(charge.company_id):
-            announce_callback(charge.company.pix_key)
-            registered = _at_bank(_order(charge))
+            order = _order(charge)
+            announce_callback(order.pix_key)
+            registered = _at_bank(order)
             br_code = codes.br_code(charge, registered) or codes.br_code(
                 charge, bank.current().read_charge(charge.txid, overdue=charge.is_overdue)
             )
@@ -77,7 +78,7 @@ def _order(charge: Charge) -> ChargeOrder:
     return ChargeOrder(
         txid=charge.txid,
         value=charge.value,
-        pix_key=charge.company.pix_key,
+        pix_key=charge.pix_key or charge.company.pix_key,
         expires_in=charge.expires_in,
         debtor=Debtor(debtor["taxID"], debtor["name"][:200]) if debtor.get("taxID") and debtor.get("name") else None,
         payer_request=charge.comment,

@@ -19,7 +19,7 @@ from payments.services.carrying_out import ask_in_turn, carry_out
 from payments.services.charges import bank_returns
 from payments.services.charges.refunds import event
 from payments.services.instructions import Instruction
-from woovi import outbox
+from woovi import database, outbox
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ CONTRADICTION = {Refund.Status.REJECTED: ReturnStatus.DONE, Refund.Status.CONFIR
 
 def send(refund_id: int, now: datetime | None = None) -> Refund:
     """Ask the bank to return the money, and book its answer. Without one the refund stays open for `check_open`."""
-    now = now or timezone.now()
+    now = now or database.now()
     with contextlib.suppress(BankError):
         carry_out(Refund, refund_id, now, lambda refund: _Return(refund, now), _book)
     return Refund.objects.get(pk=refund_id)
@@ -64,9 +64,9 @@ class _Return(Instruction[BankReturn]):
 
 def check_open(now: datetime | None = None) -> int:
     """Ask the bank about open refunds, least recently asked first. Returns how many were tried."""
-    now = now or timezone.now()
+    now = now or database.now()
     due = Refund.objects.filter(status__in=Refund.OPEN, created_at__lt=now - CHECK_AFTER)
-    return ask_in_turn(due, CHECK_AFTER, send, now)
+    return ask_in_turn(due, CHECK_AFTER, send, now, "check_refunds")
 
 
 def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datetime | None = None) -> None:
@@ -81,6 +81,8 @@ def note_returns(end_to_end_id: str, returns: tuple[BankReturn, ...], now: datet
             refund = bank_returns.record(received, answer, now or timezone.now())
         if refund.status == Refund.Status.IN_PROCESSING:
             refund = resolve(refund.pk, answer, now)
+        elif answer.end_to_end_id:  # some banks tell it later, and their statement has the line under it
+            Refund.objects.filter(pk=refund.pk, end_to_end_id="").update(end_to_end_id=answer.end_to_end_id)
         if answer.status == CONTRADICTION.get(Refund.Status(refund.status)):
             # Both states are final, so an operator must decide. Until then `check_ledger` names the refund.
             log.error("Refund %s is %s, and the bank says %s", refund.pk, refund.status, answer.status)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from payments import contract
-from payments.models import Account, Company, Payment, User
+from payments.models import Account, Company, Payment, Subaccount, User
 from payments.pix import ids
 from payments.services import frozen, ledger, pix_key_tokens, transfer_limits
 from payments.services.errors import Invalid, NotFound, Unavailable
@@ -59,6 +59,8 @@ def _approve(payment: Payment, now: datetime, approver: User | None) -> Payment:
         raise Invalid("Who made a payment does not approve it")
     if approver and approver.company_id != payment.company_id:
         raise Invalid("The approver is of another company")
+    if payment.source_id and Subaccount.objects.filter(account=payment.source_id, withdraw_blocked=True).exists():
+        raise Invalid("Withdraw blocked: the pix key of this subaccount is invalid or restricted")
     transfer_limits.check_one(payment.company_id, payment.value)
     transfer_limits.take(payment.company_id, payment.value, now)
     source = payment.source_id or ledger.accounts(payment.company_id)[Account.Kind.MERCHANT]

@@ -18,6 +18,7 @@ from payments.models import Company, Payment, User
 from payments.pix import brcode, ids, keys
 from payments.services import companies, frozen, pix_keys, references
 from payments.services.errors import Duplicate, Invalid, Unavailable
+from woovi import outbox
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,8 @@ def write(company: Company, order: PaymentOrder, now: datetime | None = None, *,
             if references.in_batches(company.pk, order.correlation_id):
                 raise Duplicate(ALREADY, "correlationID")
             payment.save(force_insert=True)
+            if maker:  # refreshes the pages of who may approve it; what programs make, they approve
+                outbox.write("payment.requested", str(company.pk), {"payment_id": payment.pk})
     except IntegrityError as error:
         if Payment.objects.filter(company=company, batch=None, correlation_id=order.correlation_id).exists():
             raise Duplicate(ALREADY, "correlationID") from error
@@ -114,8 +117,8 @@ def _receiver(company: Company, order: PaymentOrder) -> dict[str, Any]:
 
 def read_key(text: str, kind: str = "", field: str = "destinationAlias") -> keys.PixKey:
     """A key as the merchant wrote it in `field`. Before a Brazilian phone with its 55, the `+` may be missing. Raises Invalid."""
-    if kind == "PHONE" and _BRAZILIAN.fullmatch(text.strip()):
-        text = f"+{text.strip()}"
+    if kind == "PHONE" and _BRAZILIAN.fullmatch(re.sub(r"[\s().-]", "", text)):
+        text = f"+{text}"
     try:
         key = keys.parse(text)
     except keys.InvalidKey as error:
@@ -145,12 +148,13 @@ def _look_up(company: Company, key: str) -> None:
 
 def _of_code(order: PaymentOrder) -> dict[str, Any]:
     try:
-        code = brcode.decode(order.qr_code)
+        code, text = brcode.decode(order.qr_code), brcode.clean(order.qr_code)
     except brcode.InvalidBrCode as error:
         raise Invalid(f"qrCode is not a Pix code: {error}", "qrCode") from None
     if code.value and order.value and code.value != order.value:
         raise Invalid(f"value is not the code's, {code.value} centavos", "value")
-    return {"type": Type.QR_CODE, "qr_code": order.qr_code, "pix_key": code.key or "", "value": code.value}
+    key = read_key(code.key, field="qrCode").value if code.key else ""
+    return {"type": Type.QR_CODE, "qr_code": text, "pix_key": key, "value": code.value}
 
 
 def _known(end_to_end_id: str) -> str:

@@ -25,6 +25,7 @@ from payments.services.carrying_out import ask_in_turn, carry_out
 from payments.services.errors import Unavailable
 from payments.services.instructions import Instruction, look_up
 from payments.services.payments.outcomes import book, contradict
+from woovi import database
 
 CHECK_AFTER = timedelta(seconds=2)  # until the bank is asked about an open payment again
 # Seconds to wait before each look at a payment that the bank is carrying out: 0.3, 0.6, 1.2 and 2.4 after it was sent. Most
@@ -54,7 +55,7 @@ class PixOut(Instruction[BankSent]):
 
 def send(payment_id: int, now: datetime | None = None) -> Payment:
     """Ask the bank to pay, and book its answer. Without one the payment stays open for `check_open`."""
-    now = now or timezone.now()
+    now = now or database.now()
     try:
         carry_out(Payment, payment_id, now, pix_of, book, _may_be_sent, status=Status.PROCESSING)
     except BankUnknown:
@@ -110,10 +111,10 @@ def _account(payment: Payment) -> BankAccount:
 
 def check_open(now: datetime | None = None) -> int:
     """Ask the bank about open payments that are in no batch, least recently asked first. Returns how many were tried."""
-    now = now or timezone.now()
+    now = now or database.now()
     due = Payment.objects.filter(batch=None, status__in=Payment.OPEN, approved_at__lt=now - CHECK_AFTER)
     due = due.exclude(asked_at=None, company__payments_frozen=True)  # they would be first, again and again
-    return ask_in_turn(due, CHECK_AFTER, send, now)
+    return ask_in_turn(due, CHECK_AFTER, send, now, "check_payments")
 
 
 def ask(payment: Payment, now: datetime | None = None) -> Payment:

@@ -20,6 +20,7 @@ from payments.services.charges import refunds
 from payments.services.charges.expiring import BANK_DELAY, CURSOR
 from payments.services.errors import Invalid
 from payments.services.reconciliation import booking, set_aside
+from woovi import database
 
 BATCH = 500  # Pix looked up in one query
 
@@ -33,7 +34,7 @@ def read_received(now: datetime | None = None) -> int:
     Raises:
         BankError: the bank does not answer; the cursor stays where it was.
     """
-    now = now or timezone.now()
+    now = now or database.now()
     cursor = BankCursor.objects.filter(name=CURSOR).first() or _first_cursor(now)
     found = read_between(cursor.read_until - BANK_DELAY, now, now)
     # Move the cursor only if it is where this reading began: an operator may have set it back meanwhile.

@@ -14,7 +14,7 @@ from payments.services import ledger
 from payments.services.charges import bank_returns, refunds
 from payments.services.errors import Invalid, Unavailable
 from payments.services.ledger import Line, Posting
-from woovi.locks import LockNotAvailable
+from woovi.locks import LockNotAvailable, StaleFence
 
 Status = Refund.Status
 
@@ -38,7 +38,7 @@ def resolve(refund: Refund, now: datetime | None = None) -> Refund:
             row.contradicted_at = None
             row.save(update_fields=["status", "correction", "resolved_at", "contradicted_at"])
             return row
-    except LockNotAvailable as error:
+    except (LockNotAvailable, StaleFence) as error:
         raise Unavailable("Somebody else is at this refund. Try again") from error
     except IntegrityError as error:
         raise Invalid("The charge would have more returned than was paid") from error

@@ -89,7 +89,7 @@ def _resolve(row: SetAsidePix, resolution: str, now: datetime) -> int:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _fit(text: str, longest: int) -> str:

@@ -1,10 +1,10 @@
-"""The regular sweep (task `payments.reconcile`): debts, unfinished charges, the bank's list, expiry."""
+"""The regular sweep (task `payments.reconcile`): debts, unfinished charges and removals of keys, the bank's list, expiry."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from payments.services import debts
+from payments.services import debts, own_keys
 from payments.services.charges import expiring
 from payments.services.reconciliation import bank_list, set_aside, unfinished
 
@@ -16,6 +16,7 @@ def run(now: datetime | None = None) -> None:
     """
     debts.collect()
     unfinished.finish_charges(now)
+    own_keys.finish_removals(now)
     bank_list.read_received(now)
     set_aside.retry(now)
     while expiring.expire_due(now) == expiring.EXPIRE_BATCH:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 from django.utils import timezone
 
-from payments.models import Account, Company, Payment, Subaccount
+from payments.models import Account, Company, Payment, Subaccount, User
 from payments.services import ledger, payments
 from payments.services.errors import Duplicate, Invalid, Unavailable
 from payments.services.payments import PaymentOrder
@@ -50,12 +51,39 @@ def withdraw(
         raise Unavailable(BUSY) from error
 
 
+def check_withdrawal(subaccount: Subaccount, value: int) -> None:
+    """Raise Invalid where `value` centavos cannot be withdrawn now."""
+    if subaccount.withdraw_blocked:
+        raise Invalid(BLOCKED, "pixKey")
+    if value <= 0:
+        raise Invalid(NOT_POSITIVE, "value")
+    if value > subaccount.account.available:
+        raise Invalid(TOO_LOW, "value")
+
+
+def ask_withdrawal(
+    subaccount: Subaccount, value: int, correlation_id: str, maker: User, owner: dict[str, str], end_to_end_id: str
+) -> Payment:
+    """A withdrawal that a person asks for: a payment out of the sub-account, which another person approves.
+
+    Args:
+        owner, end_to_end_id: of the key, as they were shown.
+
+    Raises as `payments.create`, and as `check_withdrawal`.
+    """
+    check_withdrawal(subaccount, value)
+    order = _order(subaccount, value, correlation_id)
+    order = replace(order, owner=owner, end_to_end_id=end_to_end_id)
+    return payments.create(subaccount.company, order, maker=maker)
+
+
 def _first(subaccount: Subaccount, value: int | None, correlation_id: str) -> Payment | None:
     """The withdrawal that has this correlationID. Raises Duplicate where it is another payment."""
     if not correlation_id:
         return None
     first = Payment.objects.filter(company=subaccount.company_id, batch=None, correlation_id=correlation_id).first()
-    if first and (first.source_id != subaccount.account_id or value not in {None, first.value}):
+    asked_by_a_person = first and first.approved_at is None  # it may never be approved
+    if first and (asked_by_a_person or first.source_id != subaccount.account_id or value not in {None, first.value}):
         raise Duplicate("There is already another payment with this correlationID", "correlationID")
     return first
 
@@ -71,11 +99,14 @@ def _withdraw(
     value = available if value is None else value
     if value <= 0:
         raise Invalid(NOT_POSITIVE, "value")
-    order = PaymentOrder(
+    return payments.approve_new(payments.write(company, _order(subaccount, value, correlation_id), now), now)
+
+
+def _order(subaccount: Subaccount, value: int, correlation_id: str) -> PaymentOrder:
+    return PaymentOrder(
         correlation_id,
         value,
         pix_key=subaccount.pix_key,
         comment=f"Saque da subconta {subaccount.name}"[:140],
         source_id=subaccount.account_id,
     )
-    return payments.approve_new(payments.write(company, order, now), now)

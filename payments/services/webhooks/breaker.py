@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 
 from payments.models import WebhookDelivery, WebhookEndpoint
+from woovi import outbox
 
 FAILURES = 4  # in a row, whatever is between them: the tries of one endpoint that a process makes at once
 LONGEST = timedelta(minutes=5)
@@ -48,7 +50,8 @@ def enter(delivery_id: int, now: datetime, until: datetime) -> Entry:
 
 def succeeded(endpoint: WebhookEndpoint) -> None:
     """Any delivery that arrives ends the pause."""
-    WebhookEndpoint.objects.filter(pk=endpoint.pk, failures__gt=0).update(failures=0, paused_until=None)
+    row = WebhookEndpoint.objects.filter(pk=endpoint.pk, failures__gt=0)
+    row.update(failures=0, paused_until=None, failing_since=None)
 
 
 def failed(endpoint: WebhookEndpoint, now: datetime, entry: Entry) -> None:
@@ -65,7 +68,11 @@ def failed(endpoint: WebhookEndpoint, now: datetime, entry: Entry) -> None:
         ).update(status=Status.FAILED, leased_until=None)
         return
     row.filter(paused_until=None).update(failures=F("failures") + 1)
-    row.filter(paused_until=None, failures__gte=FAILURES).update(paused_until=now + _pause(FAILURES))
+    with transaction.atomic():
+        due = row.filter(paused_until=None, failures__gte=FAILURES)
+        if due.update(paused_until=now + _pause(FAILURES), failing_since=now):
+            # Refreshes the company's pages, which have a notice of it.
+            outbox.write("webhook.failing", str(endpoint.company_id), {"webhook": endpoint.public_id})
 
 
 def probe_now(endpoint: WebhookEndpoint, now: datetime) -> None:

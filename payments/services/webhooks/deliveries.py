@@ -27,6 +27,7 @@ from payments.services.webhooks.signing import headers
 from woovi import database, outbox, queue, statements
 from woovi.http import outgoing
 from woovi.outbox.models import OutboxEvent
+from woovi.queue import requeued
 
 Status = WebhookDelivery.Status
 HINT = timedelta(seconds=15)  # until a lost hint is repeated
@@ -86,6 +87,10 @@ def sweep(limit: int = 500, now: datetime | None = None) -> int:
         due = list(free.filter(pk__in=listed).select_for_update(skip_locked=True, of=("self",)))
         WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(leased_until=now + HINT)
     hint(due)
+    if hinted := [delivery.pk for delivery in due if delivery.leased_until]:
+        # Not of an endpoint that fails: of its hints all but the probe's are dropped.
+        lost = WebhookDelivery.objects.filter(pk__in=hinted, endpoint__failures=0)
+        requeued.note("sweep_webhooks", lost.count(), now)
     return len(due)
 
 

@@ -41,7 +41,7 @@ def create(
     """
     now = now or timezone.now()
     endpoint = WebhookEndpoint(
-        company=company, name=name, event=event.strip(), url=url.strip(), authorization=authorization,
+        company=company, name=name, event=_tidy("event", event), url=url.strip(), authorization=authorization,
         is_active=is_active, secret=secrets.token_urlsafe(32), created_at=now, updated_at=now,
     )  # fmt: skip
     _check_room(company)
@@ -73,8 +73,7 @@ def change(company: Company, public_id: str, fields: dict[str, Any], now: dateti
     now = now or timezone.now()
     endpoint = _find(company, public_id)
     tested_url = endpoint.url if endpoint.is_active else ""
-    fields = {name: value.strip() if name in {"event", "url"} else value for name, value in fields.items()}
-    fields["updated_at"] = now
+    fields = {name: _tidy(name, value) for name, value in fields.items()} | {"updated_at": now}
     for name, value in fields.items():
         setattr(endpoint, name, value)
     _check(endpoint)
@@ -103,6 +102,12 @@ def delete(company: Company, public_id: str, now: datetime | None = None) -> Non
     now = now or timezone.now()
     if not _write(_find(company, public_id), is_active=False, updated_at=now, deleted_at=now):
         raise NotFound("Webhook not found")
+
+
+def _tidy(name: str, value: Any) -> Any:
+    """Names of events and addresses without blanks around; events in capitals, as they all are."""
+    value = value.strip() if name in {"event", "url"} else value
+    return value.upper() if name == "event" else value
 
 
 def _find(company: Company, public_id: str) -> WebhookEndpoint:

@@ -1,4 +1,4 @@
-/* The countdown and the copy button of a charge's code, for merchants and shoppers; and the button that prints. */
+/* The countdown and the copy button of a charge's code, for merchants and shoppers; and the buttons that print and share. */
 "use strict";
 (() => {
   const skew = Date.now() - Number(document.body.dataset.now) * 1000;
@@ -28,6 +28,13 @@
   document.addEventListener("htmx:afterRequest", speak);
 
   document.querySelectorAll("[data-print]").forEach((button) => { button.hidden = false; button.onclick = () => print(); });
+
+  // A phone offers its own ways to send a link. The part that has the button may be read again, so the page is marked, not it.
+  document.body.classList.toggle("can-share", "share" in navigator);
+  document.addEventListener("click", (event) => {
+    const {share, title} = event.target.closest("[data-share]")?.dataset ?? {};
+    if (share) navigator.share({title, url: document.getElementById(share).value}).catch(() => {});  // closed again
+  });
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");

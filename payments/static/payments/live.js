@@ -5,14 +5,15 @@
 (() => {
   const SILENCE = 60_000;   // ms without a frame (a heartbeat comes every 25 s): the connection is dead
   const LONGEST = 20_000;   // ms, longest wait before the next try
-  const POLL = 5_000;       // ms between two readings while the server hears of events late
+  const POLL = 5_000;       // ms between two readings while the server hears of events late, or of what is no event
   const GAP = 300;          // ms between two readings, so that a burst of events is one
 
   const pulse = document.getElementById("pulse");
   const banner = document.getElementById("banner");
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", timeZone: "America/Sao_Paulo"});
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", hourCycle: "h23", timeZone: "America/Sao_Paulo"});
 
-  const reais = new Intl.NumberFormat(document.documentElement.lang, {style: "currency", currency: "BRL"});
+  // As the server writes values, in either language.
+  const reais = new Intl.NumberFormat("pt-BR", {style: "currency", currency: "BRL"});
 
   let socket = null, tries = 0, retry = 0, heard = 0;
   let cursor = Number(pulse.dataset.cursor);    // the number of the last event that this page has seen
@@ -20,6 +21,7 @@
   let slow = false;                             // the server hears of events late
   let greeted = false, goal = 0;                // the log's last number, as the server said
   let fresh = Date.now(), lost = 0;             // times: of the last reading, of losing the connection
+  let missed = 0;                               // payments that came while the page was hidden
   let reading = 0, again = false, failed = false, after = 0;
   const last = new Map();                       // part's id -> its last answer: an equal one is not swapped in
 
@@ -58,6 +60,7 @@
     settledAt = Date.now();
     if (!failed) { fresh = settledAt; if (socket?.readyState === WebSocket.OPEN) lost = 0; }
     document.body.classList.remove("reading");
+    title();
     say();
     show();
     if (again) read();
@@ -113,7 +116,8 @@
     } else if (frame.type === "event" && frame.seq > cursor) {
       if (frame.seq > cursor + 1) return lose();  // a gap, which should not happen: connect again from the cursor
       cursor = frame.seq;
-      if (frame.topic === "OPENPIX:CHARGE_COMPLETED") toast(frame.payload.charge.value);
+      const {topic, payload} = frame;  // a Pix by a static QR code pays no charge
+      if (topic === "OPENPIX:CHARGE_COMPLETED" || topic === "OPENPIX:TRANSACTION_RECEIVED" && !payload.charge) received(payload.pix.value);
       read();
     } else if (frame.type === "head") {
       if (cursor < goal) return lose();           // a whole heartbeat behind: something is missing
@@ -125,6 +129,16 @@
       cursor = goal = frame.head;
       read();
     }
+  }
+  function received(value) {
+    if (document.hidden) missed += 1;
+    title();
+    toast(value);
+  }
+  // Who is at another tab sees in this one's title how many payments came.
+  function title() {
+    const plain = document.title.replace(/^\(\d+\) /, ""), told = missed ? `(${missed}) ${plain}` : plain;
+    if (document.title !== told) document.title = told;
   }
   function toast(value) {
     const toasts = document.getElementById("toasts"), made = document.createElement("p");
@@ -144,13 +158,17 @@
   }
   function resume() {
     if (document.hidden) return;
+    missed = 0;
+    title();
     tries = 0;
     if (socket?.readyState === WebSocket.OPEN) read(); else connect();
     show();
   }
   setInterval(() => {
     if (socket && Date.now() - heard > SILENCE) lose();
-    if (slow && Date.now() - settledAt > POLL) read();
+    // The tries of a delivery are no events, or each of them would be delivered: a part that waits for one says so.
+    const waits = slow || document.querySelector("[data-waits]");
+    if (waits && !document.hidden && Date.now() - settledAt > POLL) read();
     show();
   }, 1000);
   addEventListener("beforeunload", () => { leaving = Date.now(); });
@@ -160,9 +178,9 @@
   document.addEventListener("visibilitychange", resume);
 
   /* ── menus, and forms that are sent once ── */
-  document.addEventListener("click", (event) => {
+  ["click", "focusin"].forEach((kind) => document.addEventListener(kind, (event) => {
     document.querySelectorAll("details.menu[open]").forEach((menu) => menu.contains(event.target) || menu.removeAttribute("open"));
-  });
+  }));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; menu.firstElementChild.focus(); });
   });
@@ -172,7 +190,7 @@
     if (event.target.dataset.sent) { event.preventDefault(); return; }
     event.target.dataset.sent = "yes";
     button.setAttribute("aria-busy", "true");
-    button.textContent = button.dataset.busy;
+    button.textContent = button.dataset.busy ?? button.textContent;
   });
 
   // Registered after htmx, which initialises the page at the same event.

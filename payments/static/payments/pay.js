@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const banner = document.getElementById("banner"), said = document.getElementById("said");
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", timeZone: "America/Sao_Paulo"});
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, {timeStyle: "medium", hourCycle: "h23", timeZone: "America/Sao_Paulo"});
   let fresh = Date.now();
 
   const read = () => htmx.trigger("#payment", "read");  // a part whose state is final does not listen to it

@@ -81,8 +81,8 @@ def test_failed_rows_are_paid_again_if_they_are_those_that_were_shown(
     assert pay_all(running).status == "PARTIAL"
     act(operator, "payoutbatch", "retry", running, answered="1", reason="the keys were mended")
     page = operator.get("/admin/payments/proposal/").content.decode()
-    assert "rows: 3" in page
-    assert "value: R$\u00a03,00" in page
+    assert "Rows: 3" in page
+    assert "Value: R$\u00a03,00" in page
     assert PayoutBatch.objects.get().status == "PARTIAL"
     Payment.objects.filter(line=3).update(value=99)  # other rows than were shown
     assert "It has changed since it was proposed" in approve_all()

@@ -15,8 +15,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from payments import checks, tasks
+from payments.admin.alerts import alerts
 from payments.bank.session import CALLS
 from payments.models import BankDifference, LedgerCheck, Payment, User, WebhookDelivery
 from payments.selectors import health, today
@@ -142,6 +144,20 @@ def test_the_pages_lead_to_the_rows_and_ask_as_often_for_many_as_for_one(operato
         asked.append(counted)
     assert asked[0] == asked[1]
     assert max(asked[0]) < 45
+
+
+def test_each_alert_says_what_to_do_and_where(operator: Client) -> None:
+    world(making.company())
+    names = [*health.MOST, *(f"redis_{role}" for role in redis.ROLES), "bank", "ledger"]
+    told = alerts({**health.read(), "problems": names})
+    assert len(told) == len(names) + 1, "and a proposal, which waits"
+    assert all(str(each.words) and each.shown and str(each.do) for each in told)
+    assert {operator.get(url).status_code for url in {each.url for each in told}} == {200}
+    page = text(operator, "/admin/")
+    assert "The books never Choose “Check the books now”." in " ".join(strip_tags(page).split())
+    assert "Somebody else than who proposed it approves or refuses it." in page
+    assert "Roles of Redis that answer" in page
+    assert "Choose “Check the books now”." in text(operator, "/admin/health/")
 
 
 def test_the_day_is_shown_beside_the_same_hours_last_week(operator: Client) -> None:

@@ -37,8 +37,8 @@ def test_a_new_policy_counts_once_another_operator_has_approved_it(operator: Cli
     said = operator.post("/admin/payments/proposal/", own, follow=True).content.decode()
     assert ("Who proposed it does not approve it" in said, in_force()) == (True, shipped)
     page = approve_all()
-    assert "in_force: False → True" in page
-    assert "limit: 100" in page
+    assert "In force: False → True" in page
+    assert "Limit: 100" in page
     assert in_force() == 100
 
 

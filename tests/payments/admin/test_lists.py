@@ -120,6 +120,11 @@ def test_money_of_a_charge_goes_back_for_its_merchant_once_two_operators_want_it
     assert 'name="value"' in operator.post(url(Charge, "changelist"), question).content.decode()
     for wrong in ("12.34", "x", "-1"):
         operator.post(url(Charge, "changelist"), {**form, "value": wrong})
+    for value in ("0", "1.000.000,00"):
+        said = html.unescape(
+            operator.post(url(Charge, "changelist"), {**form, "value": value}, follow=True).content.decode()
+        )
+        assert "Of this charge only" in said, "at once, and not when another operator approves"
     assert not Proposal.objects.filter(act="refund").exists()
     operator.post(url(Charge, "changelist"), {**form, "value": "12,34"})
     proposal = Proposal.objects.get(act="refund")

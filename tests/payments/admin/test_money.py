@@ -10,6 +10,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -214,6 +215,23 @@ def test_while_the_bank_is_away_a_contradiction_stays(bank: BankProcess, contrad
         contradictions.resolve(contradicted)
     contradicted.refresh_from_db()
     assert contradicted.contradicted_at
+
+
+def test_who_is_overtaken_at_a_contradiction_is_told_to_try_again(
+    operator: Client, contradicted: Refund, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an operator has released the lock by force."""
+
+    def overtaken(row: Refund, *_: Any) -> None:
+        Refund.objects.filter(pk=row.pk).update(lock_fence=F("lock_fence") + 1)
+
+    monkeypatch.setattr(contradictions, "_correct", overtaken)
+    with pytest.raises(Unavailable, match="Somebody else"):
+        contradictions.resolve(contradicted)
+    act(operator, "refund", "resolve_contradiction", contradicted.pk, answered="1", reason="seen at the bank")
+    approve_all()
+    contradicted.refresh_from_db()
+    assert (contradicted.status, contradicted.contradicted_at is None) == ("REJECTED", False)
 
 
 def test_the_cursor_is_set_back_with_a_reason(operator: Client) -> None:

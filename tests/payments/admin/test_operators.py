@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
+from payments.admin import records
 from payments.models import (
     Application,
     Charge,
@@ -118,6 +119,19 @@ def test_a_printed_cnpj_is_accepted_and_found(operator: Client, typed: str) -> N
     assert (company.tax_id, company.pix_key) == (CNPJ, CNPJ)
     making.company()
     assert rows(operator.get(url(Company, "changelist"), {"q": typed})) == [company]
+
+
+def test_a_whole_list_of_thousands_is_not_acted_on_at_once(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = world(making.company())
+    monkeypatch.setattr(records, "AT_ONCE", 1)
+    form = {"action": "refund", "_selected_action": [one[Charge].pk], "select_across": "1"}
+    told = operator.post(url(Charge, "changelist"), form, follow=True).content.decode()
+    assert "At most 1 rows at once: search or filter first." in told
+    assert 'name="answered"' not in told
+    asked = operator.post(url(Charge, "changelist"), {**form, "select_across": "0"}).content.decode()
+    assert 'name="answered"' in asked
+    file = operator.post(url(Charge, "changelist"), {**form, "action": "export"})
+    assert len(file.content.splitlines()) == 3, "a file has the whole list"
 
 
 def test_a_question_can_be_answered_with_no(operator: Client) -> None:

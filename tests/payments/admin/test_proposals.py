@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,12 +11,12 @@ from unittest.mock import Mock
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from payments.models import BankDifference, Charge, Company, Proposal, Refund, User
-from payments.services import companies, proposals, roles
+from payments.models import Account, BankDifference, Charge, Company, Proposal, Refund, User
+from payments.services import companies, freezing, proposals, roles
 from payments.services.acts import ACTS
 from payments.services.errors import Invalid, ServiceError, Unavailable
 from payments.services.reconciliation import bank_days, booking
@@ -101,6 +102,57 @@ def test_who_has_not_the_right_of_the_act_neither_proposes_nor_decides(finance: 
         with pytest.raises(Invalid, match="You have not the right"):
             act(proposal, clerk)
     assert Company.objects.get().fee_minimum == 50
+
+
+@pytest.mark.parametrize("lost", ["role", "account"])
+def test_nothing_is_done_for_who_has_lost_the_right_since(finance: tuple[User, User], lost: str) -> None:
+    one, other = finance
+    by_one, by_other = lower_fee(making.company(), one), lower_fee(making.company(), other)
+    if lost == "role":
+        one.groups.clear()
+    else:
+        User.objects.filter(pk=one.pk).update(is_active=False)
+    gone = User.objects.get(pk=one.pk)
+    with pytest.raises(Invalid, match="has no longer the right"):
+        proposals.approve(by_one, other)
+    with pytest.raises(Invalid, match="You have not the right"):
+        proposals.approve(by_other, gone)
+    assert set(Company.objects.values_list("fee_minimum", flat=True)) == {50}
+    assert proposals.refuse(by_one, other, "she left").status == "REFUSED"
+
+
+def test_a_company_that_is_frozen_in_between_is_asked_for_nothing(finance: tuple[User, User]) -> None:
+    one, other = finance
+    charge = paid_charge()
+    proposal = proposals.propose(one, "refund", charge, "the merchant asked", {"value": 400})
+    freezing.freeze(charge.company, ["refunds"])
+    ended = proposals.approve(proposal, other)
+    assert (ended.status, ended.outcome) == ("FAILED", "The company's refunds are frozen")
+    assert not Refund.objects.exists()
+
+
+def test_of_several_who_approve_at_once_one_does_it(transactional_db: None) -> None:
+    charge = paid_charge()
+    bosses = [User.objects.create_superuser(f"boss{n}@example.com", "x") for n in range(6)]
+    proposal = proposals.propose(bosses[0], "adjust", merchant(charge.company), "a gesture", {"value": 400, "note": ""})
+    before = merchant(charge.company).available
+
+    def approve(boss: User) -> str:
+        try:
+            return proposals.approve(proposal, boss).status
+        except Invalid as refusal:
+            return refusal.message
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as pool:
+        ends = sorted(pool.map(approve, bosses[1:]))
+    assert ends == ["DONE", *["It was decided already"] * 4]
+    assert merchant(charge.company).available == before + 400
+
+
+def merchant(company: Company) -> Account:
+    return company.accounts.get(kind="MERCHANT", is_default=True)
 
 
 def test_what_cannot_be_done_just_now_waits_and_what_was_left_halfway_is_taken_up(
@@ -251,7 +303,7 @@ def test_the_page_shows_the_values_and_the_log_names_both(operator: Client) -> N
     proposal = lower_fee(shop, boss)
     assert "Needs an operator now" in operator.get("/admin/").content.decode()
     page = operator.get(f"/admin/payments/proposal/{proposal.pk}/change/").content.decode().replace("\u00a0", " ")
-    for words in ("Change fees", "fee_minimum: R$ 0,50 → R$ 0,10", "a promise", "op@example.com", "Padaria"):
+    for words in ("Change fees", "Fee minimum: R$ 0,50 → R$ 0,10", "a promise", "op@example.com", "Padaria"):
         assert words in page
     own = {"action": "approve", "_selected_action": [proposal.pk]}
     assert "R$ 0,50 → R$ 0,10" in operator.post("/admin/payments/proposal/", own).content.decode().replace(

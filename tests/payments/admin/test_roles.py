@@ -74,15 +74,15 @@ RECORDS = {
     *("payments.ledgercheck", "payments.ledgertransaction", "payments.payment", "payments.payoutbatch"),
     *("payments.payoutchunk", "payments.payoutproblem", "payments.payoutrow", "payments.pixkeymovement", "payments.proposal"),
     *("payments.receivedpix", "payments.refund", "payments.setasidepix", "payments.user", "payments.webhookattempt"),
-    *("payments.webhookdelivery", "payments.webhookendpoint", "queue.periodicjob", "payments.subaccount", "payments.movementnote", "payments.qrcode", "payments.transferperiod", "payments.furtherkey", "payments.switch"),
+    *("payments.webhookdelivery", "payments.webhookendpoint", "queue.periodicjob", "payments.subaccount", "payments.movementnote", "payments.qrcode", "payments.transferperiod", "payments.furtherkey", "payments.logo", "payments.switch"),
 }  # fmt: skip
 LIMITS = ("ratelimit.limitentry", "ratelimit.limitplan", "ratelimit.limitpolicy")
 SEES: dict[str, set[str]] = {
     "Nobody": set(),
     "Support": RECORDS,
     "Finance": RECORDS | {"admin.logentry"},
-    "Risk": RECORDS | {"admin.logentry", "payments.cache", "payments.rowlock", *LIMITS},
-    "People": {"admin.logentry", "payments.company", "payments.user"},
+    "Risk": RECORDS | {"admin.logentry", "payments.cache", "payments.rowlock", "payments.securityevent", *LIMITS},
+    "People": {"admin.logentry", "payments.company", "payments.securityevent", "payments.user"},
 }
 DOES: dict[str, set[str]] = {
     "Nobody": set(),

@@ -32,6 +32,7 @@ NOT_FOUND = {
     "GET /api/v1/pix-keys/{pix_key}/check",
     "POST /api/v1/pix-keys/check",
     "GET /api/v1/limits/{account_id}",
+    "DELETE /api/v1/account/{account_id}",
     "DELETE /api/v1/application",
     "POST /api/v1/application/rotate-secret",
     "DELETE /api/v1/pix-keys/{pix_key}",
@@ -40,7 +41,7 @@ NOT_FOUND = {
 }
 CREATED = {"POST /api/v1/application", "POST /api/v1/pix-keys"}
 EMPTY = {"DELETE /api/v1/pix-keys/{pix_key}"}
-WITHOUT_BODY = {"POST /api/v1/pix-keys/{pix_key}/default"}
+WITHOUT_BODY = {"POST /api/v1/pix-keys/{pix_key}/default", "POST /api/v1/account"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from payments.services import payments
 from payments.services.charges import receiving
 from payments.services.payments import PaymentOrder
 from tests.payments import making
+from woovi.queue.models import PeriodicJob
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +49,14 @@ def test_figures_of_batches_that_wait_and_of_workers_that_died() -> None:
     assert work.read(now)["chunks_oldest_seconds"] == 5
     PayoutChunk.objects.filter(pk=chunk.pk).update(leased_until=now + timedelta(seconds=9))
     assert work.read(now)["chunks_oldest_seconds"] == 0
+
+
+def test_a_large_number_is_exact_and_what_only_grows_is_a_counter(settings: Any) -> None:
+    settings.METRICS_TOKEN = "a-token"
+    PeriodicJob.objects.create(name="sweep_webhooks", due_at=timezone.now(), requeued=12_345_678)
+    told = Client().get("/metrics/work", headers={"Authorization": "Bearer a-token"}).content.decode()
+    assert "# TYPE woovi_requeued_total counter\nwoovi_requeued_total 12345678\n" in told
+    assert "# TYPE woovi_payments_open gauge\n" in told
 
 
 def test_only_who_has_the_token_reads_them(settings: Any) -> None:

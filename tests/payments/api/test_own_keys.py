@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,15 +11,16 @@ from django.db import connection
 from django.utils import timezone
 
 from payments.bank.connector import Connector
-from payments.bank.port import BankUnknown
+from payments.bank.port import BankRefused, BankUnknown
 from payments.models import Company, FurtherKey, PixKeyMovement, ReceivedPix
-from payments.services import companies, own_keys
+from payments.services import companies, own_keys, reconciliation
 from payments.services.charges import receiving
 from payments.services.errors import Invalid
 from tests.bank_process import BankProcess
 from tests.payments import making
 from tests.payments.api.conftest import Merchant
 from tests.payments.api.test_subaccounts import ten
+from woovi.outbox.models import OutboxEvent
 from woovi.threads import gives_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,12 +85,17 @@ def test_another_default(shop: Merchant, bank: BankProcess) -> None:
     assert [(each["key"], each["isDefault"]) for each in listed(shop)] == [(random, True), (former, False)]
     after = shop.post("/api/v1/charge", {"correlationID": "after", "value": 1000}).json()["charge"]
     assert after["pixKey"] == random
+    for charge, key in ((before, former), (after, random)):
+        shown = shop.get(f"/api/v1/charge/{charge['correlationID']}").json()["charge"]
+        assert shown["pixKey"] == key, "a charge keeps the key that it was made with"
 
     now = timezone.now()
     for charge, key in ((before, former), (after, random)):
         paid = receiving.receive(making.pix(txid=charge["transactionID"], pix_key=key, value=1000, paid_at=now), now)
         assert paid
         assert paid.outcome == ReceivedPix.Outcome.SETTLED
+        told = OutboxEvent.objects.filter(topic="OPENPIX:CHARGE_COMPLETED").latest("id").payload
+        assert (told["charge"]["pixKey"], told["pix"]["creditParty"]["pixKey"]) == (key, {"pixKey": key})
     assert shop.delete(f"{KEYS}/{former}").status_code == 204, (
         "an operator had entered it: the bank never had it from us"
     )
@@ -162,6 +169,58 @@ def test_a_key_that_is_taken_out_does_not_become_the_default(
         assert shop.delete(f"{KEYS}/{random}").status_code == 503
     assert [each["key"] for each in listed(shop)] == [former, random], "it is there to be removed again"
     assert shop.delete(f"{KEYS}/{random}").status_code == 204
+
+
+def test_a_removal_whose_process_was_killed_is_taken_up_again(
+    shop: Merchant, bank: BankProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(self: Connector, key: str) -> None:
+        raise Killed
+
+    def at_bank() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM bank_sim.simulator_entry WHERE key = %s", [number])
+            return bool(cursor.rowcount)
+
+    number, later = created(shop, key=shop.company.tax_id), timezone.now() + timedelta(minutes=5)
+    with monkeypatch.context() as dying:
+        dying.setattr(Connector, "remove_key", killed)
+        with pytest.raises(Killed):
+            own_keys.remove(shop.company, number)
+    assert (number in {each["key"] for each in listed(shop)}, at_bank()) == (False, True)
+    own_keys.finish_removals()
+    assert at_bank(), "the request may be under way still"
+    answer = shop.post(KEYS, {"key": number})
+    assert answer.status_code == 503, "who registered it now would lose it to the removal"
+
+    bank.faults(unavailable_percent=100)
+    own_keys.finish_removals(later)
+    bank.faults()
+    assert at_bank(), "control: without an answer it is not finished"
+    reconciliation.run(later + timedelta(minutes=5))
+
+    assert not at_bank()
+    assert created(shop, key=number) == number
+    reconciliation.run(later + timedelta(minutes=10))
+    assert at_bank(), "a removal is finished once"
+
+
+def test_a_removal_that_the_bank_refuses_is_undone(
+    shop: Merchant, bank: BankProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Connector, key: str) -> None:
+        raise BankRefused("EntryLocked")
+
+    random = created(shop, type="EVP")
+    FurtherKey.objects.update(removed_at=timezone.now(), removing_since=timezone.now())  # its process was killed
+    monkeypatch.setattr(Connector, "remove_key", refused)
+    own_keys.finish_removals(timezone.now() + timedelta(minutes=5))
+    assert random in {each["key"] for each in listed(shop)}
+    assert shop.delete(f"{KEYS}/{random}").status_code == 400
+    assert random in {each["key"] for each in listed(shop)}
 
 
 def test_a_late_answer_takes_no_other_key_away(

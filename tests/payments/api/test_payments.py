@@ -96,6 +96,8 @@ def test_auto_approve_beyond_the_balance_leaves_it_created(shop: Merchant) -> No
 def test_to_an_account(rich: Merchant) -> None:
     shown = created(rich, MANUAL)["payment"]
     assert shown["holder"] == {"name": "Ana", "taxID": {"taxID": making.ANA, "type": "BR:CPF"}}
+    plain = {**MANUAL, "correlationID": "plain", "holder": {"name": "Ana", "taxID": "111.444.777-35"}}
+    assert created(rich, plain)["payment"]["holder"] == shown["holder"]
     assert (shown["account"], shown["psp"]) == (MANUAL["account"], MANUAL["psp"])
     approved = rich.post("/api/v1/payment/approve", {"correlationID": "pagamento-1"}).json()
     assert approved["destination"] == {

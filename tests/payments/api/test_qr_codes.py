@@ -242,6 +242,8 @@ CHARGE = {"txid": "t", "status": "ATIVA", "valor": {"original": "1.00"}, "chave"
         (200, jws(CHARGE), True, ""),
         (200, json.dumps(CHARGE), True, ""),
         (200, jws({**CHARGE, "txid": None, "x": 1}), True, ""),
+        (200, "\ufeff" + json.dumps(CHARGE) + "\r\n", True, ""),
+        (200, jws({**CHARGE, "valor": {"original": float("nan")}, "revisao": [float("inf"), -1e999]}), True, ""),
         (200, jws({"txid": "t"}), False, "The payload has no status, valor, chave, calendario"),
         (200, "a.b.c", False, "The payload has no txid"),
         (200, "[" * 9999, False, "The payload has no txid"),
@@ -265,6 +267,7 @@ def test_what_an_address_answers(
     assert asked == ["https://pix.example/qr/v2/1"]
     assert (not location.errors, (location.errors or [""])[0].startswith(error)) == (valid, True)
     assert "x" not in location.payload
+    json.dumps(location.payload, allow_nan=False)  # which other languages cannot read
 
 
 def test_our_own_network_is_not_called(settings: Any) -> None:

@@ -13,6 +13,7 @@ from payments import checks
 from payments.models import Account, Charge, Payment, Subaccount
 from payments.services import companies, ledger, payments, subaccounts
 from payments.services.charges import receiving
+from payments.services.payments import PaymentOrder
 from payments.services.subaccounts import moving
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -190,6 +191,9 @@ def test_a_withdrawal_is_paid_out_of_the_sub_account(bank: BankProcess, rich: Me
     }  # fmt: skip
     assert rich.post(path, {"correlationID": "saque-1"}).json() == first
     assert rich.post(path, {"correlationID": "saque-1", "value": 201}).status_code == 400
+    waiting = PaymentOrder("saque-2", 200, pix_key=KEY, source_id=payment.source_id)
+    payments.write(rich.company, waiting)  # as a person asks for one: it may never be approved
+    assert "another payment" in rich.post(path, {"correlationID": "saque-2"}).json()["error"]
     assert balance(rich) == 400
     assert payments.send(payment.pk).status == "CONFIRMED"
     assert main(rich) == {"total": 9_720, "blocked": 400, "available": 9_320}

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from payments.bank.port import BankReturn, BankSent, ReturnStatus, SendStatus
-from payments.models import Charge, Refund, User
-from payments.services import payments
+from payments.models import Account, Charge, Refund, Subaccount, User
+from payments.services import payments, subaccounts
 from payments.services.charges import receiving, refunds, returning
 from payments.services.payments import PaymentOrder, outcomes
 from tests.payments import making
@@ -48,12 +48,38 @@ def test_the_list_has_payments_and_refunds_newest_first(shop: Merchant, paid: Ch
     assert listed(shop) == everything
     assert listed(shop, skip=1, limit=1) == everything[1:2]
     assert listed(shop, type="refund") == everything[:1]
-    assert listed(shop, type="FEE") == []
+    assert listed(shop, type="REVERSAL") == []
     assert listed(shop, charge="pedido-1") == [everything[0], everything[2]]
     assert listed(shop, charge=paid.txid) == [everything[0], everything[2]]
     assert listed(shop, end="2026-03-02T17:28:51Z") == everything[2:]
     assert listed(shop, pixQrCode="x") == []
     assert shop.get("/api/v1/transaction").json()["pageInfo"]["totalCount"] == 3
+
+
+def test_fees_and_blocks_are_listed_where_they_are_asked_for(shop: Merchant, rival: Merchant, paid: Charge) -> None:
+    refund(shop, paid, 300, ReturnStatus.REFUSED)
+    fees = [("FEE", "CONFIRMED", 50), ("FEE", "CONFIRMED", 50)]
+    held, free = [("BALANCE_BLOCK", "CONFIRMED", 300)], [("BALANCE_UNBLOCK", "CONFIRMED", 300)]
+    assert (listed(shop, type="FEE"), listed(shop, type="FEE", charge="pedido-1")) == (fees, fees[:1])
+    assert (listed(shop, type="BALANCE_BLOCK"), listed(shop, type="BALANCE_UNBLOCK")) == (held, free)
+    assert listed(shop, type="BALANCE_BLOCK", charge="pedido-1") == []
+    for kind in ("FEE", "BALANCE_BLOCK", "BALANCE_UNBLOCK"):
+        assert listed(rival, type=kind) == []
+        shown = shop.get("/api/v1/transaction", type=kind).json()["transactions"][0]
+        path = f"/api/v1/transaction/{shown['globalID']}"
+        assert shop.get(path).json() == {"transaction": shown}
+        assert rival.get(path).json() == {"error": "Transaction not found"}
+
+
+def test_a_block_is_of_the_balance_or_of_a_sub_accounts(shop: Merchant, paid: Charge) -> None:
+    account = Account.objects.create(company=shop.company, kind=Account.Kind.SUBACCOUNT, is_default=False, name="Ana")
+    ana = Subaccount.objects.create(company=shop.company, pix_key="ana@example.com", name="Ana", account=account)
+    subaccounts.credit(shop.company, ana.pix_key, 400)
+    sent = subaccounts.withdraw(shop.company, ana.pix_key, 300)
+    receiving.receive(making.pix(paid), making.NOW)  # paid twice: what goes back by itself is held of no balance
+    assert listed(shop, type="BALANCE_BLOCK") == [("BALANCE_BLOCK", "CONFIRMED", 300)]
+    outcomes.book(sent, BankSent(sent.public_id, f"E{1:031d}", 300, SendStatus.REFUSED), making.NOW)
+    assert listed(shop, type="BALANCE_UNBLOCK") == [("BALANCE_UNBLOCK", "CONFIRMED", 300)]
 
 
 def test_the_list_asks_as_often_for_many_as_for_one(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from payments import checks
 from payments.models import Account, Company, LedgerTransaction, Payment, TransferPeriod
-from payments.services import payments, transfers, withdrawals
+from payments.services import accounts, ledger, payments, transfers, withdrawals
 from payments.services.charges import receiving
 from tests.bank_process import BankProcess
 from tests.payments import making
@@ -24,12 +25,48 @@ def rich(shop: Merchant) -> Merchant:
 
 
 def money(shop: Merchant) -> tuple[int, int]:
-    account = Account.objects.get(company=shop.company, kind="MERCHANT")
+    account = Account.objects.get(company=shop.company, kind="MERCHANT", is_default=True)
     return account.posted, account.pending_out
 
 
 def account_id(shop: Merchant) -> str:
-    return Account.objects.get(company=shop.company, kind="MERCHANT").public_id
+    return Account.objects.get(company=shop.company, kind="MERCHANT", is_default=True).public_id
+
+
+@pytest.mark.django_db
+def test_a_further_account_is_opened_and_closed(rich: Merchant, rival: Merchant) -> None:
+    opened = rich.post("/api/v1/account", b"")  # Woovi's samples send no body
+    assert opened.status_code == 200, opened.content
+    further = opened.json()["account"]
+    assert (further["isDefault"], further["balance"]["available"]) == (False, 0)
+    assert [each["isDefault"] for each in rich.get("/api/v1/account").json()["accounts"]] == [True, False]
+    path = f"/api/v1/account/{further['accountId']}"
+    assert rival.delete(path).status_code == 404
+    assert rich.post(f"{path}/withdraw", {"value": 100}).status_code == 400
+    assert rich.delete(path).json() == {"status": "OK", "accountId": further["accountId"]}
+    assert (rich.delete(path).json(), rich.delete(path).status_code) == ({"error": "Account already closed"}, 400)
+    assert rich.get(path).json() == {"error": "Account not found"}
+    full = rich.delete(f"/api/v1/account/{account_id(rich)}")
+    assert (full.json(), full.status_code) == ({"error": "Account with balance cannot be deleted"}, 400)
+    assert rival.delete(f"/api/v1/account/{account_id(rival)}").json() == {
+        "error": "The default account cannot be deleted"
+    }
+    assert rich.delete("/api/v1/account/x").json() == {"error": "Account ID is invalid"}
+    assert rich.known_as().post("/api/v1/account", b"").json() == {"error": "Wrong API type"}
+    for _ in range(accounts.MOST - 1):
+        assert rich.post("/api/v1/account", b"").status_code == 200
+    assert rich.post("/api/v1/account", b"").json() == {"error": "A company may have 20 accounts"}
+    assert money(rival) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_nothing_is_paid_into_a_closed_account(rich: Merchant) -> None:
+    """By the database, whoever asks."""
+    closed = accounts.open_another(rich.company)
+    accounts.close(rich.company, closed.public_id)
+    line = ledger.Line(Account.objects.get(company=rich.company, is_default=True, kind="MERCHANT").pk, -100)
+    with pytest.raises(IntegrityError, match="account_closed_is_empty"), transaction.atomic():
+        ledger.post(ledger.Posting(rich.company.pk, "test", "x", (line, ledger.Line(closed.pk, 100))))
 
 
 def body(rich: Merchant, rival: Merchant, **change: Any) -> dict[str, Any]:

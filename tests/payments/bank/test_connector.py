@@ -6,12 +6,17 @@ import json
 import logging
 import threading
 import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from payments import bank
+from payments.bank import wire
 from payments.bank.connector import PAGE, Connector
 from payments.bank.port import (
     Bank,
@@ -27,6 +32,7 @@ from payments.bank.port import (
     SendOrder,
     SendStatus,
 )
+from payments.bank.session import Session
 from payments.pix import brcode, ids
 from tests.bank_process import PAYER, BankProcess, eventually
 from tests.payments.bank.conftest import Charge, Open
@@ -198,6 +204,151 @@ def test_of_what_is_sent_only_a_sure_answer_says_that_nothing_happened(
             thread.join()
 
 
+class _Odd(_Forbidding):
+    """A bank that answers every call with `status` and `body`."""
+
+    body = b""
+    token = b'{"access_token": "a", "expires_in": 3600}'
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.token)))
+        self.end_headers()
+        self.wfile.write(self.token)
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
+
+@pytest.fixture
+def odd(session: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, bytes], Connector]]:
+    """A connector to a bank that answers so."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Odd) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        connector = Connector(session(f"http://127.0.0.1:{server.server_address[1]}"))
+
+        def answering(status: int, body: bytes) -> Connector:
+            monkeypatch.setattr(_Odd, "status", status)
+            monkeypatch.setattr(_Odd, "body", body)
+            return connector
+
+        yield answering
+        server.shutdown()
+        thread.join()
+
+
+ONE = b'{"endToEndId": "E12345678202009091221abcdef12345", "valor": "1.00", "pagador": {"nome": "Jo\xc3\xa3o"}}'
+COUNTED = b'"parametros": {"paginacao": {"quantidadeDePaginas": %s}}'
+LISTS: list[tuple[bytes, int | None]] = [  # what a bank answers to GET /pix, and how many are in it; None: no list
+    (b'{%s, "pix": [%s]}' % (COUNTED % b"1", ONE), 1),
+    (b'{%s, "pix": [%s]}' % (COUNTED % b'"1"', ONE), 1),
+    (b'{%s, "pix": [%s]}' % (COUNTED % b"0", ONE), 1),
+    (b'{%s, "pix": [%s]}' % (COUNTED % b"null", ONE), 1),
+    (b'{"parametros": {"inicio": "?"}, "pix": [%s]}' % ONE, 1),
+    (b'{"parametros": null, "pix": [%s]}' % ONE, 1),
+    (b'{"pix": [%s]}' % ONE, 1),
+    (b'{"pix": %s}' % ONE, 1),
+    (b'{"pix": [null, 1, %s, {}]}' % ONE, 1),
+    (b'{"pix": [%s]}' % ONE.decode().encode("latin-1"), 1),
+    (b'{"pix": [%s]}' % ONE.replace(b"\xc3\xa3", b"\n\x01"), 1),
+    (b"{%s}" % (COUNTED % b"1"), 0),
+    (b'{%s, "pix": null}' % (COUNTED % b"1"), 0),
+    (b'{%s, "pix": {}}' % (COUNTED % b"1"), 0),
+    (b'{%s, "pix": ""}' % (COUNTED % b"1"), 0),
+    (b'{"pix": []}', 0),
+    (b'{"pix": 7}', None),
+    (b'{"erro": "manutencao"}', None),
+    (b"{}", None),
+    (b"[]", None),
+    (b"null", None),
+    (b"", None),
+    (b"<html>", None),
+    (b'{"pix": ' + b"[" * 100_000, None),
+]
+
+
+@pytest.mark.parametrize(("body", "found"), LISTS, ids=[str(body[:80]) for body, _ in LISTS])
+def test_a_list_is_read_however_the_bank_writes_it(
+    odd: Callable[[int, bytes], Connector], body: bytes, found: int | None
+) -> None:
+    connector = odd(200, body)
+    if found is None:
+        with pytest.raises(BankUnknown):
+            list(connector.list_received(*window()))
+    else:
+        assert len(list(connector.list_received(*window()))) == found
+
+
+TOKENS = [  # what a bank answers to POST /oauth/token, and whether that can be used
+    (b'{"access_token": "a.b-c_d~/+=", "expires_in": "3600"}', True),
+    (b'\xef\xbb\xbf{"access_token": "a", "expires_in": 3600.0, "token_type": "bearer"}', True),
+    (b'{"access_token": "a"}', True),
+    (b'{"access_token": "a", "expires_in": null}', True),
+    (b'{"access_token": "a", "expires_in": 1000000000000000000000000000000}', True),
+    (b'{"access_token": "a", "expires_in": -5}', True),
+    (b'{"access_token": "a", "expires_in": 1e999}', False),
+    (b'{"access_token": "a", "expires_in": "soon"}', False),
+    (b'{"access_token": "a", "expires_in": {}}', False),
+    (b'{"access_token": "\\u00e3"}', False),
+    (b'{"access_token": "a\\r\\nX: b"}', False),
+    (b'{"access_token": ""}', False),
+    (b'{"access_token": null}', False),
+    (b'{"access_token": 7}', False),
+    (b'{"access_token": ["a"]}', False),
+    (b'["a"]', False),
+    (b"", False),
+    (b"[" * 100_000, False),
+]
+
+
+@pytest.mark.parametrize(("token", "works"), TOKENS, ids=[str(token[:60]) for token, _ in TOKENS])
+def test_an_answer_without_a_token_is_a_bank_that_is_away(
+    odd: Callable[[int, bytes], Connector], monkeypatch: pytest.MonkeyPatch, token: bytes, works: bool
+) -> None:
+    monkeypatch.setattr(_Odd, "token", token)
+    connector = odd(200, b'{"saldo": "1.00"}')
+    if works:
+        assert connector.balance() == 100
+    else:
+        with pytest.raises(BankUnavailable):
+            connector.balance()
+
+
+PROBLEMS = [
+    b'{"type": "x/PixDevolucaoInvalida", "detail": "n\\u0000o"}',
+    b'{"type": "x/PixDevolucaoInvalida", "detail": "n\\ud800o"}',
+    b'{"type": "x/Pix\\u0000Devolucao", "detail": {"a": ["\\u0000"]}}',
+    b'{"type": null, "detail": null}',
+    b'{"type": "n\xe3o", "detail": "n\xe3o"}',
+    b'{"type": "%s", "detail": "%s"}' % (b"x" * 5000, b"y" * 5000),
+    b'["no object"]',
+    b"<html>no</html>",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b"",
+]
+
+
+@pytest.mark.parametrize("body", PROBLEMS, ids=[str(body[:60]) for body in PROBLEMS])
+def test_a_refusal_in_any_words_fits_a_database(odd: Callable[[int, bytes], Connector], body: bytes) -> None:
+    """It is kept as the reason of the refund or payment that it ends."""
+    with pytest.raises(BankRefused) as refused:
+        odd(400, body).read_return("a", "b")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s", [str(refused.value)])
+        assert cursor.fetchone()[0] == str(refused.value)
+    assert len(refused.value.code) < 100
+
+
 def test_an_answer_lost_after_the_effect_is_unknown_and_the_lookup_finds_it(
     connected: Bank, bank_process: BankProcess, charge: Charge, pix_key: str, session: Open
 ) -> None:
@@ -265,6 +416,32 @@ def test_pages_are_read_to_the_end(bank_process: BankProcess, charge: Charge, mo
     assert list(bank.current().list_received(start - timedelta(days=9), start - timedelta(days=8))) == []
     with pytest.raises(BankRefused):
         list(bank.current().list_received(end, start))
+
+
+def test_a_long_time_is_read_in_parts_which_no_bank_refuses(
+    bank_process: BankProcess, charge: Charge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some banks refuse to list more than five days at once, and after a long outage the cursor would never move."""
+    paid = bank_process.pay(charge().txid)["endToEndId"]
+    end = datetime.now(UTC)
+    asked, call = [], Session.call
+
+    def noted(self: Session, method: str, path: str, **more: Any) -> Any:
+        asked.append((more["query"]["inicio"], more["query"]["fim"]))
+        return call(self, method, path, **more)
+
+    monkeypatch.setattr(Session, "call", noted)
+    for days, parts in ((90, 18), (5, 1), (0, 1)):
+        asked.clear()
+        start = end - timedelta(days=days)
+        found = [pix.end_to_end_id for pix in bank.current().list_received(start, end)]
+        assert (paid in found) == bool(days)
+        assert len(asked) == parts
+        assert (asked[0][0], asked[-1][1]) == (wire.instant(start), wire.instant(end))
+        assert all(one[1] == other[0] for one, other in pairwise(asked))
+    asked.clear()
+    assert paid not in [pix.end_to_end_id for pix in bank.current().list_returned(end - timedelta(days=90), end)]
+    assert len(asked) == 18
 
 
 def test_sending_balance_and_statement_agree(connected: Bank, bank_process: BankProcess, charge: Charge) -> None:

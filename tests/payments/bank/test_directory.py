@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from payments.bank import directory_wire
@@ -110,3 +113,31 @@ def test_an_entry_that_cannot_be_read_is_unknown(connected: Bank, monkeypatch: p
         monkeypatch.setattr("payments.bank.session.Session.read", lambda *_, answer=answer: answer)
         with pytest.raises(BankUnknown):
             look_up(connected, "ana@example.com")
+
+
+ENTRY: dict[str, Any] = {
+    "Key": "ana@example.com",
+    "Account": {"Participant": "60701190", "Branch": "0001", "AccountNumber": "123456", "AccountType": "CACC"},
+    "Owner": {"TaxIdNumber": "12345678000195", "Name": "Loja", "TradeName": "Loja"},
+}
+ODD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [  # the part, what is told in it, and what it is read as
+    ("Account", {"Branch": None}, {"branch": ""}),
+    ("Account", {"Branch": 1}, {"branch": "1"}),
+    ("Account", {"Branch": ["1"]}, {"branch": ""}),
+    ("Account", {"AccountNumber": 123456}, {}),
+    ("Account", {"AccountNumber": "12345-6"}, {}),
+    ("Owner", {"TaxIdNumber": "12.345.678/0001-95"}, {}),
+    ("Owner", {"TaxIdNumber": 12345678000195}, {}),
+    ("Owner", {"TaxIdNumber": "12.ABC.345/01DE-35"}, {"tax_id": "12ABC34501DE35"}),
+    ("Owner", {"TaxIdNumber": "***.982.247-**"}, {"tax_id": "***982247**"}),
+    ("Owner", {"TradeName": 7}, {"trade_name": "7"}),
+    ("Owner", {"TradeName": {}}, {"trade_name": ""}),
+    ("Owner", {"Name": " Loja\0 "}, {}),
+]
+
+
+@pytest.mark.parametrize(("part", "told", "read"), ODD, ids=[str(told) for _, told, _ in ODD])
+def test_an_entry_is_read_however_its_parts_are_written(part: str, told: dict[str, Any], read: dict[str, Any]) -> None:
+    usual = directory_wire.key_owner({"Entry": ENTRY}, "")
+    odd = directory_wire.key_owner({"Entry": {**ENTRY, part: {**ENTRY[part], **told}}}, "")
+    assert odd == replace(usual, **read)

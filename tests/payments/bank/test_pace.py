@@ -80,7 +80,14 @@ def test_a_banks_retry_after_stops_every_process_at_once(name: str, wait: str) -
     assert sent(f"{name} two", 1) == 1
 
 
-@pytest.mark.parametrize("wait", ["", "soon", "-5", "0", "Mon, 02 Mar 2026 17:28:51 GMT", "１０"])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "", "soon", "-5", "0", "Mon, 02 Mar 2026 17:28:51 GMT", "１０", "1e3", "nan", "30, 30", "2099-03-02T17:28:51Z",
+        "1 Jan 10000000000 0:0:0", "1 Jan 2099 00:00:00 +99999999999999", "Mon, 01 Jan 99999 00:00:00 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+    ],
+)  # fmt: skip
 def test_what_says_no_time_stops_nobody(name: str, wait: str) -> None:
     pace.told(name, wait, datetime(2026, 3, 2, 17, 30, tzinfo=UTC))
     assert sent(name, 1) == 1

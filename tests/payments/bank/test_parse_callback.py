@@ -126,6 +126,8 @@ ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [  # what is told, and what i
     ({"devolucoes": [{**RETURN, "status": "?"}, RETURN]}, {"returns": parse_callback(callback())[0].returns}),
     *(({"txid": odd}, {"txid": ""}) for odd in (None, "", "***", "a b", "x" * 36, 7, ["x"])),
     ({"txid": f" {PIX['txid']} "}, {}),
+    ({"endToEndId": f" {PIX['endToEndId']}\r\n"}, {}),
+    ({"valor": " 110.00 "}, {}),
     *(({"horario": odd}, {"paid_at": MINUTE}) for odd in (None, "ontem", 1, {}, "2020-09-09T20:15:00")),
     ({"horario": "0001-01-01T00:00:00+23:59"}, {"paid_at": MINUTE}),
     *(({"infoPagador": odd}, {"payer_message": ""}) for odd in (None, ["x"], {}, True)),
@@ -139,9 +141,17 @@ ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [  # what is told, and what i
             ("cnpj", "12345678000195", "12345678000195"),
             ("cnpj", "12.abc.345/01de-35", "12ABC34501DE35"),
             ("cnpj", 191, "00000000000191"),
+            ("cnpj", "191", "00000000000191"),
+            ("cnpj", "11144477735", "11144477735"),
+            ("cnpj", 11144477735, "11144477735"),
+            ("cnpj", "12.345.678/0001\u201195", "12345678000195"),
+            ("cnpj", "\u202a12.345.678/0001-95\u202c", "12345678000195"),
+            ("cnpj", "CNPJ 12.345.678/0001-95", ""),
             ("cpf", "111.444.777-35", "11144477735"),
             ("cpf", " 11144477735 ", "11144477735"),
             ("cpf", 1144477735, "01144477735"),
+            ("cpf", "1144477735", "01144477735"),
+            ("cpf", "111 444 777\u201335", "11144477735"),
             ("cpf", "***.444.777-**", ""),
             ("cpf", None, ""),
             ("cpf", ["x"], ""),
@@ -155,6 +165,24 @@ ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [  # what is told, and what i
 def test_an_odd_optional_part_does_not_lose_the_payment(told: dict[str, Any], read: dict[str, Any]) -> None:
     (usual,), (pix,) = parse_callback(callback()), parse_callback(callback(**told))
     assert pix == replace(usual, **read)
+
+
+@pytest.mark.parametrize(
+    ("named", "payer"),
+    [
+        (json.dumps("João", ensure_ascii=False).encode("latin-1"), "João"),
+        ('"“Ana” – João"'.encode("cp1252"), "“Ana” – João"),
+        (b'"Ana\nSouza\t"', "Ana\nSouza\t"),
+        (b"NaN", "nan"),
+        (b"1e999", "inf"),
+    ],
+    ids=["latin-1", "cp1252", "control characters", "NaN", "Infinity"],
+)
+def test_what_json_does_not_allow_in_an_optional_part_does_not_lose_the_payment(named: bytes, payer: str) -> None:
+    body = callback(pagador={"nome": "?"}).replace(b'"?"', named)
+    for whole in (body, b"\xef\xbb\xbf" + body):
+        (pix,) = parse_callback(whole)
+        assert (pix.end_to_end_id, pix.value, pix.payer_name) == (PIX["endToEndId"], 11_000, payer)
 
 
 def test_one_object_stands_for_a_list_of_one() -> None:

@@ -1,4 +1,4 @@
-"""Workers whose clocks differ by minutes: who may send a row is decided by the database's clock alone."""
+"""Workers whose clocks differ by minutes: who may send a row, and when it has failed, is told by the database's clock alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from django.utils import timezone
 
 from payments import checks
-from payments.bank.port import SendOrder
-from payments.models import Company, PayoutBatch
+from payments.bank.port import BankUnknown, SendOrder
+from payments.models import Company, Payment, PayoutBatch
 from payments.services import batches
 from payments.services.batches import importing
+from payments.services.errors import Invalid
 from tests.payments.batches.conftest import BankInProcess, csv_of, money
 from tests.payments.batches.test_paying import Killed, end_leases, pay_whatever_dies
 from woovi.outbox.models import OutboxEvent
@@ -88,3 +89,25 @@ def test_relays_of_another_time_carry_each_event_once(
     OutboxEvent.objects.filter(relayed_at=None).update(leased_until=true_now() - timedelta(seconds=1))
     Relay({"": carry}).once()
     assert sorted(carried) == sorted(OutboxEvent.objects.values_list("pk", flat=True))
+
+
+def test_a_row_in_doubt_is_failed_by_nobody_whose_clock_is_ahead(
+    quick_bank: BankInProcess, shop: Company, approved: Make, clock: Callable[[int], None]
+) -> None:
+    def lost(order: SendOrder) -> None:
+        raise BankUnknown("ReadTimeout")
+
+    quick_bank.before = lost
+    batch = approved(csv_of(1))
+    batches.pay(batch.pk)
+    batches.cancel(batch)
+    Payment.objects.update(asked_at=true_now() - timedelta(minutes=1))
+
+    clock(600)
+    assert batches.check_open() == 1
+
+    row = Payment.objects.get()
+    assert (row.status, money(shop)) == ("PROCESSING", (999_500, 100)), "the bank may still be at it"
+    Payment.objects.update(status=Payment.Status.QUARANTINED)
+    with pytest.raises(Invalid, match="may still carry"):
+        batches.give_up(Payment.objects.get())

@@ -24,6 +24,7 @@ from payments.services.payments import outcomes
 from tests.payments import making
 from tests.payments.batches.conftest import BankInProcess, csv_of, money, pay_all
 from woovi.outbox.models import OutboxEvent
+from woovi.queue.models import PeriodicJob
 
 Make = Callable[[str], PayoutBatch]
 
@@ -430,12 +431,23 @@ def test_work_without_a_live_lease_is_hinted_again(
 ) -> None:
     sent: list[str] = []
     monkeypatch.setattr(batches.hints.queue, "send", lambda messages: sent.extend(name for name, _ in messages))
-    batch = approved(csv_of(4))
-    assert batches.sweep() == 1
+    job = PeriodicJob.objects.create(name="sweep_batches", due_at=timezone.now())
+
+    def requeued() -> int:
+        job.refresh_from_db()
+        return job.requeued
+
+    batch, other = approved(csv_of(4)), approved(csv_of(4, first=5))
+    assert batches.sweep() == 2
     assert leases.claim(batch.pk)
-    assert batches.sweep() == 0, "somebody has it"
-    assert batches.sweep(timezone.now() + timedelta(minutes=1)) == 1
-    assert sent == ["pay_batches"] * 4
+    PayoutBatch.objects.update(approved_at=timezone.now() - timedelta(hours=1))
+    assert batches.sweep() == 1, "somebody has the one"
+    PayoutBatch.objects.update(served_at=None)
+    assert batches.sweep() == 1
+    assert requeued() == 0, "whoever pays the one goes on to the other: no message is lost"
+    assert batches.sweep(timezone.now() + timedelta(minutes=1)) == 2
+    assert (requeued(), other.status) == (2, "RUNNING")
+    assert sent == ["pay_batches"] * 12
 
 
 def test_companies_take_turns_and_none_has_more_than_its_share(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -242,6 +243,17 @@ def test_the_value_that_counts_is_the_last_one_told(told: BankReceived) -> None:
     tell(told, back(UNDER_WAY, value=300))
     tell(told, back(value=200))
     assert (Charge.objects.get().refunded, balances()["MERCHANT"]) == (200, 750)
+    assert failed() == []
+
+
+def test_its_end_to_end_id_may_be_told_later(told: BankReceived) -> None:
+    """The bank's statement has its line under that id."""
+    known = back()
+    tell(told, replace(known, end_to_end_id=""))
+    assert Refund.objects.get().end_to_end_id == ""
+    for end_to_end_id in (known.end_to_end_id, "D" + "9" * 31, ""):
+        tell(told, replace(known, end_to_end_id=end_to_end_id))
+    assert Refund.objects.get().end_to_end_id == known.end_to_end_id
     assert failed() == []
 
 

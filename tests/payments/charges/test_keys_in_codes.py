@@ -41,7 +41,16 @@ def test_paid_at_the_simulator_it_is_credited(bank: BankProcess, written: str, k
     assert making.balances(shop)["MERCHANT"] == 650
 
 
-@pytest.mark.parametrize(("written", "key"), WRITTEN)
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        *WRITTEN,
+        ("5511987654321", "+5511987654321"),
+        (" 551187654321 ", "+551187654321"),
+        ("\u202a+55 11 98765-4321\u202c", "+5511987654321"),
+        ("12.abc.345/01de-35", "12ABC34501DE35"),
+    ],
+)
 def test_told_by_a_bank_as_it_was_written_it_is_credited(written: str, key: str) -> None:
     shop, charge = making.company(pix_key=key), making.charge(making.company(pix_key="other@example.com"))
     assert receiving.receive(making.pix(pix_key=written), making.NOW).company == shop  # type: ignore[union-attr]

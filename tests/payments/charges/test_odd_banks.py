@@ -60,6 +60,25 @@ def test_without_a_code_one_is_built_from_the_address(answers: Answers, given: A
     assert "://" not in code.url
 
 
+@pytest.mark.parametrize("around", ["\ufeff{}", "{}\u200b", " {}\r\n", "\u2060{}\u00a0"])
+def test_the_banks_code_is_kept_without_what_nobody_sees(answers: Answers, shop: Company, around: str) -> None:
+    told: list[str] = []
+
+    def change(cob: dict[str, Any]) -> None:
+        told.append(cob["pixCopiaECola"])
+        cob["pixCopiaECola"] = around.format(told[-1][:60] + "\u200b" + told[-1][60:])
+
+    answers(change)
+    assert create(shop, ChargeRequest("a", 1000)).br_code == told[0]
+
+
+def test_blanks_around_what_the_bank_answers_are_no_part_of_it(answers: Answers, shop: Company) -> None:
+    answers(
+        lambda cob: cob.update(txid=f" {cob['txid']}\n", valor={"original": " 10.00 "}, location=f" {cob['location']} ")
+    )
+    assert create(shop, ChargeRequest("a", 1000)).registered_at
+
+
 def test_the_address_may_stand_in_loc_alone(answers: Answers, shop: Company) -> None:
     def change(cob: dict[str, Any]) -> None:
         del cob["pixCopiaECola"], cob["location"]
@@ -112,6 +131,7 @@ def test_by_less_than_a_minute_the_banks_clock_is_believed(answers: Answers, sho
     [
         {}, None, {"criacao": "ontem", "expiracao": "?"}, {"criacao": None, "expiracao": 0},
         {"expiracao": True}, {"expiracao": 10**12}, {"expiracao": "9" * 18}, {"expiracao": 1e300},
+        {"expiracao": 1}, {"expiracao": 60}, {"expiracao": -3600}, {"expiracao": "60.0"}, {"expiracao": []},
     ],
 )  # fmt: skip
 def test_a_calendar_that_cannot_be_read_is_ours(answers: Answers, shop: Company, calendar: Any) -> None:
@@ -130,6 +150,20 @@ def test_a_pix_in_time_is_in_time_by_a_bank_hours_off(shop: Company, hours: int)
 
     assert got is not None
     assert got.outcome == "SETTLED"
+    assert abs(got.paid_at - now) <= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("told", ["0001-01-01", "1970-01-01", "1899-12-30", "9999-12-31"])
+@pytest.mark.parametrize("minute", ["", "000101010000", "999912312359"])
+def test_an_empty_date_of_the_bank_is_no_time_of_a_payment(shop: Company, told: str, minute: str) -> None:
+    """Nor is that of an id. No page could show it in Brazil's time, and the Pix could not be returned any more."""
+    now = timezone.now().replace(microsecond=0)
+    minted = f"E99999008{minute or now.astimezone(UTC).strftime('%Y%m%d%H%M')}aaaaaaaaaaa"
+    paid = datetime.fromisoformat(f"{told}T00:00:00+00:00")
+
+    got = receiving.receive(making.pix(pix_key=shop.pix_key, paid_at=paid, end_to_end_id=minted), now)
+
+    assert got is not None
     assert abs(got.paid_at - now) <= timedelta(minutes=1)
 
 

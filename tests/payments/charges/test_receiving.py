@@ -145,6 +145,16 @@ def test_a_key_that_is_not_ours_is_ignored() -> None:
     assert not ReceivedPix.objects.exists()
 
 
+@pytest.mark.parametrize("key", ["***.982.247-**", "l***@exemplo.com", "5511999991234", "191", "EVP", "\ufffd", "?"])
+def test_a_key_as_the_bank_writes_it_does_not_lose_a_charges_payment(key: str) -> None:
+    charge = making.charge(making.company())
+
+    got = receive(making.pix(charge, pix_key=key), NOW)
+
+    assert got is not None
+    assert (got.company_id, got.outcome) == (charge.company_id, "SETTLED")
+
+
 def test_texts_of_any_bank_are_taken() -> None:
     charge = making.charge(making.company())
 
@@ -296,3 +306,11 @@ def test_while_the_bank_cannot_be_asked_for_the_payer_nothing_is_decided(bank: B
 def test_an_unknown_payer_is_not_called_another_one() -> None:
     receive(making.pix(making.charge(making.company(), customer=CUSTOMER), payer_tax_id=""), NOW)
     assert topics() == ["OPENPIX:CHARGE_COMPLETED", "OPENPIX:TRANSACTION_RECEIVED"]
+
+
+@pytest.mark.parametrize("txid", ["", "mesa1", "0" * 32])
+def test_a_pix_of_which_the_bank_tells_no_key_is_not_ignored(bank: BankProcess, txid: str) -> None:
+    """It is set aside, and an operator sees it: the money is in our account."""
+    making.company()
+    with pytest.raises(Unavailable, match="whose Pix"):
+        receive(making.pix(txid=txid))

@@ -41,6 +41,7 @@ def test_what_waits_for_the_bank_has_a_queue_of_its_own() -> None:
         "payments.mail_person_added": "webhooks",
         "payments.mail_invitation": "webhooks",
         "payments.prune": "webhooks",
+        "payments.seal_second_factors": "webhooks",
         "payments.check_ledger": "webhooks",
         "payments.sweep_webhooks": "webhooks",
     }

@@ -37,6 +37,14 @@ CONTROLS = ("submitBatch", "pauseBatch", "resumeBatch", "cancelBatch")
 SHOWN = "query Q($id: ID!) { batch(id: $id) { status signature failedTotal progress { failed } } }"
 
 
+def test_one_refusal_hides_nothing_that_was_done(shop: Merchant, bank: BankProcess) -> None:
+    each = '%s: createCharge(input: {correlationID: "%s", value: %d}) { correlationID }'
+    both = f"mutation {{ {each % ('good', 'a', 1000)} {each % ('bad', 'b', -1)} {each % ('after', 'c', 1000)} }}"
+    answer = shop.send(both)
+    assert answer["data"] == {"good": {"correlationID": "a"}, "bad": None, "after": {"correlationID": "c"}}
+    assert [error["path"] for error in answer["errors"]] == [["bad"]]
+
+
 def test_a_charge_is_created_once_and_refunded(shop: Merchant, bank: BankProcess) -> None:
     wanted = {"correlationID": "a", "value": 1000, "customer": {"name": "Ana", "taxID": making.ANA}}
     made = shop.ask(CREATE, input=wanted)["createCharge"]

@@ -25,6 +25,7 @@ from payments.models import (
     Company,
     Payment,
     SetAsidePix,
+    User,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -89,7 +90,9 @@ def test_failed_webhooks_are_sent_again(shop: Company, sent: list[str]) -> None:
     assert json.loads(run("retry_webhooks", "--dry-run", "--json")) == {"failed": 1, "sent": 0}
     later = (timezone.now() + timedelta(hours=1)).isoformat()
     assert json.loads(run("retry_webhooks", "--since", later, "--json"))["failed"] == 0
-    assert json.loads(run("retry_webhooks", "--company", "none", "--json"))["failed"] == 0
+    for option, unknown in (("--company", "none"), ("--company", "529.982.247-25"), ("--endpoint", "none")):
+        with pytest.raises(CommandError, match=f"there is no (company|webhook) {unknown}"):
+            run("retry_webhooks", option, unknown)
     asked = ("--company", shop.tax_id, "--endpoint", delivery.endpoint.public_id, "--until", later)
     assert json.loads(run("retry_webhooks", *asked, "--json")) == {"failed": 1, "sent": 1}
     assert json.loads(run("retry_webhooks", "--json")) == {"failed": 0, "sent": 0}
@@ -125,6 +128,31 @@ def test_a_statement_in_a_file(shop: Company, tmp_path: Path) -> None:
 def test_a_statement_of_nobody() -> None:
     with pytest.raises(CommandError, match="no company"):
         run("export_statement", "1", "--from", "2026-01-01", "--to", "2026-01-02")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("reconcile", "--from", "2026-03-04", "--to", "2026-03-03"), "--to 2026-03-03 is before --from 2026-03-04"),
+        (("export_statement", "1", "--from", "2026-03-04", "--to", "2026-03-03"), "is before --from"),
+        (("payout_batch", "import", "/nowhere/a.csv", "--user", "ana@example.com"), "/nowhere/a.csv: No such file"),
+        (("payout_batch", "sample", "/nowhere/a.csv"), "/nowhere/a.csv: No such file"),
+        (("payout_batch", "sample", "a.csv", "--rows", "-5"), "invalid choice: -5"),
+    ],
+)
+def test_what_is_given_wrongly_is_said_in_a_line(db: None, given: tuple[str, ...], says: str) -> None:
+    User.objects.create_user("ana@example.com", company=making.company())
+    with pytest.raises(CommandError, match=says):
+        run(*given)
+
+
+def test_a_statement_by_a_printed_tax_id_into_a_folder_that_is_not_there(shop: Company) -> None:
+    today, tax_id = timezone.localdate().isoformat(), shop.tax_id
+    printed = f"{tax_id[:2]}.{tax_id[2:5]}.{tax_id[5:8]}/{tax_id[8:12]}-{tax_id[12:]}"
+    asked = ("export_statement", printed, "--from", today, "--to", today)
+    assert len(run(*asked).splitlines()) == 2
+    with pytest.raises(CommandError, match=r"/nowhere/a.csv: No such file"):
+        run(*asked, "--file", "/nowhere/a.csv")
 
 
 def test_charges_are_expired_now_and_once(db: None) -> None:
@@ -205,7 +233,8 @@ def test_withdrawals_are_made_once_a_day(shop: Company) -> None:
     receiving.receive(making.pix(pix_key=shop.pix_key, value=10_000))
     assert json.loads(run("settle_withdrawals", "--json"))["withdrawals"] == []
     assert withdrawals.settle(shop, 1_000, timezone.localdate()).pk == made.pk
-    assert json.loads(run("settle_withdrawals", "--company", "none", "--json"))["withdrawals"] == []
+    with pytest.raises(CommandError, match="there is no company none"):
+        run("settle_withdrawals", "--company", "none")
 
 
 def test_a_withdrawal_above_a_limit_is_named_and_tried_again(shop: Company) -> None:

@@ -79,8 +79,23 @@ def test_a_code_says_what_it_costs(shop: Company) -> None:
         payments.create(shop, order(correlation_id="b", value=701, pix_key="", qr_code=code))
 
 
-def test_a_phone_needs_no_plus_where_it_is_said_to_be_one(shop: Company) -> None:
-    made = payments.create(shop, order(pix_key="5511999991234", pix_key_type="PHONE"))
+def test_a_code_is_kept_as_the_bank_can_read_it(shop: Company) -> None:
+    """Without what a mail adds; and its key is the directory's, so that all payments to one are found together."""
+    code = brcode.encode(brcode.BrCode(name="Ana", city="Recife", key="ANA@Exemplo.com", value=700))
+    made = payments.create(shop, order(value=None, pix_key="", qr_code=f"\ufeff{code[:76]}\r\n{code[76:]}\u200b"))
+    assert (made.qr_code, made.pix_key) == (code, "ana@exemplo.com")
+
+
+def test_a_code_whose_key_can_be_nobodys_is_refused_before_it_is_paid(shop: Company) -> None:
+    code = brcode.encode(brcode.BrCode(name="Ana", city="Recife", key="11144477736", value=700))
+    with pytest.raises(Invalid) as refusal:
+        payments.create(shop, order(value=None, pix_key="", qr_code=code))
+    assert refusal.value.field == "qrCode"
+
+
+@pytest.mark.parametrize("written", ["5511999991234", " 55 (11) 99999-1234", "55 11 999991234"])
+def test_a_phone_needs_no_plus_where_it_is_said_to_be_one(shop: Company, written: str) -> None:
+    made = payments.create(shop, order(pix_key=written, pix_key_type="PHONE"))
     assert made.pix_key == "+5511999991234"
 
 

@@ -29,6 +29,7 @@ from woovi.locks import metrics, names
 from woovi.locks.holders import current as holders
 from woovi.locks.holders import force_release
 from woovi.outbox.models import OutboxEvent
+from woovi.queue.models import PeriodicJob
 
 LABEL = "payments.payment"
 Approved = Callable[..., Payment]
@@ -147,9 +148,15 @@ def test_a_bank_that_is_away_is_asked_again(bank: BankProcess, shop: Company, ap
 def test_one_whose_task_was_lost_is_sent_by_the_sweep(bank: BankProcess, shop: Company, approved: Approved) -> None:
     payment = approved()
     assert payments.check_open(timezone.now()) == 0
+    sweep = PeriodicJob.objects.create(name="check_payments", due_at=timezone.now())
     assert payments.check_open(later()) == 1
     payment.refresh_from_db()
     assert payment.status == "CONFIRMED"
+    bank.faults(settle_ms=60_000)
+    payments.send(approved("o-2").pk)  # whose task was not lost
+    assert payments.check_open(later()) == 1
+    sweep.refresh_from_db()
+    assert (sweep.requeued, sweep.requeued_at is None) == (1, False)
 
 
 def test_one_that_is_under_way_ends_by_the_sweep(bank: BankProcess, shop: Company, approved: Approved) -> None:

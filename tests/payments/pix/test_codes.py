@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from payments.pix.brcode import BrCode, InvalidBrCode, crc16, decode, encode
+from payments.pix.brcode import BrCode, InvalidBrCode, crc16, decode, encode, fields
 
 CASES = json.loads(Path(__file__).with_name("codes.json").read_text())
 
@@ -30,6 +30,13 @@ def test_is_read(case: dict[str, Any]) -> None:
     found = decode(code(case))
     assert {name: getattr(found, name) for name in case["right"]} == case["right"]
     assert decode(code(case).encode()) == found
+    top, pix, _ = fields(code(case))  # what POST /decode/emv shows
+    assert (top["59"], top["60"], pix.get("01", ""), pix.get("25", "")) == (
+        found.name,
+        found.city,
+        found.key,
+        found.url,
+    )
 
 
 @each("refused")
@@ -48,6 +55,6 @@ def test_a_name_is_spelled_in_ascii(case: dict[str, Any]) -> None:
     "address", ["https://banco.example/a", "//banco.example", "banco exemplo/a", "u@banco.example/"]
 )
 def test_an_address_with_more_than_host_and_path_is_not_written(address: str) -> None:
-    for fields in ({"url": address}, {"url": "banco.example/a", "recurrence_url": address}):
+    for given in ({"url": address}, {"url": "banco.example/a", "recurrence_url": address}):
         with pytest.raises(InvalidBrCode):
-            encode(BrCode("Ana", "B", **fields))
+            encode(BrCode("Ana", "B", **given))

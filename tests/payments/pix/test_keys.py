@@ -23,6 +23,12 @@ BASES = st.from_regex(r"[0-9]{9}|[0-9]{12}|[0-9A-Z]{12}", fullmatch=True).filter
         ("12.abc.345/01de-35", KeyType.CNPJ, "12ABC34501DE35"),
         ("+55 (11) 99999-1234", KeyType.PHONE, "+5511999991234"),
         ("Fulano.de+Tal@Exemplo.COM.br ", KeyType.EMAIL, "fulano.de+tal@exemplo.com.br"),
+        ("\u202a+55 11 99999-1234\u202c", KeyType.PHONE, "+5511999991234"),  # copied from a phone's contacts
+        ("+55\u00a011\u00a099999\u20111234", KeyType.PHONE, "+5511999991234"),
+        ("529.982.247\u201325", KeyType.CPF, "52998224725"),  # a word processor's dash
+        ("\ufeff\u200b52998224725", KeyType.CPF, "52998224725"),
+        ("\u2060ana@exemplo.com\u200b", KeyType.EMAIL, "ana@exemplo.com"),
+        ("123e4567\u2010e89b\u201142d3\u2212a456-426614174000", KeyType.EVP, "123e4567-e89b-42d3-a456-426614174000"),
         ("123E4567-E89B-42D3-A456-426614174000", KeyType.EVP, "123e4567-e89b-42d3-a456-426614174000"),
     ],
 )

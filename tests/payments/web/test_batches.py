@@ -81,7 +81,7 @@ def test_from_the_upload_to_the_result(
     makers = Owner(User.objects.get(email=f"maker{shop.pk}@example.com"))
     maker.force_login(makers.user)
     assert "does not approve it" in act(maker, page, "approve", signature=batch.signature, code=makers.code)
-    assert "Approve and pay R$ 4,00 in 4 rows" in act(
+    assert "Approve and pay R$ 4,00 (rows: 4)" in act(
         checker, page, "approve", signature=batch.signature, code="000000"
     )
     assert "This code is wrong" in act(checker, page, "approve", signature=batch.signature, code="000000")
@@ -96,7 +96,7 @@ def test_from_the_upload_to_the_result(
 
     text = checker.get(page).content.decode().replace("\u00a0", " ")
     assert "Paid in part" in text
-    assert "Pay 1 failed rows again (R$ 1,00)" in text
+    assert "Pay failed rows again: 1 (R$ 1,00)" in text
     assert "Other rows have failed" in act(checker, page, "retry", count=2, total=100)
     assert "Being paid" in act(checker, page, "retry", count=1, total=100)
     result = checker.get(f"{page}/result.csv")
@@ -130,7 +130,7 @@ def test_a_file_that_does_not_fit_into_memory_is_read_from_the_disk(maker: Clien
 def test_rows_to_correct_are_named(maker: Client) -> None:
     page = upload(maker, HEADER + "a;nobody;1,00;\n")
     text = maker.get(page).content.decode()
-    assert "1 rows cannot be paid" in text
+    assert "Rows that cannot be paid: 1" in text
     assert "Line 2, chave: not a valid CPF or CNPJ, nor another Pix key" in text
 
 

@@ -62,7 +62,9 @@ def test_they_are_found_turn_pages_and_cost_no_query_each(
     for typed in ("bia", "529.982.247-25", "+551133", "CRM-"):
         assert merchant.get("/customers", {"q": typed}).context["customers"] == [bia], typed
     assert "No customer matches" in text(merchant, "/customers?q=nothing%00")
-    with django_assert_max_num_queries(6):  # session, person, company, head of its log, customers, the balance
+    with django_assert_max_num_queries(
+        7
+    ):  # session, person, company, head of its log, customers, the balance, the bell
         page = text(merchant, "/customers")
     seen = re.findall(r"Caio \d\d", page)
     older = page.split('id="older" href="')[1].split('"')[0].replace("&amp;", "&")
@@ -81,7 +83,7 @@ def test_each_has_the_charges_made_for_it(
     making.charge(company, correlation_id="other", customer={"name": "Bia", "taxID": making.ANA})
     making.charge(making.company(), correlation_id="theirs", customer={"name": "Bia", "taxID": making.BIA})
     # Session, person, company, head of its log, the customer, the charges, their Pix, the balance.
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page = text(merchant, f"/customers/{bia.public_id}")
     assert set(re.findall(r'clip">([a-z]+-?\d*)<', page)) == {f"hers-{number}" for number in range(20)}
 

@@ -81,13 +81,13 @@ def test_money_that_goes_back_is_blocked_until_then(company: Company) -> None:
 def test_the_page_says_it_and_asks_as_often_whatever_there_is(
     merchant: Client, company: Company, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         merchant.get("/")
     for _ in range(20):
         receiving.receive(making.pix(making.charge(company, 10_000)))
     rival = making.company()
     receiving.receive(making.pix(making.charge(rival, 7_777_777)))
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         merchant.get("/")
     page = text(merchant, "/")
     assert "R$ 2.000,00" in page.split('id="received-value"')[1].split("</dd>")[0]

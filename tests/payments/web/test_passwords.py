@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from payments.models import User
-from payments.services import passwords, second_factor
+from payments.services import passwords, second_factor, security
 from tests.payments.making import arguments
 from tests.payments.web.log_in import PASSWORD, Owner, browser, give_password
 from woovi.outbox.models import OutboxEvent
@@ -38,6 +38,10 @@ def test_a_new_password_is_chosen_and_the_old_one_ends(user: User, mailoutbox: l
     assert mailoutbox[0].to == ["ana@example.com"]
     assert b"New password" in client.get(form).content
     assert client.post(form, {"new_password1": NEW, "new_password2": NEW})["Location"] == "/login"
+    user.refresh_from_db()
+    events = security.events(user)
+    assert [event.kind for event in events] == ["PASSWORD"]
+    assert security.sessions(user, events) == [], "nobody has logged in"
     assert b"Your password was changed" in client.get("/login").content
     assert give_password(browser()).status_code == 200
     user.refresh_from_db()

@@ -167,7 +167,7 @@ def test_the_list_is_filtered_turns_pages_and_costs_no_query_each(
     for number in range(30):
         payments.create(rich, PaymentOrder(f"order-{number:02d}", 100, pix_key=KEY), maker=user)
     payments.approve(rich, "order-03")
-    with django_assert_max_num_queries(6):  # session, person, company, head of its log, payments, the balance
+    with django_assert_max_num_queries(7):  # session, person, company, head of its log, payments, the balance, the bell
         page = text(merchant, "/payments")
     seen = re.findall(r"order-\d\d", page)
     older = page.split('href="?status=&amp;before=')[1].split('"')[0]

@@ -60,7 +60,7 @@ def test_each_shows_what_it_received_and_costs_no_query(
     codes = [qr_codes.create(company, QrCodeRequest(f"Mesa {number:02d}")) for number in range(30)]
     for value in (1_000, 2_500):
         paid(codes[29], value, payer_name="Zeca")
-    with django_assert_max_num_queries(6):  # session, person, company, head of its log, codes, the balance
+    with django_assert_max_num_queries(7):  # session, person, company, head of its log, codes, the balance, the bell
         page = text(merchant, "/qr-codes")
     row = page.split("Mesa 29")[1].split("</li>")[0]
     assert "Paid: 2" in row
@@ -68,7 +68,7 @@ def test_each_shows_what_it_received_and_costs_no_query(
     seen = re.findall(r"Mesa \d\d", page)
     seen += re.findall(r"Mesa \d\d", text(merchant, "/qr-codes" + page.split('id="older" href="')[1].split('"')[0]))
     assert seen == [f"Mesa {number:02d}" for number in reversed(range(30))]
-    with django_assert_max_num_queries(7):  # and its Pix
+    with django_assert_max_num_queries(8):  # and its Pix
         page = text(merchant, f"/qr-codes/{codes[29].public_id}")
     assert 'id="times">2<' in page
     assert page.count("Zeca") == 2

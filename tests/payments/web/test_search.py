@@ -40,6 +40,7 @@ def sold(company: Company) -> Charge:
     [
         "bia", "zeca", "PAGADOR", "529.982.247-25", "52998224725", "111.444.777-35", "1.234,50", "R$ 1234,50", "order-7",
         "mesa 4", "100% c", "{e2e}", "{txid}", " {e2e} ", "D54811417202603021728abcdefghijk",
+        "\ufeff{e2e}", "\u200b529.982.247\u201325", "{txid}\u200b",
     ],
 )  # fmt: skip
 def test_it_is_found(merchant: Client, sold: Charge, typed: str) -> None:
@@ -56,6 +57,13 @@ def test_what_is_not_there_is_not_found(merchant: Client, sold: Charge, typed: s
     assert merchant.get("/charges", {"q": typed}).context["charges"] == []
 
 
+def test_a_pix_of_a_bank_whose_number_has_letters_is_found(merchant: Client, company: Company) -> None:
+    charge = making.charge(company)
+    receiving.receive(making.pix(charge, end_to_end_id="E1A2B3C4D202603021728abcdefghijk"))
+    answer = merchant.get("/charges", {"q": "E1A2B3C4D202603021728abcdefghijk"})
+    assert [found.pk for found in answer.context["charges"]] == [charge.pk]
+
+
 def back(company: Company, value: int, **fields: Any) -> Charge:
     """A charge of R$ 100,00 of which `value` centavos went back, or were asked back."""
     now = timezone.now()
@@ -66,6 +74,20 @@ def back(company: Company, value: int, **fields: Any) -> Charge:
     refund = refunds.request(company, charge, f"r{charge.pk}", value, "Faltou <b>um</b> item", now=now)
     Refund.objects.filter(pk=refund.pk).update(**{"status": "CONFIRMED", "resolved_at": now, **fields})
     return charge
+
+
+@pytest.mark.parametrize(("paid", "state"), [(10_000, "REFUNDED"), (11_000, "PARTLY_REFUNDED"), (9_000, "REFUNDED")])
+def test_of_a_charge_with_a_due_date_what_was_paid_counts(
+    merchant: Client, company: Company, paid: int, state: str
+) -> None:
+    """With a fine that is more than its value, with a discount less."""
+    charge = back(company, min(paid, 10_000))
+    due = {"type": "OVERDUE", "due_date": charge.created_at.date(), "valid_for": 15, "terms": {}, "paid_value": paid}
+    Charge.objects.filter(pk=charge.pk).update(**due)
+    for other in ("COMPLETED", "PARTLY_REFUNDED", "REFUNDED"):
+        found = merchant.get("/charges", {"status": other}).context["charges"]
+        assert (charge in found) == (other == state), other
+    assert f'data-status="{state}"' in text(merchant, f"/charges/{charge.public_id}")
 
 
 @pytest.mark.parametrize(

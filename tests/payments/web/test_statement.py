@@ -96,8 +96,8 @@ def test_the_page_shows_it_and_asks_as_often_for_many_as_for_one(
         assert words in page, words
     for _ in range(60):
         receiving.receive(making.pix(pix_key=moved.pix_key))
-    # Session, person, company, head of its log, account, movements, balances, what is behind them (3), the balance.
-    with django_assert_max_num_queries(11):
+    # Session, person, company, head of its log, account, movements, balances, what is behind them (3), the balance, the bell.
+    with django_assert_max_num_queries(12):
         page = text(merchant, "/statement")
     older = page.split('id="older" href="')[1].split('"')[0].replace("&amp;", "&")
     assert "-R$ 20,00" in text(merchant, f"/statement{older}")

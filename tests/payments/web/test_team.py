@@ -206,6 +206,15 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         *[("statement-file", "get", {"form": kind}, {}, LOOK) for kind in ("csv", "ofx")],
         ("receipt", "get", {"kind": "pix", "public_id": pix.public_id}, {}, LOOK),
         ("limits", "get", {}, {}, LOOK),
+        *[(name, "get", {}, {}, LOOK) for name in ("notices", "bell")],
+        ("notices", "post", {}, {}, LOOK),
+        *[(f"security{page}", "get", {}, {}, LOOK) for page in ("", "-password", "-sessions")],
+        *[(f"security{page}", "post", {}, {}, LOOK) for page in ("-password", "-sessions")],
+        ("preferences", "get", {}, {}, MANAGE),
+        ("preferences", "post", {}, {}, MANAGE),
+        ("logo-put", "post", {}, {}, MANAGE),
+        ("logo-remove", "get", {}, {}, MANAGE),
+        ("logo-remove", "post", {}, {}, MANAGE),
         ("customers", "get", {}, {}, LOOK),
         ("customer", "get", {"public_id": customer.public_id}, {}, LOOK),
         ("customer-new", "get", {}, {}, CHARGE),
@@ -224,7 +233,12 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("subaccount-new", "post", {}, {}, PAY),
         ("subaccount-move", "get", {"pk": aside.pk}, {}, PAY),
         ("subaccount-move", "post", {"pk": aside.pk}, {}, PAY),
+        ("subaccount-withdraw", "get", {"pk": aside.pk}, {}, PAY),
+        ("subaccount-withdraw", "post", {"pk": aside.pk}, {}, PAY),
+        ("subaccount-close", "get", {"pk": aside.pk}, {}, PAY),
+        ("subaccount-close", "post", {"pk": aside.pk}, {}, PAY),
         ("payment", "get", pay, {}, LOOK),
+        ("payment-leave", "get", pay, {}, PAY),
         ("payment-new", "get", {}, {}, PAY),
         ("payment-form", "get", form, {}, PAY),
         ("payment-form", "post", form, {"value": ""}, PAY),
@@ -240,6 +254,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("webhook-new", "get", {}, {}, MANAGE),
         ("webhook-new", "post", {}, {}, MANAGE),
         ("webhook-leave", "get", web, {}, MANAGE),
+        ("webhook-stop", "get", web, {}, MANAGE),
         ("delivery", "get", {**web, "event_id": event.event_id}, {}, LOOK),
         ("delivery", "post", {**web, "event_id": event.event_id}, {}, MANAGE),
         *[("webhook-act", "post", {**web, "action": action}, {}, MANAGE)
@@ -250,10 +265,13 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
         ("application", "post", app, {}, MANAGE),
         ("application-rotate", "get", app, {}, MANAGE),
         ("application-rotate", "post", app, {}, MANAGE),
+        ("application-approve", "get", app, {}, APPROVE),
+        ("application-approve", "post", app, {}, APPROVE),
         ("application-disable", "get", app, {}, MANAGE),
         ("application-disable", "post", app, {}, MANAGE),
         ("team", "get", {}, {}, MANAGE),
         ("team", "post", {}, {}, MANAGE),
+        ("team-leave", "get", {"user_id": person.pk}, {}, MANAGE),
         *[("team-act", "post", {"user_id": person.pk, "action": action}, {}, MANAGE) for action in team.ACTIONS],
     ]  # fmt: skip
     return [
@@ -263,7 +281,7 @@ def pages(company: Company) -> list[tuple[str, str, str, dict[str, Any], str]]:
 
 # Pages of whoever is or is not logged in, and what redirects to another.
 OUTER = {"sign-up", "login", "login-code", "logout", "language", "password", "password-choose", "second-factor", "pay"}
-OUTER |= {"docs", "doc"}
+OUTER |= {"docs", "doc", "logo"}
 
 
 @pytest.mark.parametrize("role", RIGHTS)

@@ -21,6 +21,7 @@ from tests.processes import a_session_waits_for_a_lock, wait_until
 from tests.receiver import Receiver
 from woovi import celery, outbox
 from woovi.outbox.models import OutboxEvent
+from woovi.queue.models import PeriodicJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -193,9 +194,12 @@ def test_a_delivery_that_a_deletion_overlooked_ends_though_its_hint_is_lost(
     # Made by a fan-out that had read the endpoint while it was active.
     late = WebhookDelivery.objects.create(endpoint=endpoint, event=made)
     now = datetime.now(UTC)
+    job = PeriodicJob.objects.create(name="sweep_webhooks", due_at=now)
     assert sweep(now=now) == 1
     [hint] = hints.take()
     assert hint == (late.pk, 0)
+    job.refresh_from_db()
+    assert job.requeued == 0, "nobody had hinted it"
     assert deliver(*hint, now) is None
     assert delivery_of(made).status == Status.FAILED
     assert sweep(now=now + timedelta(days=1)) == 0
@@ -254,7 +258,15 @@ def test_a_try_whose_worker_died_is_hinted_again_when_its_lease_ends(
     hints.take()
     assert sweep(now=now + timedelta(seconds=settings.WEBHOOK_TIMEOUT)) == 0, "it may still be at work"
     later = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT + 21)
+    job = PeriodicJob.objects.create(name="sweep_webhooks", due_at=now)
     assert sweep(now=later) == 1
+    job.refresh_from_db()
+    assert (job.requeued, job.requeued_at) == (1, later)
+    WebhookEndpoint.objects.update(failures=4)
+    assert sweep(now=later + timedelta(minutes=1)) == 1
+    WebhookEndpoint.objects.update(failures=0)
+    job.refresh_from_db()
+    assert job.requeued == 1, "hints of an endpoint that fails are dropped, not lost"
     assert hints.take() == {(delivery.pk, 1)}
     assert sweep(now=later) == 0, "hinted once a while"
     assert deliver(delivery.pk, 1, later) == Status.DELIVERED

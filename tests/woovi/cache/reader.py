@@ -1,7 +1,8 @@
-"""Processes full of readers of one entry: `reader FOLDER threads|tasks PROCESSES READERS LEASE [raise|hang]`.
+"""Processes full of readers of one entry: `reader FOLDER threads|tasks PROCESSES READERS LEASE [raise|hang|hold]`.
 
 One starts them by forking, so that the platform is imported once. Each says ready, begins when FOLDER/go is there, and ends
-with its waits in FOLDER/<pid> and what was read in FOLDER/<pid>.read; their loads are noted in FOLDER/loads. Of loads that `hang` the first never ends.
+with its waits in FOLDER/<pid> and what was read in FOLDER/<pid>.read; their loads are noted in FOLDER/loads. Of loads that `hang` the first
+never ends; one that is to `hold` ends once FOLDER/served is there.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def note() -> None:
         file.write(f"{os.getpid()}\n")
     if fault == "hang" and first:
         time.sleep(60)
+    while fault == "hold" and not (folder / "served").exists():
+        time.sleep(0.01)
 
 
 def load(id: int) -> str:  # noqa: A002

@@ -33,9 +33,9 @@ def test_without_redis_one_load_serves_a_process(everywhere: Topology, how: str)
         assert {each.result(20) for each in asked} == {"v1"}
     assert len(source.calls) < 10  # the slowest of the thirty may come after the first load is over
     began = time.monotonic()
-    for _ in range(20):
+    for _ in range(100):
         made.get(tenant=1, id="a")
-    assert time.monotonic() - began < 20 * PATIENCE  # the breaker: not a time-out each
+    assert time.monotonic() - began < 100 * PATIENCE  # the breaker: not a time-out each
     everywhere.heal()
     source.value = "v2"
 

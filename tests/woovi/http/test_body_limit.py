@@ -49,12 +49,16 @@ def chunks(*pieces: bytes) -> Iterator[bytes]:
         yield b"%x\r\n%s\r\n" % (len(piece), piece)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/charge", "/bank/pix", "/login", "/admin/login/", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/charge", "/bank/pix", "/openpix/testing", "/login", "/admin/login/", "/nothing"]
+)
 def test_a_long_body_is_refused_when_it_is_announced(port: int, path: str) -> None:
-    said, _ = answer(port, path, "Content-Type: application/json\r\nContent-Length: 300000000")
+    trace = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    said, _ = answer(port, path, f"Content-Type: application/json\r\n{trace}\r\nContent-Length: 300000000")
     assert said.startswith(b"HTTP/1.1 413")
     assert b"connection: close" in said.lower()
-    is_json = path.startswith(("/api", "/bank"))
+    assert b"x-request-id: 4bf92f3577b34da6a3ce929d0e0e4736\r\n" in said.lower()
+    is_json = path.startswith(("/api", "/bank", "/openpix"))
     assert said.endswith(b'{"error": "The body is too large"}' if is_json else b"\r\n\r\nThe body is too large")
 
 

@@ -19,6 +19,7 @@ def body(response: HttpResponseBase) -> bytes:
     return response.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
+@pytest.mark.django_db  # the end of a file looks at the connection, if a test before this one has left one
 def test_styles_are_compressed_and_not_sent_again() -> None:
     plain, small = Client().get(STYLES), Client(headers=TAKES).get(STYLES)
     assert "Content-Encoding" not in plain.headers, "the control: who does not ask gets it as it is"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -54,7 +55,7 @@ handler500 = urls.handler500
 def handler(settings: Any) -> Iterator[InThreads]:
     settings.ROOT_URLCONF = __name__
     seen.clear()
-    handler = InThreads(1)
+    handler = InThreads(ThreadPoolExecutor(1))
     yield handler
     handler._threads.shutdown()
 

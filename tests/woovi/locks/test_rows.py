@@ -107,16 +107,16 @@ def test_a_timeout_covers_the_waits_in_redis_and_in_the_database_together(accoun
     claimed, go_on = threading.Event(), threading.Event()
 
     def stopped() -> None:
-        with Account.objects.lock_for_update(pk=9, lease=2.5):
+        with Account.objects.lock_for_update(pk=9, lease=5):
             claimed.set()
-            go_on.wait(10)
+            go_on.wait(30)
 
     threads.start(stopped)
     claimed.wait(10)
     began = time.monotonic()
-    with pytest.raises(LockNotAvailable), Account.objects.lock_for_update(pk=9, timeout=3):  # 2.5 s of it in Redis
+    with pytest.raises(LockNotAvailable), Account.objects.lock_for_update(pk=9, timeout=5.5):  # 5 s of it in Redis
         raise AssertionError
-    assert time.monotonic() - began < 5.4  # two waits of their own would take 5.5
+    assert time.monotonic() - began < 10.4  # two waits of their own would take 10.5
     go_on.set()
 
 

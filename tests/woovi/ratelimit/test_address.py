@@ -58,6 +58,13 @@ def test_mapped_addresses_are_the_ones_they_map() -> None:
     assert counted(parse("::ffff:198.51.100.1")) == {"address": "198.51.100.1", "network": "198.51.100.0/24"}  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("network", ["::ffff:198.51.100.1", "::ffff:198.51.100.0/120", "::ffff:0:0/96", "198.51.100.1"])
+def test_mapped_networks_are_the_ones_they_map(network: str) -> None:
+    assert parse("::ffff:198.51.100.1") in Networks([network])
+    assert parse("198.51.100.1") in Networks([network])
+    assert parse("2001:db8::1") not in Networks([network])
+
+
 @given(st.lists(st.ip_addresses(v=4).map(str), max_size=20), st.integers(0, 32), st.ip_addresses())
 def test_networks_hold_what_they_hold(addresses: list[str], length: int, probe: ipaddress.IPv4Address) -> None:
     networks = [f"{address}/{length}" for address in addresses]

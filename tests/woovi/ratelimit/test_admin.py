@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.topologies.topologies import Standalone
 from woovi.ratelimit import Ask, Subject, seen, store, take
@@ -47,6 +49,16 @@ def test_unblocking_needs_the_right_and_a_post(operator: Client) -> None:
     operator.force_login(model.objects.create_user("staff@example.com", "correct horse battery", is_staff=True))
     assert operator.get(HOME + "now/").status_code == 403
     assert operator.post(HOME + "unblock/").status_code == 403
+
+
+def test_all_policies_take_one_query(operator: Client) -> None:
+    for policy in list(store.shipped().values())[:10]:
+        LimitPolicy.objects.create(name=policy.name, key=policy.key, limit=policy.limit, per=policy.per)
+    operator.get(HOME + "now/")
+    with CaptureQueriesContext(connection) as queries:
+        page = operator.get(HOME + "now/").content.decode()
+    assert page.count("/change/") >= 10
+    assert len(queries) <= 8
 
 
 def test_what_a_shadow_would_refuse_is_seen(operator: Client) -> None:

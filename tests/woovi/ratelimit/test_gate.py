@@ -115,6 +115,21 @@ def test_lists_and_the_address_behind_the_proxy(monkeypatch: pytest.MonkeyPatch)
     asyncio.run(run())
 
 
+def test_refusals_name_their_request_and_are_json_where_programs_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = store.Limits(store.shipped(), deny=Networks(["203.0.113.0/24"]))
+    monkeypatch.setattr(store._store, "_limits", limits)
+
+    async def run() -> None:
+        site, page = Site(), [(b"accept", b"text/html")]
+        program = await site.ask("203.0.113.5", path="/api/v1/charge", headers=page)
+        person = await site.ask("203.0.113.5", path="/login", headers=page)
+        kinds = [each["headers"]["content-type"] for each in (program, person)]
+        assert kinds == ["application/json", "text/html; charset=utf-8"]
+        assert len({each["headers"]["x-request-id"] for each in (program, person)} - {""}) == 2
+
+    asyncio.run(run())
+
+
 def test_when_it_is_full_the_critical_comes_in() -> None:
     async def run() -> None:
         site = Site()

@@ -61,6 +61,17 @@ REFUSED = {
     "redis+sentinel://a,,b/primary": "names no host",
     "redis+cluster://a/0": "has one database",
     "redis+cluster://a?db=0": "db is no option",
+    "redis://host ": "has a space",
+    "redis://host\n": "line break",
+    "redis:// host": "has a space",
+    "redis://host/ 0": "has a space",
+    "redis://${REDIS_HOST}": "is no name of a host",
+    "redis://<host>:6379": "is no name of a host",
+    "redis://password@host": "a user and no password",
+    "redis://user:@host": "a user and no password",
+    "redis://:pass/word@host": "behind the host: write / and [?]",
+    "redis://:6379/pass@host/0": "behind the host",
+    "redis://:pass?word@host": "behind the host",
 }
 
 
@@ -78,7 +89,10 @@ def test_refused(url: str, problem: str) -> None:
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("url", ["redis://me:secret@host:port", "redis://:secret@a,b", "redis://:secret@host/x"])
+@pytest.mark.parametrize("url", [
+    "redis://me:secret@host:port", "redis://:secret@a,b", "redis://:secret@host/x",
+    "redis://:secret/secret@host", "redis://:secret?secret@host", "redis://:12/secret@host", "redis://secret@host",
+])  # fmt: skip
 def test_no_refusal_shows_the_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
         parse("REDIS_URL", url)
