@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import zip_longest
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -21,19 +22,24 @@ from woovi.ratelimit import local, metrics, seen, store, subject
 
 pytest_plugins = ["tests.bank_process", "tests.topologies.fixtures"]
 
-# xdist hands out files in this order. What waits more than it computes comes first, beside what computes: in the end, when
-# nothing else is left to do, a processor would be idle. Page tests are together, since each worker starts their platform anew.
+# xdist hands out the files in this order. First those of minutes, beside page tests, which are together because each worker starts
+# their platform anew. Then a file that waits more than it computes beside each that computes, so that no processor is idle.
 FIRST = (
     "tests/faults/test_batch_storm.py",
     "tests/faults/test_lock_storm.py",
     "tests/browser/test_merchants.py",
-    "tests/faults/",
     "tests/browser/",
-    "tests/attacks/",
-    "tests/woovi/",
-    "tests/realtime/",
-    "tests/",
 )
+WAIT = ("tests/faults/", "tests/attacks/", "tests/realtime/", "tests/woovi/")
+
+
+def order(files: list[str]) -> list[str]:
+    """The test files as they are handed out."""
+    first = [file for start in FIRST for file in files if file.startswith(start)]
+    waiting = [file for start in WAIT for file in files if file.startswith(start)]
+    rest = [file for file in files if not file.startswith((*FIRST, *WAIT))]
+    mixed = [file for pair in zip_longest(waiting, rest) for file in pair if file]
+    return list(dict.fromkeys(first + mixed))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,7 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests without a database last
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: next(n for n, place in enumerate(FIRST) if item.nodeid.startswith(place)))
+    files = dict.fromkeys(item.nodeid.partition("::")[0] for item in items)
+    places = {file: place for place, file in enumerate(order(list(files)))}
+    items.sort(key=lambda item: places[item.nodeid.partition("::")[0]])
 
 
 def pytest_collection_finish() -> None:
